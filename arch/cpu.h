@@ -1,0 +1,27 @@
+/*
+ * arch/cpu.h - contract: the processor.  The inline parts come from the architecture's arch_cpu.h:
+ *
+ *   void cpu_relax(void)                      in a spin loop
+ *   unsigned long cpu_irq_save(void)          interrupts off; returns what they were
+ *   void cpu_irq_restore(unsigned long)
+ *   void cpu_irq_enable(void), cpu_irq_disable(void)
+ *   void *cpu_current(void)                   the running thread (struct thread *), from per-CPU data
+ *   void cpu_set_current(void *thread)
+ *   uint64_t cpu_cycles(void)                 a counter of cycles or instructions (x86: TSC); cheap, never goes back
+ *   void page_zero(void *page), page_copy(void *to, const void *from)   one page, page-aligned
+ */
+#pragma once
+#include "arch_cpu.h"
+
+/* Interrupts on and wait for one, atomically; returns after it, with interrupts off. */
+void cpu_idle(void);
+/* Ends the machine. status goes to the emulator where there is a way; never returns. */
+enum machine_end { MACHINE_POWEROFF, MACHINE_REBOOT, MACHINE_PANIC };
+void machine_end(enum machine_end) __attribute__((noreturn));
+/* Fills n bytes that no one can guess, from the hardware where it has such a source, else mixed from timers. */
+void cpu_random(void *to, size_t n);
+/* Prints the registers (frame may be NULL) and a symbolised back-trace from here or from the frame. */
+struct trap_frame;
+void cpu_backtrace(const struct trap_frame *frame);
+/* For /proc/cpuinfo: model name, into `to`; and the frequency of cpu_cycles in kHz. */
+void cpu_describe(char *to, size_t size);

@@ -1,0 +1,114 @@
+/*
+ * arch/mmu.h - contract: page tables and TLB.
+ *
+ * Five operations (map, unmap, copy, drop, protect), query, and a walk for the checker.  vm/ never sees a table, its depth or an entry's bits.
+ * The operations work in bulk and keep the counts of vm/page.h themselves, inlined in their loops: a leaf entry that appears or vanishes counts
+ * at its page (page_entry_get, page_entry_put), an upper entry at its table.  A table whose last entry goes is freed.  mmu->resident counts the leaf
+ * entries of counted pages.
+ *
+ * Rights: `prot` is VM_READ|VM_WRITE|VM_EXEC; an entry with rights 0 (PROT_NONE) keeps its page but lets nobody at it.  User or kernel
+ * follows from the address.  Hardware that cannot express a right gives more reading, never more writing.
+ *
+ * => every operation on a user mmu is called with its space's lock held (vm/space.h); on kernel_mmu with the kspace lock.
+ * struct mmu, struct mmu_gather's size and the inline parts are in arch_mmu.h:
+ *
+ *   void *direct(pfn_t)            the frame in the direct map
+ *   pfn_t direct_pfn(const void *) the reverse, for addresses inside the direct map
+ */
+#pragma once
+#include "vm/types.h"
+#include "arch_mmu.h"
+
+extern struct mmu kernel_mmu;
+
+/*
+ * Frames to free once no TLB can hold them, and the range to flush for that.  Filled by the operations, emptied by mmu_gather_finish: first
+ * flushes (every processor that runs the space; paging-structure caches too when tables went), then frees.  Also when full.
+ */
+enum { GATHER_FRAMES = 128 };
+struct mmu_gather {
+	struct mmu *mmu;
+	vaddr_t start, end;		/* what to flush: nothing when start >= end */
+	unsigned pages;			/* entries changed in that range */
+	bool tables;			/* tables were taken out */
+	unsigned nframes;
+	pfn_t frame[GATHER_FRAMES];
+};
+static inline void mmu_gather_begin(struct mmu_gather *g, struct mmu *mmu)
+{
+	g->mmu = mmu;
+	g->start = (vaddr_t)-1;
+	g->end = 0;
+	g->pages = 0;
+	g->tables = false;
+	g->nframes = 0;
+}
+void mmu_gather_finish(struct mmu_gather *);
+
+/* A root with the kernel's part in it; -ENOMEM.  destroy: after mmu_drop. */
+int  mmu_create(struct mmu *);
+void mmu_destroy(struct mmu *);
+/* Runs this processor on it (NULL: on the kernel's alone). */
+void mmu_activate(struct mmu *);
+
+/*
+ * Map: installs pfns[i] at va + i pages, i < n, where pfns[i] is not PFN_NONE and no entry is present yet; counts each.
+ * All n lie in one leaf table's reach (MMU_TABLE_REACH bytes, aligned).
+ * => returns the number of entries installed, or -ENOMEM (no table to be had; nothing changed).
+ */
+ssize mmu_map(struct mmu *, vaddr_t va, const pfn_t *pfns, size_t n, unsigned prot);
+
+/*
+ * Replace one present entry: takes it out, flushes it everywhere, drops its page's count (freeing the page at zero), then installs pfn. Cannot fail.
+ */
+void mmu_replace(struct mmu *, vaddr_t va, pfn_t pfn, unsigned prot);
+
+/* Unmap: takes out all entries in [start, end); pages and tables that nobody has any more go to the gather. Cannot fail. */
+void mmu_unmap(struct mmu *, vaddr_t start, vaddr_t end, struct mmu_gather *);
+
+/*
+ * Copy, for fork: dst gets the entries of src in [start, end), each counted.  MMU_COPY_PRIVATE takes the write right from both sides;
+ * MMU_COPY_SHARED leaves them as they are.  What src loses is put into the gather (its flush must be done before fork returns).
+ * => 0 or -ENOMEM; then dst has a part, which the caller drops.
+ */
+enum mmu_copy { MMU_COPY_PRIVATE, MMU_COPY_SHARED };
+int mmu_copy(struct mmu *dst, struct mmu *src, vaddr_t start, vaddr_t end, enum mmu_copy, struct mmu_gather *);
+
+/* Drop: empties the whole user part of an mmu that no processor runs, so nothing is flushed. */
+void mmu_drop(struct mmu *);
+
+/*
+ * Protect: entries in [start, end) get these rights.  Writing is given only where it cannot be seen by others: MMU_WRITE_OWN gives it where
+ * page_is_mine() (vm/page.h); MMU_WRITE_SHARED everywhere.  What is stricter than the region says is loosened by the fault handler.
+ */
+enum mmu_write { MMU_WRITE_OWN, MMU_WRITE_SHARED };
+void mmu_protect(struct mmu *, vaddr_t start, vaddr_t end, unsigned prot, enum mmu_write, struct mmu_gather *);
+
+/* Query one address.  pfn is PFN_NONE when there is no entry. */
+struct mmu_entry {
+	pfn_t pfn;
+	unsigned prot;
+	bool accessed, dirty;
+};
+struct mmu_entry mmu_query(const struct mmu *, vaddr_t va);
+
+/* Drops a stale translation of one page from this processor: for spurious faults. */
+void mmu_flush_local(struct mmu *, vaddr_t va);
+
+/*
+ * Walk, for vm_check and reports: calls table() for each table (level 0 is the leaf table; the root included) with the number of present entries
+ * that it really has, and leaf() for each leaf entry with its effective rights, judged along the path.
+ */
+struct mmu_walker {
+	void *context;
+	void (*table)(void *context, pfn_t table, unsigned level, unsigned present);
+	void (*leaf)(void *context, vaddr_t va, struct mmu_entry);
+};
+void mmu_walk(const struct mmu *, vaddr_t start, vaddr_t end, const struct mmu_walker *);
+
+/* Boot only: maps npages frames from boot_alloc, zeroed, at a kernel address (for the page array), and counts the table frames that took. */
+void mmu_boot_map(vaddr_t va, size_t npages);
+
+/* What instruction counts do not show: entries flushed one by one, whole flushes, address-space loads. Protected by: per-CPU later, one CPU now. */
+struct tlb_stats { uint64_t pages, full, loads; };
+extern struct tlb_stats tlb_stats;

@@ -1,0 +1,87 @@
+/*
+ * kernel/process.h - processes and threads.
+ *
+ * A process is what has an address space, files, signal handlers and a parent; a thread is what runs.  In this slice each process has
+ * one thread, but nothing relies on it: what belongs to a thread (registers, mask, pending thread signals) is in struct thread.
+ *
+ * Locks: tree_lock (mutex RANK_PROCESS) guards parent, children, pgid, sid, exit status and the pid table; scheduling state is
+ * under the run queue's spinlock; signal state under process->signal_lock (spinlock, RANK_WAITQ - 1, interrupts off: the tick raises signals).
+ */
+#pragma once
+#include "vm/space.h"
+#include "vm/stats.h"
+#include "arch/thread.h"
+#include "fs/vfs.h"
+#include "kernel/abi/signal.h"
+
+typedef int32_t pid_type;
+struct tty;
+struct file_table;
+
+enum thread_state { THREAD_READY, THREAD_RUNNING, THREAD_WAITING, THREAD_STOPPED, THREAD_DEAD };
+
+struct thread {
+	struct arch_thread arch;
+	struct process *process;	/* NULL: a kernel thread */
+	pid_type tid;
+	enum thread_state state;	/* run queue's lock */
+	struct list run;		/* in the run queue, or in a waitq */
+	struct list siblings;		/* in process->threads */
+	void *stack;			/* kstack_alloc */
+	uint64_t slice_end;		/* ns: when it has to let others run */
+	uint64_t user_ticks, kernel_ticks;
+	uint64_t blocked;		/* signal mask, bit signo-1 */
+	uint64_t pending;		/* thread-directed signals */
+	struct siginfo pending_info[SIGNALS];	/* by signo - 1 */
+	uint64_t saved_mask;		/* sigsuspend, ppoll: to restore; valid if restore_mask */
+	bool restore_mask;
+	struct { vaddr_t sp; int32_t flags; uint32_t pad; uint64_t size; } altstack;	/* Linux's stack_t */
+	vaddr_t clear_child_tid;	/* set_tid_address */
+	vaddr_t robust_list;
+	int in_interrupt, spinlocks_held;	/* LOCK_CHECK */
+};
+
+struct process {
+	pid_type pid, pgid, sid;
+	struct process *parent;
+	struct list children, sibling;	/* tree_lock */
+	struct list all;		/* every process, by pid; tree_lock */
+	struct list threads;
+	struct space *space;		/* NULL once dead */
+	struct fs_context fs;
+	struct file_table *files;
+	char name[16];			/* comm */
+	char *exe_path;			/* owned; for /proc/PID/exe */
+	struct vnode *exe;
+	char *cmdline; size_t cmdline_size;	/* not kept: read from the space through arg_start */
+	uint32_t uid, euid, suid, gid, egid, sgid;
+	enum { PROCESS_ALIVE, PROCESS_ZOMBIE } state;
+	int exit_status;		/* as wait4 reports it */
+	bool stopped, stop_reported, continued;
+	int stop_signal;
+	int exit_signal;		/* what the parent gets: SIGCHLD */
+	struct waitq child_event;	/* wait4 of this process */
+	struct waitq vfork_done; bool vfork_waiting;
+	struct tty *tty;		/* controlling terminal */
+
+	struct spinlock signal_lock;
+	struct sigaction64 actions[SIGNALS];
+	uint64_t pending;		/* process-directed */
+	struct siginfo pending_info[SIGNALS];
+
+	struct fault_stats faults, child_faults;
+	uint64_t start_ns, child_user_ticks, child_kernel_ticks, dead_user_ticks, dead_kernel_ticks;
+	size_t max_resident, child_max_resident;	/* pages */
+	struct { uint64_t next_ns, interval_ns; } itimer[3];	/* ITIMER_REAL, VIRTUAL, PROF */
+	struct { uint64_t cur, max; } limits[16];	/* RLIMIT_* */
+	int32_t oom_score_adj;
+	uint32_t personality;
+};
+
+struct thread *current_thread(void);
+#define current (current_thread()->process)
+
+extern struct mutex tree_lock;
+extern struct list process_list;
+struct process *process_find(pid_type);		/* tree_lock held */
+size_t process_count(void);			/* tasks, zombies included: leak checks */

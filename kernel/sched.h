@@ -1,0 +1,40 @@
+/*
+ * kernel/sched.h - preemptive round robin.  User mode is preempted by the tick; the kernel is not: it runs until it sleeps or returns.
+ */
+#pragma once
+#include "kernel/process.h"
+
+void sched_init(void);				/* makes the boot stack the idle thread */
+void sched_add(struct thread *);		/* ready to run */
+void sched_yield(void);				/* lets others run; any thread context without spinlocks */
+void sched_sleep_until(uint64_t ns);		/* uninterruptible; time_now_ns() */
+/* Interruptible sleep: 0, or -EINTR when a signal is pending. */
+int  sched_sleep_interruptible(uint64_t until_ns);
+void sched_exit(void) __attribute__((noreturn));	/* the current thread is gone; its stack is freed by the next one */
+bool sched_needed(void);			/* the slice is over */
+/* A thread of the kernel; NULL: no memory. */
+struct thread *kthread_create(const char *name, void (*fn)(void *), void *arg);
+
+/* Wait with a deadline (ns since boot; ~0: none): like wait_sleep, plus -ETIMEDOUT. */
+int wait_sleep_until(struct waitq *, enum wait_how, uint64_t deadline_ns);
+
+/* Signals (kernel/signal.c). */
+void signal_send_process(struct process *, int signo, const struct siginfo *);	/* any context; info NULL: SI_KERNEL */
+void signal_send_thread(struct thread *, int signo, const struct siginfo *);
+/* Fault-type signals: cannot be blocked or ignored; then the process dies by it. */
+void signal_force(struct thread *, int signo, const struct siginfo *, unsigned trapno, unsigned long hw_error);
+int  signal_send_group(pid_type pgid, int signo, const struct siginfo *);	/* number of processes that got it, or -ESRCH */
+bool signal_pending(const struct thread *);
+void signal_deliver(struct trap_frame *);	/* on the way to user mode */
+int  signal_fork(struct process *child, const struct process *parent);
+void signal_exec(struct process *);
+
+/* Life (kernel/fork.c, exec.c, exit.c). */
+long process_fork(uint64_t clone_flags, vaddr_t stack, vaddr_t parent_tid, vaddr_t child_tid, vaddr_t tls);
+long process_exec(const char *path, vaddr_t argv, vaddr_t envp);
+void process_exit(int status) __attribute__((noreturn));	/* status as wait4 reports it */
+long process_wait(pid_type which, int *status, int options, struct process **reaped);
+/* pid 1: from the kernel, runs `path` with these arguments. */
+void process_start_init(const char *path, const char *const argv[], const char *const envp[]);
+/* OOM policy: kills a process other than pid 1, says so on the console. True: something was or is being killed. */
+bool oom_kill(void);

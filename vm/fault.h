@@ -1,0 +1,28 @@
+/*
+ * vm/fault.h - the page-fault handler.
+ */
+#pragma once
+#include "vm/space.h"
+#include "vm/stats.h"
+#include "arch/trap.h"
+
+/* What the handler makes of a fault. */
+struct fault_result {
+	enum fault_class class;
+	enum {
+		FAULT_DONE,		/* try the instruction again */
+		FAULT_SIGNAL_SEGV_MAPERR,	/* no region */
+		FAULT_SIGNAL_SEGV_ACCERR,	/* no right */
+		FAULT_SIGNAL_BUS,	/* beyond the end of the object, or it could not be read */
+		FAULT_NO_MEMORY,	/* no frame: the OOM policy is the caller's */
+	} outcome;
+};
+
+/*
+ * Serves one fault at addr in a user space.  May sleep: no spinlock held, nor space->lock.
+ * Counts it in `who` (may be NULL) and in system_faults.
+ */
+struct fault_result vm_fault(struct space *, vaddr_t addr, enum fault_access, enum fault_mode, struct fault_stats *who);
+
+/* A fault of the kernel in a kernel range: true if it was a lazy range's page and is there now. */
+bool vm_fault_kernel(vaddr_t addr, enum fault_access);

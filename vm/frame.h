@@ -1,0 +1,55 @@
+/*
+ * vm/frame.h - physical frames: a buddy allocator by zone.
+ *
+ * Free blocks are linked through their own first bytes (by the direct map), so splitting and merging allocates
+ * nothing: the loop 'a record to allocate a frame' does not exist.  A block's buddy is its frame number XOR its size.
+ *
+ * => any context that may take a spinlock of rank RANK_ZONE; never sleeps.
+ */
+#pragma once
+#include "vm/page.h"
+
+/* A block of the largest order has one page of page words, so a buddy's word is always mapped. */
+enum { FRAME_MAX_ORDER = 9 };
+
+enum zone_id { ZONE_DMA, ZONE_DMA32, ZONE_NORMAL, ZONES };
+
+/* What an allocation may do when free frames run out. */
+enum frame_need {
+	FRAME_USER,		/* leaves the emergency reserve alone */
+	FRAME_KERNEL,		/* inside the allocator itself (heap_depth > 0) it may take from the reserve */
+};
+
+/*
+ * 2^order frames, the words of the first set to `word`, of the others to PAGE_PART; contents undefined.
+ * Highest zone first, DMA last.  PFN_NONE when there is none.
+ */
+pfn_t frame_alloc(unsigned order, page_word word, enum frame_need);
+/* A frame below 16 MiB (ZONE_DMA) or 4 GiB (ZONE_DMA32). */
+pfn_t frame_alloc_zone(unsigned order, page_word word, enum zone_id highest);
+/* A zeroed frame of kind PAGE_ANON with no entry yet, or PFN_NONE. */
+pfn_t frame_alloc_anon_zeroed(void);
+/* A zeroed page-table frame: no entries, one reference; PFN_NONE. */
+pfn_t frame_alloc_table(void);
+/* Gives 2^order frames back. */
+void frame_free(pfn_t, unsigned order);
+
+struct frame_stats {
+	size_t managed;			/* frames under the allocator's care */
+	size_t free;			/* of those, free */
+	size_t reserve;			/* frames kept for emergencies, inside free */
+	size_t reserve_low;		/* fewest free frames seen since boot, counted inside the reserve: reserve_low < reserve: it was used */
+	size_t reserve_used;		/* times that a frame came from the reserve */
+	size_t free_blocks[ZONES][FRAME_MAX_ORDER + 1];
+};
+void frame_get_stats(struct frame_stats *);
+size_t frame_free_count(void);
+
+/* Boot: takes over all that the physical map has left; sizes the reserve. */
+void frame_init(void);
+/* Does the frame exist, has it a word? */
+bool frame_exists(pfn_t);
+
+/* Test hook: the k-th allocation from now on fails (0: none), in all of vm: frames and heap. Counts down under the zone's lock. */
+extern unsigned long alloc_fail_at;
+bool alloc_should_fail(void);

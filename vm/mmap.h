@@ -1,0 +1,31 @@
+/*
+ * vm/mmap.h - the memory calls.  Each checks and reserves all that it needs, then changes state in a part that cannot fail.
+ *
+ * All take space->lock.  Addresses and lengths are the user's: any value.  Errors are those of Linux.
+ */
+#pragma once
+#include "vm/space.h"
+
+enum map_flags {		/* Linux's MAP_* */
+	MAP_SHARED = 1, MAP_PRIVATE = 2, MAP_SHARED_VALIDATE = 3, MAP_TYPE = 0xf, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20, MAP_32BIT = 0x40,
+	MAP_GROWSDOWN = 0x100, MAP_DENYWRITE = 0x800, MAP_EXECUTABLE = 0x1000, MAP_LOCKED = 0x2000, MAP_NORESERVE = 0x4000,
+	MAP_POPULATE = 0x8000, MAP_NONBLOCK = 0x10000, MAP_STACK = 0x20000, MAP_HUGETLB = 0x40000, MAP_FIXED_NOREPLACE = 0x100000,
+};
+
+/*
+ * mmap(2).  object is the file's (the caller checked that it may be mapped with these rights) or NULL for anonymous memory; offset in bytes.  The region takes a
+ * reference of its own. Returns the address or a negative errno (test with (ssize)r < 0 && r >= -4095).
+ */
+vaddr_t vm_mmap(struct space *, vaddr_t hint, size_t length, unsigned rights, unsigned flags, struct object *, uint64_t offset, char *name);
+int vm_munmap(struct space *, vaddr_t start, size_t length);
+int vm_mprotect(struct space *, vaddr_t start, size_t length, unsigned rights);
+/* brk(2): the new break, or the old one if it cannot be moved. */
+vaddr_t vm_brk(struct space *, vaddr_t to);
+/* The first stack: grows down from top to at most space->stack_limit; 0 or -ENOMEM. */
+int vm_map_stack(struct space *, vaddr_t top, size_t initial, unsigned rights);
+/* The brk area starts here (exec). */
+void vm_set_brk(struct space *, vaddr_t start);
+
+/* One line of /proc/PID/maps at a time: the first region that ends above `from`; false: none. Takes space->lock. */
+struct region_info { vaddr_t start, end; unsigned rights, flags; uint64_t offset; struct object *object; size_t resident; char name[128]; };
+bool vm_region_info(struct space *, vaddr_t from, struct region_info *);

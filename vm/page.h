@@ -1,0 +1,122 @@
+/*
+ * vm/page.h - what is known of each frame: one word, or a record that the word points to.
+ *
+ * pages[pfn] is one machine word a frame.  Its low three bits are a type, the rest belongs to the type:
+ *
+ *   PAGE_RESERVED  0                     firmware, kernel image, modules, holes: never handed out
+ *   PAGE_FREE      order                 first frame of a free block of 2^order frames
+ *   PAGE_PART      0                     inside a block, free or in use; its first frame knows all
+ *   PAGE_KERNEL    order, use            first frame of a block that the kernel uses
+ *   PAGE_TABLE     entries, references   a page table: its present entries, and the upper entries that point to it
+ *   PAGE_ANON      references            private anonymous memory: the leaf entries that point to it
+ *   PAGE_RECORD    pointer               a struct page_record: the frame belongs to a memory object
+ *
+ * One counting rule: a page counts the distinct leaf entries that point to it, a table the upper entries that
+ * point to it.  'Mine alone' is a count of 1.  A count cannot overflow: an entry takes a word of memory, and the count
+ * has all but a few bits of a word.
+ *
+ * Words of mapped frames change under the lock of a space that maps them and are plain words as long as one
+ * processor runs the kernel, which is not preemptible; they become atomic with the second processor.
+ */
+#pragma once
+#include "vm/types.h"
+#include "lib/assert.h"
+
+typedef uintptr_t page_word;
+
+enum page_type { PAGE_RESERVED, PAGE_FREE, PAGE_PART, PAGE_KERNEL, PAGE_TABLE, PAGE_ANON, PAGE_RECORD };
+enum { PAGE_TYPE_BITS = 3, PAGE_TYPE_MASK = 7 };
+
+/* The array: an address inside the kernel's ranges, mapped only where frames exist; see physmap.h for which. */
+#define pages ((page_word *)PAGE_WORDS)
+
+struct object;
+
+/* A frame of a memory object.  Fields are protected by the object's lock, entries as said above. */
+struct page_record {
+	struct object *object;		/* NULL: cut off (truncated) while still mapped or pinned; goes with the last of those */
+	uint64_t index;			/* which page of the object */
+	pfn_t pfn;
+	unsigned entries;		/* leaf entries that point to the frame */
+	unsigned pins;			/* kernel users: copies in progress */
+	unsigned char state;		/* enum record_state */
+	bool borrowed;			/* the frame is part of the boot image: never freed */
+};
+enum record_state { RECORD_FILLING, RECORD_READY };
+
+static inline enum page_type page_type(page_word w) { return (enum page_type)(w & PAGE_TYPE_MASK); }
+static inline page_word page_make(enum page_type t, uintptr_t value) { return value << PAGE_TYPE_BITS | t; }
+static inline uintptr_t page_value(page_word w) { return w >> PAGE_TYPE_BITS; }
+
+/* PAGE_KERNEL: what for.  PAGE_FREE and PAGE_KERNEL: the order. */
+enum kernel_use { USE_BLOCK, USE_HEAP, USE_STACK, USE_ZERO, USE_RANGE, KERNEL_USES };
+static inline page_word page_kernel(unsigned order, enum kernel_use use) { return page_make(PAGE_KERNEL, order | use << 8); }
+static inline unsigned page_order(page_word w) { return page_value(w) & 0xff; }
+static inline enum kernel_use page_use(page_word w) { return (enum kernel_use)(page_value(w) >> 8); }
+
+/* PAGE_TABLE: entries in 13 bits, references above. */
+enum { TABLE_ENTRY_BITS = 13 };
+static inline page_word page_table(unsigned entries, uintptr_t refs) { return page_make(PAGE_TABLE, refs << TABLE_ENTRY_BITS | entries); }
+static inline unsigned table_entries(page_word w) { return page_value(w) & (((uintptr_t)1 << TABLE_ENTRY_BITS) - 1); }
+static inline uintptr_t table_refs(page_word w) { return page_value(w) >> TABLE_ENTRY_BITS; }
+/* delta entries more (or fewer) are present in the table; returns how many then. */
+static inline unsigned table_count(pfn_t table, int delta)
+{
+	page_word w = pages[table] + ((page_word)delta << PAGE_TYPE_BITS);
+	assert(page_type(pages[table]) == PAGE_TABLE);
+	pages[table] = w;
+	return table_entries(w);
+}
+
+#define PAGE_ANON_ONE ((page_word)1 << PAGE_TYPE_BITS)
+
+static inline struct page_record *page_record(page_word w)
+{
+	assert(page_type(w) == PAGE_RECORD);
+	return (struct page_record *)(w - PAGE_RECORD);
+}
+
+static inline bool page_counted(page_word w) { return page_type(w) == PAGE_ANON || page_type(w) == PAGE_RECORD; }
+
+/* How many leaf entries point to it; 0 for uncounted kinds. */
+static inline uintptr_t page_entries(page_word w)
+{
+	return page_type(w) == PAGE_ANON ? page_value(w) : page_type(w) == PAGE_RECORD ? page_record(w)->entries : 0;
+}
+
+/* May the one leaf entry that points here be written without anyone else seeing it? */
+static inline bool page_is_mine(page_word w) { return w == page_make(PAGE_ANON, 1); }
+
+/* A leaf entry that points to pfn has appeared.  Returns whether the page is of a counted kind (and so resident). */
+static inline bool page_entry_get(pfn_t pfn)
+{
+	page_word w = pages[pfn];
+	if (page_type(w) == PAGE_ANON)
+		pages[pfn] = w + PAGE_ANON_ONE;
+	else if (page_type(w) == PAGE_RECORD)
+		page_record(w)->entries++;
+	else
+		return false;
+	return true;
+}
+
+/* What a vanished leaf entry leaves behind. */
+enum page_put {
+	PAGE_PUT_UNCOUNTED,		/* not a counted kind: not resident, not freed */
+	PAGE_PUT_KEPT,			/* others have it, or its object */
+	PAGE_PUT_LAST,			/* nobody: frame_free it, after the flush */
+};
+enum page_put page_put_record(struct page_record *);	/* vm/object.c */
+
+static inline enum page_put page_entry_put(pfn_t pfn)
+{
+	page_word w = pages[pfn];
+	if (page_type(w) == PAGE_ANON) {
+		assert(page_value(w) != 0);
+		pages[pfn] = w -= PAGE_ANON_ONE;
+		return page_value(w) ? PAGE_PUT_KEPT : PAGE_PUT_LAST;
+	}
+	if (page_type(w) == PAGE_RECORD)
+		return page_put_record(page_record(w));
+	return PAGE_PUT_UNCOUNTED;
+}

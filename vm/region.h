@@ -1,0 +1,46 @@
+/*
+ * vm/region.h - regions (VMAs) of an address space: a red-black tree by address, augmented to find gaps in O(log n).
+ *
+ * Interface: find, gap, insert, remove, resize.  Protected by the lock of the space (kernel ranges: the kspace lock).
+ */
+#pragma once
+#include "vm/types.h"
+#include "lib/rbtree.h"
+
+struct object;
+
+enum region_flags {
+	REGION_SHARED = 1,		/* changes are seen by others: MAP_SHARED */
+	REGION_GROWSDOWN = 2,		/* a stack: a fault below it extends it */
+	REGION_HEAP = 4,		/* the brk region, for /proc maps */
+	REGION_STACK = 8,		/* the first stack, for /proc maps */
+	REGION_NORESERVE = 16,
+};
+
+struct region {
+	struct rb_node node;
+	vaddr_t start, end;		/* page-aligned, end exclusive */
+	size_t gap;			/* bytes between the previous region's end (or 0) and start */
+	size_t max_gap;			/* the largest gap in this subtree */
+	unsigned rights;		/* VM_READ | VM_WRITE | VM_EXEC */
+	unsigned flags;			/* enum region_flags */
+	struct object *object;		/* NULL: private anonymous; a region holds a reference */
+	uint64_t offset;		/* page of the object at start */
+	char *name;			/* path for /proc maps: the object's, not owned; NULL */
+};
+
+struct region_tree { struct rb_root root; size_t count; struct region *last; };
+
+/* The region that contains addr, or the first one above it; NULL: none. */
+struct region *region_find(struct region_tree *, vaddr_t addr);
+struct region *region_next(const struct region *);
+struct region *region_prev(const struct region *);
+struct region *region_first(const struct region_tree *);
+/* start and end are set and overlap nothing. */
+void region_insert(struct region_tree *, struct region *);
+void region_remove(struct region_tree *, struct region *);
+/* New bounds that overlap no other region and keep the order. */
+void region_resize(struct region_tree *, struct region *, vaddr_t start, vaddr_t end);
+/* Free space of `size` bytes within [low, high): the highest such address, or -ENOMEM (as vaddr_t: test with gap_failed). */
+enum gap_from { GAP_TOP_DOWN, GAP_BOTTOM_UP };
+bool region_gap(const struct region_tree *, size_t size, vaddr_t low, vaddr_t high, enum gap_from, vaddr_t *found);

@@ -1,0 +1,40 @@
+/*
+ * vm/space.h - address spaces: create, fork, destroy.
+ *
+ * space->lock (a mutex, rank RANK_SPACE) guards the regions, the page tables below mmu, and all fields.  It is not held over pager calls nor
+ * over copies from or to user memory.
+ */
+#pragma once
+#include "vm/region.h"
+#include "vm/sync.h"
+#include "arch/mmu.h"
+
+struct space {
+	struct mutex lock;
+	unsigned refs;			/* atomic */
+	struct mmu mmu;
+	struct region_tree regions;
+	size_t mapped;			/* pages in all regions (VmSize) */
+	size_t peak_resident;		/* pages (VmHWM); kept up to date lazily */
+	vaddr_t brk_start, brk;		/* the break, in bytes */
+	vaddr_t mmap_top;		/* free ranges are looked for below this */
+	vaddr_t stack_top;
+	size_t stack_limit;		/* bytes a stack may grow to (RLIMIT_STACK) */
+	vaddr_t arg_start, arg_end, env_start, env_end;		/* for /proc: where exec put the strings */
+	struct list all;		/* spaces list, for vm_check */
+};
+
+/* An empty space, refs 1; -ENOMEM: NULL. */
+struct space *space_create(void);
+/* A copy-on-write copy; NULL: no memory (the parent is unharmed). Takes the parent's lock. */
+struct space *space_fork(struct space *parent);
+struct space *space_ref(struct space *);
+/* The last reference destroys it; no processor may run on it then. */
+void space_put(struct space *);
+/* Pages resident now. */
+size_t space_resident(const struct space *);
+
+/* All spaces, for vm_check: under space_list_lock. */
+extern struct spinlock space_list_lock;
+extern struct list space_list;
+size_t space_count(void);

@@ -1,0 +1,137 @@
+/*
+ * vm/sync.h - locks and waiting: declared here, where they are needed first, and implemented above
+ * (kernel/lock.c and kernel/sched.c; on the host tests/host/ with pthreads).
+ *
+ *   spinlock   short, never held across a sleep.  spin_lock_irq also keeps interrupts off, for data that
+ *              interrupt handlers touch.
+ *   mutex      may be held across a sleep; taken only where sleeping is allowed.
+ *   waitq      threads that wait for a condition.  The condition is tested by the caller:
+ *
+ *                  wait_prepare(q); while (!condition) { drop locks; wait_sleep(q); take locks; wait_prepare(q); } wait_finish(q);
+ *
+ *              A wake between wait_prepare and wait_sleep is not lost.
+ *
+ * Every lock has a rank.  A thread takes locks in rising rank only (equal ranks: parent before child, by the
+ * caller's word in lock_nested).  Builds with LOCK_CHECK verify that, that no spinlock is held at a sleep, and that
+ * nothing sleeps in interrupt context.  docs/locking.md has the table.
+ */
+#pragma once
+#include "vm/types.h"
+#include "lib/list.h"
+#include "arch/cpu.h"
+
+enum lock_rank {
+	RANK_PROCESS = 10,	/* mutexes of kernel/: the process tree, a process */
+	RANK_MOUNT = 20,	/* the mount table */
+	RANK_VNODE = 24,	/* a directory's or file's contents; parent before child */
+	RANK_PIPE = 28,		/* a pipe, a tty */
+	RANK_FILES = 30,	/* a file table */
+	RANK_SPACE = 40,	/* an address space: regions and what hangs below */
+	RANK_OBJECT = 50,	/* a memory object's pages */
+	RANK_KSPACE = 56,	/* kernel ranges */
+	RANK_TABLE = 60,	/* page tables */
+	RANK_HEAP = 70,
+	RANK_ZONE = 80,		/* free frames */
+	RANK_WAITQ = 90,	/* wait queues, run queues */
+	RANK_CONSOLE = 100,
+};
+
+struct spinlock {
+	unsigned held;
+	unsigned rank;
+	const char *name;
+};
+#define SPINLOCK_INIT(name_, rank_) { .rank = (rank_), .name = (name_) }
+
+struct waitq {
+	struct spinlock lock;
+	struct list waiters;		/* protected by lock */
+};
+#define WAITQ_INIT(q) { .lock = SPINLOCK_INIT("waitq", RANK_WAITQ), .waiters = LIST_INIT((q).waiters) }
+
+struct mutex {
+	void *owner;			/* the thread that holds it, or NULL; atomic */
+	unsigned waiting;		/* threads in mutex_lock_slow; atomic */
+	unsigned rank;
+	const char *name;
+	struct waitq queue;
+};
+
+void spin_init(struct spinlock *, const char *name, enum lock_rank);
+void mutex_init(struct mutex *, const char *name, enum lock_rank);
+void waitq_init(struct waitq *);
+
+#ifdef LOCK_CHECK
+void lock_check_take(const void *lock, const char *name, unsigned rank, bool sleeps);
+void lock_check_drop(const void *lock);
+void lock_check_may_sleep(void);		/* panics when a spinlock is held or in an interrupt */
+#else
+static inline void lock_check_take(const void *l, const char *n, unsigned r, bool s) { (void)l, (void)n, (void)r, (void)s; }
+static inline void lock_check_drop(const void *l) { (void)l; }
+static inline void lock_check_may_sleep(void) {}
+#endif
+
+static inline void spin_lock(struct spinlock *l)
+{
+	lock_check_take(l, l->name, l->rank, false);
+	while (__atomic_exchange_n(&l->held, 1, __ATOMIC_ACQUIRE))
+		cpu_relax();
+}
+
+static inline void spin_unlock(struct spinlock *l)
+{
+	lock_check_drop(l);
+	__atomic_store_n(&l->held, 0, __ATOMIC_RELEASE);
+}
+
+/* Returns the interrupt state, to be handed back to spin_unlock_irq. */
+static inline unsigned long spin_lock_irq(struct spinlock *l)
+{
+	unsigned long state = cpu_irq_save();
+	spin_lock(l);
+	return state;
+}
+
+static inline void spin_unlock_irq(struct spinlock *l, unsigned long state)
+{
+	spin_unlock(l);
+	cpu_irq_restore(state);
+}
+
+void mutex_lock_slow(struct mutex *);		/* waits until the mutex is ours */
+void mutex_unlock_slow(struct mutex *);		/* wakes a waiter */
+
+static inline void mutex_lock(struct mutex *m)
+{
+	void *none = NULL;
+	lock_check_take(m, m->name, m->rank, true);
+	if (!__atomic_compare_exchange_n(&m->owner, &none, cpu_current(), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		mutex_lock_slow(m);
+}
+
+static inline bool mutex_trylock(struct mutex *m)
+{
+	void *none = NULL;
+	if (!__atomic_compare_exchange_n(&m->owner, &none, cpu_current(), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		return false;
+	lock_check_take(m, m->name, 0, true);		/* a trylock may go against the order */
+	return true;
+}
+
+static inline void mutex_unlock(struct mutex *m)
+{
+	lock_check_drop(m);
+	__atomic_store_n(&m->owner, NULL, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&m->waiting, __ATOMIC_SEQ_CST))
+		mutex_unlock_slow(m);
+}
+
+static inline bool mutex_held(const struct mutex *m) { return m->owner == cpu_current(); }
+
+/* Waiting.  wait_sleep returns 0, or -EINTR if `interruptible` and a signal is pending. */
+enum wait_how { WAIT_UNINTERRUPTIBLE, WAIT_INTERRUPTIBLE };
+void wait_prepare(struct waitq *);
+int  wait_sleep(struct waitq *, enum wait_how);
+void wait_finish(struct waitq *);
+void wake_all(struct waitq *);			/* any context */
+void wake_one(struct waitq *);
