@@ -12,7 +12,7 @@
 #include "vm/stats.h"
 #include "arch/thread.h"
 #include "fs/vfs.h"
-#include "kernel/abi/signal.h"
+#include "kernel/signal.h"
 
 typedef int32_t pid_type;
 struct tty;
@@ -31,8 +31,11 @@ struct thread {
 	uint64_t slice_end;		/* ns: when it has to let others run */
 	uint64_t user_ticks, kernel_ticks;
 	uint64_t blocked;		/* signal mask, bit signo-1 */
-	uint64_t pending;		/* thread-directed signals */
-	struct siginfo pending_info[SIGNALS];	/* by signo - 1 */
+	struct signal_queue signals;	/* thread-directed; process->signal_lock */
+	bool signal_work;		/* signal_deliver has something to look at: kernel_work_pending tests it; sticky until then */
+	uint64_t awaited;		/* sigtimedwait waits for these: they are kept and wake, though blocked */
+	struct { uint64_t deadline_ns; vaddr_t remaining; } restart;	/* an interrupted sleep, for restart_syscall */
+	struct { unsigned trapno; unsigned long hw_error; vaddr_t addr; } fault;	/* of the last fault signal, for signal frames */
 	uint64_t saved_mask;		/* sigsuspend, ppoll: to restore; valid if restore_mask */
 	bool restore_mask;
 	struct { vaddr_t sp; int32_t flags; uint32_t pad; uint64_t size; } altstack;	/* Linux's stack_t */
@@ -66,8 +69,9 @@ struct process {
 
 	struct spinlock signal_lock;
 	struct sigaction64 actions[SIGNALS];
-	uint64_t pending;		/* process-directed */
-	struct siginfo pending_info[SIGNALS];
+	struct signal_queue signals;	/* process-directed */
+	struct waitq stop_event;	/* a stopped process sleeps here until SIGCONT or SIGKILL */
+	struct list itimer_link;	/* in the list of armed real-time timers: kernel/itimer.c */
 
 	struct fault_stats faults, child_faults;
 	uint64_t start_ns, child_user_ticks, child_kernel_ticks, dead_user_ticks, dead_kernel_ticks;

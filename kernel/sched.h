@@ -15,19 +15,11 @@ bool sched_needed(void);			/* the slice is over */
 /* A thread of the kernel; NULL: no memory. */
 struct thread *kthread_create(const char *name, void (*fn)(void *), void *arg);
 
+/* Wakes it if it is in an interruptible sleep: a signal has come. Any context. */
+void sched_interrupt(struct thread *);
+
 /* Wait with a deadline (ns since boot; ~0: none): like wait_sleep, plus -ETIMEDOUT. */
 int wait_sleep_until(struct waitq *, enum wait_how, uint64_t deadline_ns);
-
-/* Signals (kernel/signal.c). */
-void signal_send_process(struct process *, int signo, const struct siginfo *);	/* any context; info NULL: SI_KERNEL */
-void signal_send_thread(struct thread *, int signo, const struct siginfo *);
-/* Fault-type signals: cannot be blocked or ignored; then the process dies by it. */
-void signal_force(struct thread *, int signo, const struct siginfo *, unsigned trapno, unsigned long hw_error);
-int  signal_send_group(pid_type pgid, int signo, const struct siginfo *);	/* number of processes that got it, or -ESRCH */
-bool signal_pending(const struct thread *);
-void signal_deliver(struct trap_frame *);	/* on the way to user mode */
-int  signal_fork(struct process *child, const struct process *parent);
-void signal_exec(struct process *);
 
 /* Life (kernel/fork.c, exec.c, exit.c). */
 long process_fork(uint64_t clone_flags, vaddr_t stack, vaddr_t parent_tid, vaddr_t child_tid, vaddr_t tls);

@@ -1,0 +1,62 @@
+/*
+ * kernel/signal.h - signals: sending, waiting for them, and what happens on the way to user mode.
+ *
+ * A signal is sent to a process or to one thread: it is put into a queue, and a thread that does not block it is marked (signal_work) and
+ * woken.  Everything else happens in the marked thread itself, in signal_deliver, on its way to user mode: it runs a handler, dies,
+ * stops or carries on.
+ *
+ * A standard signal (1..31) is pending once at most; a real-time signal (32..64) as often as it was sent.  A signal without an entry in
+ * `infos` (sent by the kernel, or no memory was left) is reported as SI_KERNEL or SI_USER of nobody.
+ *
+ * Lock: process->signal_lock (spinlock, RANK_WAITQ - 1, interrupts off) guards the queues, actions, masks of all its threads, and `stopped`.
+ */
+#pragma once
+#include "kernel/abi/signal.h"
+#include "lib/list.h"
+#include "vm/types.h"
+
+struct process;
+struct thread;
+struct trap_frame;
+
+struct signal_queue {
+	uint64_t pending;		/* bit signo - 1 */
+	struct list infos;		/* of struct signal_info, in the order of sending */
+};
+
+static inline uint64_t signal_bit(int signo) { return (uint64_t)1 << (signo - 1); }
+
+/* Sending.  The process or thread must not go away: tree_lock, or it is the current one.  info NULL: by the kernel, and then in any context. */
+void signal_send_process(struct process *, int signo, const struct siginfo *);
+void signal_send_thread(struct thread *, int signo, const struct siginfo *);
+/* The number of processes that got it, or -ESRCH.  Takes tree_lock. */
+int  signal_send_group(int32_t pgid, int signo, const struct siginfo *);
+/* A fault of the current thread: cannot be blocked or ignored; then the process dies by it. */
+void signal_force(struct thread *, int signo, const struct siginfo *, unsigned trapno, unsigned long hw_error);
+
+/* Is there anything for signal_deliver?  An interruptible sleep ends then. */
+bool signal_pending(const struct thread *);
+/* The last step to user mode (kernel_user_return): handlers, default actions, restart of the interrupted call.  No lock held; may not return. */
+void signal_deliver(struct trap_frame *);
+
+/* Does the process ignore it, by choice or by default? */
+bool signal_ignored(struct process *, int signo);
+/*
+ * Tells the parent of a child's change: SIGCHLD (or exit_signal) and a wake of wait4.  code is CLD_*, status the exit code or signal number.
+ * => tree_lock held.  Returns whether an exited child is to vanish without being waited for (SIGCHLD ignored, SA_NOCLDWAIT).
+ */
+bool signal_notify_parent(struct process *child, int code, int status);
+
+/* New mask for the current thread; KILL and STOP are never blocked. */
+void signal_set_mask(uint64_t blocked);
+/* For ppoll, pselect, sigsuspend: a mask for this call only.  signal_mask_return: the call ends; on -EINTR and restarts signal_deliver restores it. */
+void signal_mask_for_call(uint64_t blocked);
+long signal_mask_return(long result);
+
+/* A new process: the parent's actions, nothing pending.  A new thread of it: the mask and alternate stack of the other. */
+void signal_init_process(struct process *, struct process *parent);
+void signal_init_thread(struct thread *, const struct thread *other);
+/* Handlers become default, the alternate stack goes; what is ignored, blocked or pending stays. */
+void signal_exec(struct process *);
+/* Frees what is queued: a thread or process goes away. */
+void signal_queue_drain(struct signal_queue *);
