@@ -8,6 +8,7 @@
  */
 #pragma once
 #include "vm/page.h"
+#include "lib/list.h"
 
 /* A block of the largest order has one page of page words, so a buddy's word is always mapped. */
 enum { FRAME_MAX_ORDER = 9 };
@@ -17,7 +18,7 @@ enum zone_id { ZONE_DMA, ZONE_DMA32, ZONE_NORMAL, ZONES };
 /* What an allocation may do when free frames run out. */
 enum frame_need {
 	FRAME_USER,		/* leaves the emergency reserve alone */
-	FRAME_KERNEL,		/* inside the allocator itself (heap_depth > 0) it may take from the reserve */
+	FRAME_KERNEL,		/* inside the allocator itself (frame_emergency > 0) it may take from the reserve */
 };
 
 /*
@@ -49,6 +50,13 @@ size_t frame_free_count(void);
 void frame_init(void);
 /* Does the frame exist, has it a word? */
 bool frame_exists(pfn_t);
+
+/* Bytes of page words that are mapped. */
+extern size_t page_array_bytes;
+/* Above 0 while the allocator itself allocates: FRAME_KERNEL may take from the reserve.  Protected by the kspace lock. */
+extern unsigned frame_emergency;
+/* The links of free blocks, for vm_check. */
+const struct list *frame_free_list(enum zone_id, unsigned order);
 
 /* Test hook: the k-th allocation from now on fails (0: none), in all of vm: frames and heap. Counts down under the zone's lock. */
 extern unsigned long alloc_fail_at;

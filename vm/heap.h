@@ -16,5 +16,5 @@ size_t heap_usable_size(const void *);
 struct heap_stats { size_t bytes, objects, slab_frames, large_frames; };
 void heap_get_stats(struct heap_stats *);
 void heap_init(void);
-/* Panics on a broken slab: free lists, counts, headers. For vm_check. */
-void heap_check(void);
+/* The number of slabs whose free list, count or header is wrong: for vm_check. */
+size_t heap_check(void);

@@ -12,11 +12,11 @@ enum kspace_how { KSPACE_MAPPED, KSPACE_LAZY };
 /* npages of zeroed kernel memory, or NULL. Takes the kspace lock. */
 void *kspace_alloc(size_t npages, enum kspace_how);
 void  kspace_free(void *);
+size_t kspace_size(const void *);	/* bytes */
 /* Kernel stack of KERNEL_STACK_PAGES with a guard page below, or NULL; a few free ones are kept.  Returns its lowest address. */
 void *kstack_alloc(void);
 void  kstack_free(void *);
 size_t kstack_cached(void);		/* free stacks kept */
-void kspace_init(void);
 /* Is this a kernel range's guard page, and whose? For panic messages: "guard page below a kernel stack", or NULL. */
 const char *kspace_describe(vaddr_t);
 

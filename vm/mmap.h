@@ -14,9 +14,10 @@ enum map_flags {		/* Linux's MAP_* */
 
 /*
  * mmap(2).  object is the file's (the caller checked that it may be mapped with these rights) or NULL for anonymous memory; offset in bytes.  The region takes a
- * reference of its own. Returns the address or a negative errno (test with (ssize)r < 0 && r >= -4095).
+ * reference of its own.  rights may have VM_NOWRITE: a shared mapping that mprotect must not make writable (the file was opened read-only).
+ * name: the file's path, copied into the object for /proc maps; may be NULL.  Returns the address or a negative errno (test with (ssize)r < 0 && r >= -4095).
  */
-vaddr_t vm_mmap(struct space *, vaddr_t hint, size_t length, unsigned rights, unsigned flags, struct object *, uint64_t offset, char *name);
+vaddr_t vm_mmap(struct space *, vaddr_t hint, size_t length, unsigned rights, unsigned flags, struct object *, uint64_t offset, const char *name);
 int vm_munmap(struct space *, vaddr_t start, size_t length);
 int vm_mprotect(struct space *, vaddr_t start, size_t length, unsigned rights);
 /* brk(2): the new break, or the old one if it cannot be moved. */

@@ -20,13 +20,16 @@ struct pager {
 	pfn_t (*borrow)(struct object *, uint64_t index);
 	/* Fills the page at `to` (a kernel address), bytes beyond the end of the file zeroed.  May sleep; no lock is held.  0 or -EIO, -ENOMEM. */
 	int (*read)(struct object *, uint64_t index, void *to);
+	/* The last reference to the object went, its pages are freed: `backing` is not needed any more.  May be NULL. */
+	void (*release)(struct object *);
 };
 
 struct object {
 	struct spinlock lock;
 	unsigned refs;			/* regions, vnodes, open users; atomic */
 	const struct pager *pager;	/* NULL: pages start zeroed (shared anonymous memory, tmpfs) */
-	void *backing;			/* the pager's: a vnode; not owned */
+	void *backing;			/* the pager's own data; must stay valid until pager->release */
+	char *name;			/* path for /proc maps, or NULL; owned; set once */
 	uint64_t size;			/* bytes; mapping beyond the last page of it is SIGBUS; ~0: no end */
 	void *root;			/* index: radix tree of records, 64 a node */
 	unsigned levels;
@@ -37,7 +40,7 @@ struct object {
 /* refs 1; NULL: no memory. */
 struct object *object_create(const struct pager *, void *backing, uint64_t size);
 struct object *object_ref(struct object *);
-/* The last reference frees the pages; the pager is not called. */
+/* The last reference frees the pages, then calls pager->release. */
 void object_put(struct object *);
 
 /*

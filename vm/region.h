@@ -15,6 +15,8 @@ enum region_flags {
 	REGION_HEAP = 4,		/* the brk region, for /proc maps */
 	REGION_STACK = 8,		/* the first stack, for /proc maps */
 	REGION_NORESERVE = 16,
+	REGION_NOWRITE = 32,		/* may never become writable: a shared mapping of a file opened read-only */
+	REGION_LAZY = 64,		/* kernel ranges: allocate on write */
 };
 
 struct region {
@@ -26,7 +28,6 @@ struct region {
 	unsigned flags;			/* enum region_flags */
 	struct object *object;		/* NULL: private anonymous; a region holds a reference */
 	uint64_t offset;		/* page of the object at start */
-	char *name;			/* path for /proc maps: the object's, not owned; NULL */
 };
 
 struct region_tree { struct rb_root root; size_t count; struct region *last; };
@@ -41,6 +42,7 @@ void region_insert(struct region_tree *, struct region *);
 void region_remove(struct region_tree *, struct region *);
 /* New bounds that overlap no other region and keep the order. */
 void region_resize(struct region_tree *, struct region *, vaddr_t start, vaddr_t end);
-/* Free space of `size` bytes within [low, high): the highest such address, or -ENOMEM (as vaddr_t: test with gap_failed). */
-enum gap_from { GAP_TOP_DOWN, GAP_BOTTOM_UP };
-bool region_gap(const struct region_tree *, size_t size, vaddr_t low, vaddr_t high, enum gap_from, vaddr_t *found);
+/* The highest free space of `size` bytes within [low, high): its start in *found; false: there is none. */
+bool region_gap(const struct region_tree *, size_t size, vaddr_t low, vaddr_t high, vaddr_t *found);
+/* Do the tree's order, colours, gaps and count hold?  For vm_check. */
+bool region_tree_sound(const struct region_tree *);

@@ -19,7 +19,7 @@ typedef ptrdiff_t ssize;		/* a byte count, or a negative errno */
 #define PFN_NONE	((pfn_t)-1)
 
 /* Rights of a mapping; the values are those of PROT_READ, PROT_WRITE, PROT_EXEC. */
-enum { VM_READ = 1, VM_WRITE = 2, VM_EXEC = 4, VM_RIGHTS = 7 };
+enum { VM_READ = 1, VM_WRITE = 2, VM_EXEC = 4, VM_RIGHTS = 7, VM_NOWRITE = 8 };
 
 static inline vaddr_t page_floor(vaddr_t a) { return a & ~(vaddr_t)PAGE_MASK; }
 static inline vaddr_t page_ceil(vaddr_t a)  { return (a + PAGE_MASK) & ~(vaddr_t)PAGE_MASK; }

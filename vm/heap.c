@@ -1,0 +1,233 @@
+/*
+ * vm/heap.c - the kernel heap: slabs of one frame for small sizes, blocks of frames for large ones.  See heap.h.
+ *
+ * A slab starts with its header; the rest is cut into objects of one class.  Free objects are linked through their first
+ * word.  The classes are what divides the room of a slab evenly, so nearly nothing is lost at its end.  An object never
+ * starts on a page boundary, a large block always does: that is how kfree tells them apart.
+ *
+ * Lock: heap_lock (RANK_HEAP) guards all slabs; taken before the zone's.
+ */
+#include "vm/heap.h"
+#include "vm/frame.h"
+#include "vm/kspace.h"
+#include "vm/sync.h"
+#include "arch/mmu.h"
+#include "lib/string.h"
+
+struct slab {
+	struct list link;		/* in slab_class.partial, while it has a free object */
+	void *free;			/* first free object */
+	unsigned short used, class;
+};
+
+enum { SLAB_HEADER = (sizeof(struct slab) + 15) & ~15 };
+
+static const unsigned short class_size[] = {
+	16, 32, 48, 64, 80, 96, 128, 160, 192, 256, 320, 400, 448, 496, 576, 672, 800, 1008, 1344, 2016,
+};
+enum { CLASSES = sizeof class_size / sizeof class_size[0], SMALL_MAX = 2016 };
+
+static struct list partial[CLASSES];			/* slabs with a free object */
+static unsigned char class_of_size[SMALL_MAX / 16 + 1];	/* by size / 16, rounded up */
+static struct spinlock heap_lock = SPINLOCK_INIT("heap", RANK_HEAP);
+static struct heap_stats stats;
+
+static unsigned objects_per_slab(unsigned class)
+{
+	return (unsigned)((PAGE_SIZE - SLAB_HEADER) / class_size[class]);
+}
+
+static struct slab *slab_of(const void *object)
+{
+	return (struct slab *)((uintptr_t)object & ~(uintptr_t)PAGE_MASK);
+}
+
+void heap_init(void)
+{
+	unsigned class = 0;
+
+	for (size_t i = 0; i < sizeof class_of_size; i++) {
+		while (class_size[class] < i * 16)
+			class++;
+		class_of_size[i] = (unsigned char)class;
+	}
+	for (class = 0; class < CLASSES; class++)
+		list_init(&partial[class]);
+}
+
+/* A new slab with all objects free, in its class's list; NULL: no frame. */
+static struct slab *slab_create(unsigned class)
+{
+	pfn_t pfn = frame_alloc(0, page_kernel(0, USE_HEAP), FRAME_KERNEL);
+	if (pfn == PFN_NONE)
+		return NULL;
+
+	struct slab *slab = direct(pfn);
+	char *object = (char *)slab + SLAB_HEADER;
+
+	slab->class = (unsigned short)class;
+	slab->used = 0;
+	slab->free = NULL;
+	for (unsigned i = 0; i < objects_per_slab(class); i++, object += class_size[class]) {
+		*(void **)object = slab->free;
+		slab->free = object;
+	}
+	list_push(&partial[class], &slab->link);
+	stats.slab_frames++;
+	return slab;
+}
+
+static void slab_destroy(struct slab *slab)
+{
+	list_remove(&slab->link);
+	stats.slab_frames--;
+	frame_free(direct_pfn(slab), 0);
+}
+
+static void *alloc_small(unsigned class)
+{
+	void *object = NULL;
+
+	spin_lock(&heap_lock);
+	if (!alloc_should_fail()) {
+		struct slab *slab = list_empty(&partial[class]) ? slab_create(class)
+			: container_of(partial[class].next, struct slab, link);
+		if (slab) {
+			object = slab->free;
+			slab->free = *(void **)object;
+			slab->used++;
+			if (!slab->free)
+				list_remove(&slab->link);
+			stats.bytes += class_size[class];
+			stats.objects++;
+		}
+	}
+	spin_unlock(&heap_lock);
+	return object;
+}
+
+static void free_small(void *object)
+{
+	struct slab *slab = slab_of(object);
+	struct list *list = &partial[slab->class];
+
+	spin_lock(&heap_lock);
+	assert(slab->used > 0 && slab->class < CLASSES);
+	if (!slab->free)
+		list_push(list, &slab->link);
+	*(void **)object = slab->free;
+	slab->free = object;
+	stats.bytes -= class_size[slab->class];
+	stats.objects--;
+	if (--slab->used == 0 && list->next != list->prev)	/* the class keeps one slab that is not full */
+		slab_destroy(slab);
+	spin_unlock(&heap_lock);
+}
+
+static unsigned order_for(size_t size)
+{
+	unsigned order = 0;
+
+	while (PAGE_SIZE << order < size)
+		order++;
+	return order;
+}
+
+static void count_large(ptrdiff_t frames)
+{
+	spin_lock(&heap_lock);
+	stats.large_frames += (size_t)frames;
+	stats.bytes += (size_t)frames << PAGE_SHIFT;
+	stats.objects += frames > 0 ? 1 : (size_t)-1;
+	spin_unlock(&heap_lock);
+}
+
+static void *alloc_large(size_t size)
+{
+	if (size > PAGE_SIZE << FRAME_MAX_ORDER)
+		return size > (size_t)-1 - PAGE_MASK ? NULL : kspace_alloc((size + PAGE_MASK) >> PAGE_SHIFT, KSPACE_MAPPED);
+
+	unsigned order = order_for(size);
+	pfn_t pfn = frame_alloc(order, page_kernel(order, USE_BLOCK), FRAME_KERNEL);
+	if (pfn == PFN_NONE)
+		return NULL;
+	count_large((ptrdiff_t)1 << order);
+	return direct(pfn);
+}
+
+static bool in_kspace(const void *p)
+{
+	return (vaddr_t)p >= KSPACE_START && (vaddr_t)p < KSPACE_END;
+}
+
+static void free_large(void *block)
+{
+	if (in_kspace(block)) {
+		kspace_free(block);
+		return;
+	}
+	pfn_t pfn = direct_pfn(block);
+	unsigned order = page_order(pages[pfn]);
+
+	assert(page_type(pages[pfn]) == PAGE_KERNEL && page_use(pages[pfn]) == USE_BLOCK);
+	count_large(-((ptrdiff_t)1 << order));
+	frame_free(pfn, order);
+}
+
+void *kmalloc(size_t size)
+{
+	return size <= SMALL_MAX ? alloc_small(class_of_size[(size + 15) / 16]) : alloc_large(size);
+}
+
+void *kzalloc(size_t size)
+{
+	void *p = kmalloc(size);
+
+	if (p)
+		memset(p, 0, size);
+	return p;
+}
+
+void kfree(void *p)
+{
+	if (!p)
+		return;
+	if ((uintptr_t)p & PAGE_MASK)
+		free_small(p);
+	else
+		free_large(p);
+}
+
+size_t heap_usable_size(const void *p)
+{
+	if ((uintptr_t)p & PAGE_MASK)
+		return class_size[slab_of(p)->class];
+	return in_kspace(p) ? kspace_size(p) : PAGE_SIZE << page_order(pages[direct_pfn(p)]);
+}
+
+void heap_get_stats(struct heap_stats *to)
+{
+	spin_lock(&heap_lock);
+	*to = stats;
+	spin_unlock(&heap_lock);
+}
+
+size_t heap_check(void)
+{
+	size_t errors = 0;
+
+	spin_lock(&heap_lock);
+	for (unsigned class = 0; class < CLASSES; class++)
+		list_for_each(pos, &partial[class]) {
+			struct slab *slab = container_of(pos, struct slab, link);
+			unsigned total = objects_per_slab(class), n = 0;
+
+			for (void *o = slab->free; o && n <= total && slab_of(o) == slab; o = *(void **)o)
+				n++;
+			if (slab->class != class || n == 0 || n + slab->used != total
+			    || pages[direct_pfn(slab)] != page_kernel(0, USE_HEAP))
+				errors++;
+		}
+	spin_unlock(&heap_lock);
+	return errors;
+}
