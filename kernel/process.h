@@ -35,7 +35,12 @@ struct thread {
 	bool signal_work;		/* signal_deliver has something to look at: kernel_work_pending tests it; sticky until then */
 	uint64_t awaited;		/* sigtimedwait waits for these: they are kept and wake, though blocked */
 	struct { uint64_t deadline_ns; vaddr_t remaining; } restart;	/* an interrupted sleep, for restart_syscall */
-	struct { unsigned trapno; unsigned long hw_error; vaddr_t addr; } fault;	/* of the last fault signal, for signal frames */
+	struct {			/* the fault signal of this thread: taken before all others */
+		struct siginfo info;	/* signo 0: none is waiting */
+		unsigned trapno;	/* these stay, for the frames of later signals, as Linux has it */
+		unsigned long hw_error;
+		vaddr_t addr;
+	} fault;
 	uint64_t saved_mask;		/* sigsuspend, ppoll: to restore; valid if restore_mask */
 	bool restore_mask;
 	struct { vaddr_t sp; int32_t flags; uint32_t pad; uint64_t size; } altstack;	/* Linux's stack_t */
@@ -71,6 +76,8 @@ struct process {
 	struct sigaction64 actions[SIGNALS];
 	struct signal_queue signals;	/* process-directed */
 	struct waitq stop_event;	/* a stopped process sleeps here until SIGCONT or SIGKILL */
+	bool stop_wanted;		/* a stop signal was taken and is about to stop it; SIGCONT takes this back */
+	bool tell_continued;		/* the parent has not been told yet that SIGCONT came */
 	struct list itimer_link;	/* in the list of armed real-time timers: kernel/itimer.c */
 
 	struct fault_stats faults, child_faults;

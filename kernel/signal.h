@@ -21,14 +21,16 @@ struct trap_frame;
 
 struct signal_queue {
 	uint64_t pending;		/* bit signo - 1 */
+	unsigned count;			/* of infos */
 	struct list infos;		/* of struct signal_info, in the order of sending */
 };
 
 static inline uint64_t signal_bit(int signo) { return (uint64_t)1 << (signo - 1); }
 
-/* Sending.  The process or thread must not go away: tree_lock, or it is the current one.  info NULL: by the kernel, and then in any context. */
-void signal_send_process(struct process *, int signo, const struct siginfo *);
-void signal_send_thread(struct thread *, int signo, const struct siginfo *);
+/* Sending.  The process or thread must not go away: tree_lock, or it is the current one.  info NULL: by the kernel, and then in any context.
+ * => 0, or -EAGAIN: a real-time signal of sigqueue(3) finds no room (the others arrive without their siginfo). */
+int signal_send_process(struct process *, int signo, const struct siginfo *);
+int signal_send_thread(struct thread *, int signo, const struct siginfo *);
 /* The number of processes that got it, or -ESRCH.  Takes tree_lock. */
 int  signal_send_group(int32_t pgid, int signo, const struct siginfo *);
 /* A fault of the current thread: cannot be blocked or ignored; then the process dies by it. */
@@ -39,13 +41,22 @@ bool signal_pending(const struct thread *);
 /* The last step to user mode (kernel_user_return): handlers, default actions, restart of the interrupted call.  No lock held; may not return. */
 void signal_deliver(struct trap_frame *);
 
-/* Does the process ignore it, by choice or by default? */
-bool signal_ignored(struct process *, int signo);
+/* Would the current thread not notice it: ignored by choice or by default, or blocked?  For the terminal's SIGTTIN and SIGTTOU. */
+bool signal_unheeded(int signo);
 /*
  * Tells the parent of a child's change: SIGCHLD (or exit_signal) and a wake of wait4.  code is CLD_*, status the exit code or signal number.
  * => tree_lock held.  Returns whether an exited child is to vanish without being waited for (SIGCHLD ignored, SA_NOCLDWAIT).
  */
 bool signal_notify_parent(struct process *child, int code, int status);
+/*
+ * An orphaned process group has no member whose parent is in the same session and another group: nobody could continue it when it is stopped.
+ * => tree_lock held; `leaving` (or NULL) does not count as a member.
+ */
+bool signal_group_orphaned(int32_t pgid, const struct process *leaving);
+/* A process exits: groups that this leaves orphaned, with stopped members, get SIGHUP and SIGCONT.  tree_lock held, parents still as they were. */
+void signal_orphan_groups(struct process *leaving);
+/* May the current process signal this one?  0 or -EPERM. */
+int signal_permitted(const struct process *, int signo);
 
 /* New mask for the current thread; KILL and STOP are never blocked. */
 void signal_set_mask(uint64_t blocked);
@@ -60,3 +71,11 @@ void signal_init_thread(struct thread *, const struct thread *other);
 void signal_exec(struct process *);
 /* Frees what is queued: a thread or process goes away. */
 void signal_queue_drain(struct signal_queue *);
+
+/* Between signal_queue.c and signal.c.  Takes the next signal for the current thread out of the queues; 0: none. signal_lock held, *entry is to be kfreed
+ * after it has been dropped. */
+int signal_take(struct thread *, uint64_t blocked, struct siginfo *, void **entry);
+enum signal_default { DEFAULT_TERMINATE, DEFAULT_IGNORE, DEFAULT_STOP, DEFAULT_CONTINUE };
+enum signal_default signal_default_action(int signo);
+/* Drops a pending signal from all queues of the process: it has come to be ignored. Takes signal_lock. */
+void signal_forget(struct process *, uint64_t set);

@@ -1,0 +1,296 @@
+/*
+ * kernel/signal.c - taking signals: what a thread does about them on its way to user mode.
+ *
+ * signal_deliver is called for a thread whose signal_work is set.  It takes one signal after the other: a default action is
+ * done here (die, stop until SIGCONT, nothing), a handler gets a frame on the user stack.  Then the system call that was
+ * interrupted is settled: it answered with one of the internal results ERESTART*, and either is made again or fails with EINTR.
+ *
+ *	result				no handler ran		a handler ran
+ *	ERESTARTSYS			again			again if SA_RESTART, else EINTR
+ *	ERESTARTNOHAND			again			EINTR
+ *	ERESTART_RESTARTBLOCK		restart_syscall		EINTR		(sleeps: what is left of the time counts)
+ *
+ * Locks: signal_lock around the queues and actions; never across the copy to the user stack.
+ */
+#include "kernel/sched.h"
+#include "kernel/syscall.h"
+#include "vm/heap.h"
+#include "lib/string.h"
+
+enum { SYS_RESTART_SYSCALL = 219 };
+enum { SS_ONSTACK = 1, SS_DISABLE = 2 };
+#define SS_AUTODISARM	(1u << 31)
+
+static const uint64_t UNBLOCKABLE = (uint64_t)1 << (SIGKILL - 1) | (uint64_t)1 << (SIGSTOP - 1);
+
+static int  next_handler(struct thread *, struct siginfo *, struct sigaction64 *);
+static void settle_call(struct trap_frame *, const struct sigaction64 *);
+static bool run_handler(struct thread *, struct siginfo *, const struct sigaction64 *);
+static void force_bad_frame(struct thread *, int signo);
+
+void signal_deliver(struct trap_frame *frame)
+{
+	struct thread *t = current_thread();
+	struct siginfo info;
+	struct sigaction64 action;
+
+	while (next_handler(t, &info, &action)) {
+		settle_call(frame, &action);
+		if (!run_handler(t, &info, &action))
+			force_bad_frame(t, info.signo);
+	}
+	settle_call(frame, NULL);
+	if (t->restore_mask) {
+		t->restore_mask = false;
+		signal_set_mask(t->saved_mask);
+		if (t->signal_work)
+			signal_deliver(frame);		/* once: restore_mask is gone */
+	}
+}
+
+/* The handler of signo cannot get its frame: SIGSEGV instead, without its handler if that is the one. */
+static void force_bad_frame(struct thread *t, int signo)
+{
+	struct process *p = t->process;
+	if (signo == SIGSEGV) {
+		unsigned long irq = spin_lock_irq(&p->signal_lock);
+		p->actions[SIGSEGV - 1].handler = SIG_DFL;
+		spin_unlock_irq(&p->signal_lock, irq);
+	}
+	signal_force(t, SIGSEGV, NULL, t->fault.trapno, t->fault.hw_error);
+}
+
+/* Settles an interrupted call: action is that of the handler that is about to run, NULL when none has run. */
+static void settle_call(struct trap_frame *frame, const struct sigaction64 *action)
+{
+	long number = frame_syscall(frame);
+	if (number < 0)
+		return;
+	long result = frame_result(frame);
+	bool again;
+	switch (result) {
+	case -ERESTARTSYS:
+		again = !action || (action->flags & SA_RESTART);
+		break;
+	case -ERESTARTNOHAND:
+		again = !action;
+		break;
+	case -ERESTART_RESTARTBLOCK:
+		again = !action;
+		number = SYS_RESTART_SYSCALL;
+		break;
+	default:
+		return;
+	}
+	if (again)
+		frame_restart_syscall(frame, number);
+	else
+		frame_set_result(frame, -EINTR);
+}
+
+/* Sleeps while the process is stopped; then tells the parent that it goes on. */
+static void wait_until_continued(struct process *p)
+{
+	wait_prepare(&p->stop_event);
+	while (p->stopped) {
+		wait_sleep(&p->stop_event, WAIT_UNINTERRUPTIBLE);
+		wait_prepare(&p->stop_event);
+	}
+	wait_finish(&p->stop_event);
+
+	mutex_lock(&tree_lock);
+	unsigned long irq = spin_lock_irq(&p->signal_lock);
+	bool tell = p->tell_continued;
+	p->tell_continued = false;
+	spin_unlock_irq(&p->signal_lock, irq);
+	if (tell)
+		signal_notify_parent(p, CLD_CONTINUED, SIGCONT);
+	mutex_unlock(&tree_lock);
+}
+
+/* The default action of a stop signal.  SIGCONT may have come since it was taken: stop_wanted is gone then. */
+static void stop(struct process *p, int signo)
+{
+	mutex_lock(&tree_lock);
+	bool refused = signo != SIGSTOP && signal_group_orphaned(p->pgid, NULL);
+	unsigned long irq = spin_lock_irq(&p->signal_lock);
+	bool stops = p->stop_wanted && !refused;
+	p->stop_wanted = false;
+	if (stops) {
+		p->stopped = true;
+		p->stop_signal = signo;
+		p->stop_reported = p->continued = p->tell_continued = false;
+	}
+	spin_unlock_irq(&p->signal_lock, irq);
+	if (stops)
+		signal_notify_parent(p, CLD_STOPPED, signo);
+	mutex_unlock(&tree_lock);
+}
+
+/* Takes one signal and copies its action; notes what has to be known under the lock. 0: none. */
+static int take_signal(struct thread *t, struct siginfo *info, struct sigaction64 *action, bool *forced)
+{
+	struct process *p = t->process;
+	void *entry = NULL;
+	unsigned long irq = spin_lock_irq(&p->signal_lock);
+	int signo = t->fault.info.signo;
+	*forced = signo != 0;
+	if (signo) {
+		*info = t->fault.info;
+		t->fault.info.signo = 0;
+	} else {
+		signo = signal_take(t, t->blocked, info, &entry);
+	}
+	if (signo) {
+		struct sigaction64 *a = &p->actions[signo - 1];
+		*action = *a;
+		if ((a->flags & SA_RESETHAND) && a->handler != SIG_IGN)
+			a->handler = SIG_DFL;
+		p->stop_wanted = action->handler == SIG_DFL && signal_default_action(signo) == DEFAULT_STOP;
+	} else {
+		t->signal_work = false;
+	}
+	spin_unlock_irq(&p->signal_lock, irq);
+	kfree(entry);
+	return signo;
+}
+
+/* Does default actions until a signal with a handler comes (its number) or there is none (0). */
+static int next_handler(struct thread *t, struct siginfo *info, struct sigaction64 *action)
+{
+	struct process *p = t->process;
+	for (;;) {
+		bool forced;
+		if (p->stopped || p->tell_continued)
+			wait_until_continued(p);
+		int signo = take_signal(t, info, action, &forced);
+		if (!signo && !p->stopped)
+			return 0;
+		if (!signo || action->handler == SIG_IGN)
+			continue;
+		if (action->handler != SIG_DFL)
+			return signo;
+		if (p->pid == 1 && !forced)
+			continue;
+		switch (signal_default_action(signo)) {
+		case DEFAULT_TERMINATE:
+			process_exit(signo);
+		case DEFAULT_STOP:
+			stop(p, signo);
+			break;
+		case DEFAULT_IGNORE:
+		case DEFAULT_CONTINUE:
+			break;
+		}
+	}
+}
+
+static bool on_altstack(const struct thread *t, vaddr_t sp)
+{
+	return !((unsigned)t->altstack.flags & SS_AUTODISARM) && sp > t->altstack.sp && sp - t->altstack.sp <= t->altstack.size;
+}
+
+/* Builds the frame of a handler.  False: the stack cannot take it. */
+static bool run_handler(struct thread *t, struct siginfo *info, const struct sigaction64 *action)
+{
+	struct process *p = t->process;
+	struct trap_frame *frame = thread_frame(&t->arch);
+	struct signal_setup setup = {
+		.signo = info->signo, .handler = action->handler, .restorer = action->restorer,
+		.mask = t->restore_mask ? t->saved_mask : t->blocked, .siginfo = info, .altstack = &t->altstack,
+		.hw_error = t->fault.hw_error, .trapno = t->fault.trapno, .fault_addr = t->fault.addr,
+	};
+	bool nested = on_altstack(t, frame_sp(frame));
+
+	if (!(action->flags & SA_RESTORER))
+		return false;			/* as on Linux: x86-64 has no other way back */
+	if ((action->flags & SA_ONSTACK) && t->altstack.size && !nested)
+		setup.stack_top = t->altstack.sp + t->altstack.size;
+	if (signal_frame_push(&t->arch, &setup) != 0)
+		return false;
+	if ((nested || setup.stack_top) && frame_sp(frame) < t->altstack.sp)
+		return false;			/* the alternate stack is full: what lies below it is not ours to run on */
+	if ((unsigned)t->altstack.flags & SS_AUTODISARM) {
+		memset(&t->altstack, 0, sizeof t->altstack);
+		t->altstack.flags = SS_DISABLE;
+	}
+
+	uint64_t also = action->mask | (action->flags & SA_NODEFER ? 0 : signal_bit(info->signo));
+	unsigned long irq = spin_lock_irq(&p->signal_lock);
+	t->restore_mask = false;
+	t->blocked = (t->blocked | also) & ~UNBLOCKABLE;
+	spin_unlock_irq(&p->signal_lock, irq);
+	return true;
+}
+
+bool signal_pending(const struct thread *t)
+{
+	return t->signal_work;
+}
+
+void signal_set_mask(uint64_t blocked)
+{
+	struct thread *t = current_thread();
+	struct process *p = t->process;
+	unsigned long irq = spin_lock_irq(&p->signal_lock);
+	t->blocked = blocked & ~UNBLOCKABLE;
+	if ((t->signals.pending | p->signals.pending) & ~t->blocked)
+		t->signal_work = true;
+	spin_unlock_irq(&p->signal_lock, irq);
+}
+
+void signal_mask_for_call(uint64_t blocked)
+{
+	struct thread *t = current_thread();
+	t->saved_mask = t->blocked;
+	t->restore_mask = true;
+	signal_set_mask(blocked);
+}
+
+long signal_mask_return(long result)
+{
+	struct thread *t = current_thread();
+	if (result == -EINTR || result == -ERESTARTSYS || result == -ERESTARTNOHAND) {
+		t->signal_work = true;		/* signal_deliver restores the mask, after the handler's frame has it */
+		return result;
+	}
+	t->restore_mask = false;
+	signal_set_mask(t->saved_mask);
+	return result;
+}
+
+void signal_init_process(struct process *p, struct process *parent)
+{
+	spin_init(&p->signal_lock, "signal", RANK_WAITQ - 1);
+	list_init(&p->signals.infos);
+	waitq_init(&p->stop_event);
+	list_init(&p->itimer_link);
+	if (parent) {
+		unsigned long irq = spin_lock_irq(&parent->signal_lock);
+		memcpy(p->actions, parent->actions, sizeof p->actions);
+		spin_unlock_irq(&parent->signal_lock, irq);
+	}
+}
+
+void signal_init_thread(struct thread *t, const struct thread *other)
+{
+	list_init(&t->signals.infos);
+	t->altstack.flags = SS_DISABLE;
+	if (other) {
+		t->blocked = other->restore_mask ? other->saved_mask : other->blocked;
+		t->altstack = other->altstack;
+	}
+}
+
+void signal_exec(struct process *p)
+{
+	struct thread *t = current_thread();
+	unsigned long irq = spin_lock_irq(&p->signal_lock);
+	for (int i = 0; i < SIGNALS; i++) {
+		uint64_t kept = p->actions[i].handler == SIG_IGN ? SIG_IGN : SIG_DFL;
+		p->actions[i] = (struct sigaction64){ .handler = kept };
+	}
+	spin_unlock_irq(&p->signal_lock, irq);
+	memset(&t->altstack, 0, sizeof t->altstack);
+	t->altstack.flags = SS_DISABLE;
+}

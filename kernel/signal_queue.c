@@ -1,0 +1,374 @@
+/*
+ * kernel/signal_queue.c - sending signals: queues, who is woken, and who is told of a child's change.
+ *
+ * To send is to do, under the receiver's signal_lock:
+ *   1. what the number does at once: SIGCONT continues a stopped process and takes pending stop signals back, a stop signal takes a
+ *      pending SIGCONT back, SIGKILL lets a stopped process go on (to die);
+ *   2. nothing more, if the receiver ignores it and does not block it;
+ *   3. put it into the queue; mark and wake a thread that does not block it.
+ *
+ * The siginfo of a signal is an entry of its own, allocated before the lock is taken (the heap's lock ranks lower) and freed after
+ * it is dropped.  Signals of the kernel have none, so that interrupts can send them without allocating.
+ */
+#include "kernel/sched.h"
+#include "lib/string.h"
+#include "vm/heap.h"
+
+enum { RLIMIT_SIGPENDING = 11, FIRST_REALTIME = 32 };
+
+struct signal_info {
+	struct list link;
+	struct siginfo info;
+};
+
+#define SIGNAL_SET2(a, b)	(((uint64_t)1 << ((a) - 1)) | ((uint64_t)1 << ((b) - 1)))
+static const uint64_t STOP_SIGNALS = SIGNAL_SET2(SIGSTOP, SIGTSTP) | SIGNAL_SET2(SIGTTIN, SIGTTOU);
+/* Raised by what the thread itself did: handled before others, so that the handler sees the state of the fault. */
+static const uint64_t SYNCHRONOUS = SIGNAL_SET2(SIGSEGV, SIGBUS) | SIGNAL_SET2(SIGILL, SIGTRAP) | SIGNAL_SET2(SIGFPE, SIGSYS);
+
+enum signal_default signal_default_action(int signo)
+{
+	switch (signo) {
+	case SIGCHLD: case SIGURG: case SIGWINCH:
+		return DEFAULT_IGNORE;
+	case SIGCONT:
+		return DEFAULT_CONTINUE;
+	case SIGSTOP: case SIGTSTP: case SIGTTIN: case SIGTTOU:
+		return DEFAULT_STOP;
+	default:
+		return DEFAULT_TERMINATE;
+	}
+}
+
+static bool is_ignored(const struct process *p, int signo)
+{
+	uint64_t handler = p->actions[signo - 1].handler;
+	enum signal_default action = signal_default_action(signo);
+	if (handler == SIG_DFL && p->pid == 1)
+		return true;			/* nobody may end or stop the first process, SIGKILL or not */
+	return handler == SIG_IGN || (handler == SIG_DFL && (action == DEFAULT_IGNORE || action == DEFAULT_CONTINUE));
+}
+
+/* Does the thread notice it now?  One that waits for it in sigtimedwait does, though it blocks it. */
+static bool heeds(const struct thread *t, int signo)
+{
+	return signo == SIGKILL || !((t->blocked & ~t->awaited) & signal_bit(signo));
+}
+
+/* Moves the entries of `set` from the queue to `gone`, and takes the bits away. */
+static void forget_in(struct signal_queue *q, uint64_t set, struct list *gone)
+{
+	if (!(q->pending & set))
+		return;
+	q->pending &= ~set;
+	list_for_each_safe(l, &q->infos) {
+		struct signal_info *i = container_of(l, struct signal_info, link);
+		if (!(signal_bit(i->info.signo) & set))
+			continue;
+		list_remove(l);
+		list_append(gone, l);
+		q->count--;
+	}
+}
+
+static void forget_locked(struct process *p, uint64_t set, struct list *gone)
+{
+	forget_in(&p->signals, set, gone);
+	list_for_each(l, &p->threads)
+		forget_in(&container_of(l, struct thread, siblings)->signals, set, gone);
+}
+
+static void free_all(struct list *gone)
+{
+	for (struct list *l; (l = list_pop(gone)); )
+		kfree(container_of(l, struct signal_info, link));
+}
+
+void signal_forget(struct process *p, uint64_t set)
+{
+	struct list gone = LIST_INIT(gone);
+	unsigned long irq = spin_lock_irq(&p->signal_lock);
+	forget_locked(p, set, &gone);
+	spin_unlock_irq(&p->signal_lock, irq);
+	free_all(&gone);
+}
+
+void signal_queue_drain(struct signal_queue *q)
+{
+	struct list gone = LIST_INIT(gone);
+	forget_in(q, ~(uint64_t)0, &gone);
+	free_all(&gone);
+}
+
+/* Lets a stopped process run on.  signal_lock held. */
+static void unstop(struct process *p)
+{
+	p->stop_wanted = false;
+	p->stopped = false;
+	wake_all(&p->stop_event);
+}
+
+/* What a signal does at the moment it is sent, whatever the receiver thinks of it. */
+static void act_at_once(struct process *p, int signo, struct list *gone)
+{
+	if (signo == SIGCONT) {
+		forget_locked(p, STOP_SIGNALS, gone);
+		if (p->stopped)
+			p->continued = p->tell_continued = true;
+		unstop(p);
+	} else if (signo == SIGKILL) {
+		unstop(p);
+	} else if (signal_bit(signo) & STOP_SIGNALS) {
+		forget_locked(p, signal_bit(SIGCONT), gone);
+	}
+}
+
+static void mark(struct thread *t)
+{
+	t->signal_work = true;
+	sched_interrupt(t);
+}
+
+/* Marks a thread that will take the signal: `to`, or any of the process. */
+static void mark_receiver(struct process *p, struct thread *to, int signo)
+{
+	if (to) {
+		if (heeds(to, signo))
+			mark(to);
+		return;
+	}
+	list_for_each(l, &p->threads) {
+		struct thread *t = container_of(l, struct thread, siblings);
+		if (t->state != THREAD_DEAD && heeds(t, signo)) {
+			mark(t);
+			return;
+		}
+	}
+}
+
+/* Ignored by all to whom it could go?  One that blocks it keeps it: its handler may be another one by the time it is unblocked. */
+static bool discard(struct process *p, struct thread *to, int signo)
+{
+	if (!is_ignored(p, signo))
+		return false;
+	if (to)
+		return !((to->blocked | to->awaited) & signal_bit(signo));
+	list_for_each(l, &p->threads) {
+		struct thread *t = container_of(l, struct thread, siblings);
+		if (!((t->blocked | t->awaited) & signal_bit(signo)))
+			return true;
+	}
+	return list_empty(&p->threads);
+}
+
+/* Returns whether the entry has been used. */
+static bool enqueue(struct process *p, struct thread *to, int signo, struct signal_info *entry)
+{
+	struct signal_queue *q = to ? &to->signals : &p->signals;
+	bool pending = q->pending & signal_bit(signo);
+	if (pending && (signo < FIRST_REALTIME || !entry))
+		return false;
+	q->pending |= signal_bit(signo);
+	if (entry) {
+		list_append(&q->infos, &entry->link);
+		q->count++;
+	}
+	mark_receiver(p, to, signo);
+	return entry != NULL;
+}
+
+static int send(struct process *p, struct thread *to, int signo, const struct siginfo *info)
+{
+	struct list gone = LIST_INIT(gone);
+	struct signal_info *entry = NULL;
+	bool used = false;
+
+	if (info) {
+		bool full = p->signals.count >= p->limits[RLIMIT_SIGPENDING].cur && signo >= FIRST_REALTIME;
+		entry = full ? NULL : kmalloc(sizeof *entry);
+		if (entry) {
+			entry->info = *info;
+			entry->info.signo = signo;
+		} else if (signo >= FIRST_REALTIME && info->code != SI_USER) {
+			return -EAGAIN;
+		}
+	}
+	unsigned long irq = spin_lock_irq(&p->signal_lock);
+	if (p->state == PROCESS_ALIVE) {
+		act_at_once(p, signo, &gone);
+		if (!discard(p, to, signo))
+			used = enqueue(p, to, signo, entry);
+	}
+	spin_unlock_irq(&p->signal_lock, irq);
+	free_all(&gone);
+	if (!used)
+		kfree(entry);
+	return 0;
+}
+
+int signal_send_process(struct process *p, int signo, const struct siginfo *info)
+{
+	return send(p, NULL, signo, info);
+}
+
+int signal_send_thread(struct thread *t, int signo, const struct siginfo *info)
+{
+	return send(t->process, t, signo, info);
+}
+
+int signal_send_group(pid_type pgid, int signo, const struct siginfo *info)
+{
+	int n = 0;
+	mutex_lock(&tree_lock);
+	list_for_each(l, &process_list) {
+		struct process *p = container_of(l, struct process, all);
+		if (p->pgid == pgid && p->state == PROCESS_ALIVE) {
+			signal_send_process(p, signo, info);
+			n++;
+		}
+	}
+	mutex_unlock(&tree_lock);
+	return n ? n : -ESRCH;
+}
+
+void signal_force(struct thread *t, int signo, const struct siginfo *info, unsigned trapno, unsigned long hw_error)
+{
+	struct process *p = t->process;
+	unsigned long irq = spin_lock_irq(&p->signal_lock);
+	struct sigaction64 *action = &p->actions[signo - 1];
+	if (action->handler == SIG_IGN || (t->blocked & signal_bit(signo))) {
+		action->handler = SIG_DFL;
+		t->blocked &= ~signal_bit(signo);
+	}
+	if (info)
+		t->fault.info = *info;
+	else
+		t->fault.info = (struct siginfo){ .code = SI_KERNEL };
+	t->fault.info.signo = signo;
+	t->fault.trapno = trapno;
+	t->fault.hw_error = hw_error;
+	t->fault.addr = t->fault.info.fault.addr;
+	t->signal_work = true;
+	spin_unlock_irq(&p->signal_lock, irq);
+}
+
+static int take_from(struct signal_queue *q, uint64_t blocked, struct siginfo *info, void **entry)
+{
+	uint64_t ready = q->pending & ~blocked;
+	if (!ready)
+		return 0;
+	if (ready & SYNCHRONOUS)
+		ready &= SYNCHRONOUS;
+	int signo = __builtin_ctzll(ready) + 1;
+	struct signal_info *found = NULL;
+	bool more = false;
+	list_for_each(l, &q->infos) {
+		struct signal_info *i = container_of(l, struct signal_info, link);
+		if (i->info.signo != signo)
+			continue;
+		more = found != NULL;
+		if (more)
+			break;
+		found = i;
+	}
+	if (found) {
+		*info = found->info;
+		list_remove(&found->link);
+		q->count--;
+	} else {
+		*info = (struct siginfo){ .signo = signo, .code = SI_KERNEL };
+	}
+	*entry = found;
+	if (!more)
+		q->pending &= ~signal_bit(signo);
+	return signo;
+}
+
+int signal_take(struct thread *t, uint64_t blocked, struct siginfo *info, void **entry)
+{
+	*entry = NULL;
+	int signo = take_from(&t->signals, blocked, info, entry);
+	return signo ? signo : take_from(&t->process->signals, blocked, info, entry);
+}
+
+bool signal_unheeded(int signo)
+{
+	return !heeds(current_thread(), signo) || current->actions[signo - 1].handler == SIG_IGN;
+}
+
+int signal_permitted(const struct process *p, int signo)
+{
+	const struct process *me = current;
+	if (me->euid == 0 || me->euid == p->suid || me->euid == p->uid || me->uid == p->suid || me->uid == p->uid)
+		return 0;
+	return signo == SIGCONT && me->sid == p->sid ? 0 : -EPERM;
+}
+
+bool signal_notify_parent(struct process *child, int code, int status)
+{
+	struct process *parent = child->parent;
+	if (!parent)
+		return false;
+	bool exited = code == CLD_EXITED || code == CLD_KILLED || code == CLD_DUMPED;
+	int signo = exited ? child->exit_signal : SIGCHLD;
+	const struct sigaction64 *action = &parent->actions[SIGCHLD - 1];
+	bool ignored = signo == SIGCHLD && action->handler == SIG_IGN;
+	bool vanish = exited && signo == SIGCHLD && (ignored || (action->flags & SA_NOCLDWAIT));
+
+	if (signo && !ignored && (exited || !(action->flags & SA_NOCLDSTOP))) {
+		struct siginfo info = { .code = code, .child = { .pid = child->pid, .uid = child->uid, .status = status,
+			.utime = (int64_t)child->dead_user_ticks, .stime = (int64_t)child->dead_kernel_ticks } };
+		signal_send_process(parent, signo, &info);
+	}
+	wake_all(&parent->child_event);
+	return vanish;
+}
+
+/* Links of the group to the rest of its session: a process that is leaving neither is one nor holds one. */
+bool signal_group_orphaned(pid_type pgid, const struct process *leaving)
+{
+	list_for_each(l, &process_list) {
+		const struct process *p = container_of(l, struct process, all);
+		const struct process *parent = p->parent;
+		if (p->pgid != pgid || p == leaving || p->state != PROCESS_ALIVE || !parent || parent == leaving)
+			continue;
+		if (parent->pid != 1 && parent->pgid != pgid && parent->sid == p->sid)
+			return false;
+	}
+	return true;
+}
+
+static bool group_has_stopped(pid_type pgid, const struct process *leaving)
+{
+	list_for_each(l, &process_list) {
+		const struct process *p = container_of(l, struct process, all);
+		if (p->pgid == pgid && p != leaving && p->state == PROCESS_ALIVE && p->stopped)
+			return true;
+	}
+	return false;
+}
+
+/* The link between `member` and its parent goes away, because one of the two is leaving. */
+static void orphan_group(const struct process *member, const struct process *leaving)
+{
+	const struct process *parent = member->parent;
+	pid_type pgid = member->pgid;
+	if (!parent || parent->pgid == pgid || parent->sid != member->sid)
+		return;				/* it was no link */
+	if (!group_has_stopped(pgid, leaving) || !signal_group_orphaned(pgid, leaving))
+		return;
+	list_for_each(l, &process_list) {
+		struct process *p = container_of(l, struct process, all);
+		if (p->pgid == pgid && p != leaving) {
+			signal_send_process(p, SIGHUP, NULL);
+			signal_send_process(p, SIGCONT, NULL);
+		}
+	}
+}
+
+void signal_orphan_groups(struct process *leaving)
+{
+	orphan_group(leaving, leaving);
+	list_for_each(l, &leaving->children)
+		orphan_group(container_of(l, struct process, sibling), leaving);
+}

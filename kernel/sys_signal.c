@@ -1,0 +1,344 @@
+/*
+ * kernel/sys_signal.c - the system calls about signals.
+ *
+ * They check and copy what the user gave, and leave the work to signal.c and signal_queue.c.  The size of a signal set is an argument
+ * of every rt_ call and must be that of the kernel's, 8 bytes.
+ */
+#include "arch/time.h"
+#include "arch/uaccess.h"
+#include "kernel/sched.h"
+#include "kernel/syscall.h"
+#include "vm/heap.h"
+
+enum { SET_SIZE = 8 };
+enum { SIG_BLOCK, SIG_UNBLOCK, SIG_SETMASK };
+enum { SS_ONSTACK = 1, SS_DISABLE = 2, MINSIGSTKSZ = 2048 };
+#define SS_AUTODISARM	(1u << 31)
+#define SA_KNOWN	((uint64_t)(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_RESTORER | SA_ONSTACK | SA_RESTART | SA_NODEFER) | 0x80000000u)
+#define NANOSECONDS	1000000000
+
+struct altstack { vaddr_t sp; int32_t flags; uint32_t pad; uint64_t size; };
+
+static bool valid_signo(long signo) { return signo >= 1 && signo <= SIGNALS; }
+
+long sys_rt_sigaction(const unsigned long args[6])
+{
+	int signo = (int)args[0];
+	vaddr_t new_at = args[1], old_at = args[2];
+	struct sigaction64 new, old;
+	struct process *p = current;
+
+	if (args[3] != SET_SIZE || !valid_signo(signo))
+		return -EINVAL;
+	if (new_at && (signo == SIGKILL || signo == SIGSTOP))
+		return -EINVAL;
+	if (new_at && user_get(new, new_at))
+		return -EFAULT;
+
+	unsigned long irq = spin_lock_irq(&p->signal_lock);
+	old = p->actions[signo - 1];
+	if (new_at) {
+		new.flags &= SA_KNOWN;
+		new.mask &= ~(signal_bit(SIGKILL) | signal_bit(SIGSTOP));
+		p->actions[signo - 1] = new;
+	}
+	spin_unlock_irq(&p->signal_lock, irq);
+	if (new_at) {
+		enum signal_default action = signal_default_action(signo);
+		if (new.handler == SIG_IGN || (new.handler == SIG_DFL && (action == DEFAULT_IGNORE || action == DEFAULT_CONTINUE)))
+			signal_forget(p, signal_bit(signo));
+	}
+	return old_at ? user_put(old_at, old) : 0;
+}
+
+long sys_rt_sigprocmask(const unsigned long args[6])
+{
+	struct thread *t = current_thread();
+	uint64_t old = t->blocked, set;
+
+	if (args[3] != SET_SIZE)
+		return -EINVAL;
+	if (args[1]) {
+		if (user_get(set, args[1]))
+			return -EFAULT;
+		switch ((int)args[0]) {
+		case SIG_BLOCK:
+			set |= old;
+			break;
+		case SIG_UNBLOCK:
+			set = old & ~set;
+			break;
+		case SIG_SETMASK:
+			break;
+		default:
+			return -EINVAL;
+		}
+		signal_set_mask(set);
+	}
+	return args[2] ? user_put(args[2], old) : 0;
+}
+
+long sys_rt_sigpending(const unsigned long args[6])
+{
+	struct thread *t = current_thread();
+	uint64_t set = (t->signals.pending | t->process->signals.pending) & t->blocked;
+
+	if (args[1] > SET_SIZE)
+		return -EINVAL;
+	return user_copy_out(args[0], &set, args[1]) ? -EFAULT : 0;
+}
+
+long sys_pause(const unsigned long args[6])
+{
+	(void)args;
+	while (sched_sleep_interruptible(~(uint64_t)0) == 0)
+		;
+	return -ERESTARTNOHAND;
+}
+
+long sys_rt_sigsuspend(const unsigned long args[6])
+{
+	uint64_t set;
+
+	if (args[1] != SET_SIZE)
+		return -EINVAL;
+	if (user_get(set, args[0]))
+		return -EFAULT;
+	signal_mask_for_call(set);
+	return signal_mask_return(sys_pause(args));
+}
+
+static int take_awaited(struct thread *t, uint64_t set, struct siginfo *info)
+{
+	void *entry;
+	unsigned long irq = spin_lock_irq(&t->process->signal_lock);
+	int signo = signal_take(t, ~set, info, &entry);
+	spin_unlock_irq(&t->process->signal_lock, irq);
+	kfree(entry);
+	return signo;
+}
+
+/* Sleeps until a signal comes or the deadline has passed; signals in `set` wake though they are blocked. */
+static void await(struct thread *t, uint64_t set, uint64_t deadline_ns)
+{
+	unsigned long irq = spin_lock_irq(&t->process->signal_lock);
+	t->awaited = set;
+	spin_unlock_irq(&t->process->signal_lock, irq);
+	sched_sleep_interruptible(deadline_ns);
+	irq = spin_lock_irq(&t->process->signal_lock);
+	t->awaited = 0;
+	spin_unlock_irq(&t->process->signal_lock, irq);
+}
+
+long sys_rt_sigtimedwait(const unsigned long args[6])
+{
+	struct thread *t = current_thread();
+	uint64_t set, deadline = ~(uint64_t)0;
+	struct timespec64 timeout;
+	struct siginfo info;
+
+	if (args[3] != SET_SIZE)
+		return -EINVAL;
+	if (user_get(set, args[0]) || (args[2] && user_get(timeout, args[2])))
+		return -EFAULT;
+	set &= ~(signal_bit(SIGKILL) | signal_bit(SIGSTOP));
+	if (args[2]) {
+		if (timeout.sec < 0 || timeout.nsec < 0 || timeout.nsec >= NANOSECONDS)
+			return -EINVAL;
+		if (timeout.sec < INT64_MAX / NANOSECONDS / 2)
+			deadline = time_now_ns() + (uint64_t)timeout.sec * NANOSECONDS + (uint64_t)timeout.nsec;
+	}
+	int signo = take_awaited(t, set, &info);
+	if (!signo && deadline > time_now_ns()) {
+		await(t, set, deadline);
+		signo = take_awaited(t, set, &info);
+	}
+	if (!signo)
+		return t->signal_work ? -EINTR : -EAGAIN;
+	if (args[1] && user_put(args[1], info))
+		return -EFAULT;
+	return signo;
+}
+
+long sys_rt_sigreturn(const unsigned long args[6])
+{
+	struct thread *t = current_thread();
+	struct altstack stack;
+	uint64_t mask;
+
+	(void)args;
+	if (signal_frame_pop(&t->arch, &mask, &stack) != 0) {
+		signal_force(t, SIGSEGV, NULL, t->fault.trapno, t->fault.hw_error);
+		return 0;
+	}
+	signal_set_mask(mask);
+	/* What the frame says of the alternate stack is taken if it makes sense, and passed over if not. */
+	if (!(stack.flags & ~(SS_DISABLE | (int)SS_AUTODISARM)) && ((stack.flags & SS_DISABLE) || stack.size >= MINSIGSTKSZ)) {
+		t->altstack.sp = stack.sp;
+		t->altstack.flags = stack.flags;
+		t->altstack.size = stack.flags & SS_DISABLE ? 0 : stack.size;
+	}
+	return frame_result(thread_frame(&t->arch));
+}
+
+long sys_sigaltstack(const unsigned long args[6])
+{
+	struct thread *t = current_thread();
+	vaddr_t sp = frame_sp(thread_frame(&t->arch));
+	struct altstack new, old = { t->altstack.sp, t->altstack.flags, 0, t->altstack.size };
+	bool inside = !((unsigned)old.flags & SS_AUTODISARM) && sp > old.sp && sp - old.sp <= old.size;
+
+	if (inside)
+		old.flags |= SS_ONSTACK;
+	if (args[0]) {
+		if (user_get(new, args[0]))
+			return -EFAULT;
+		if (inside)
+			return -EPERM;
+		int mode = (int)((unsigned)new.flags & ~SS_AUTODISARM);
+		if (mode != 0 && mode != SS_DISABLE && mode != SS_ONSTACK)
+			return -EINVAL;
+		if (mode == SS_DISABLE)
+			new.sp = new.size = 0;
+		else if (new.size < MINSIGSTKSZ)
+			return -ENOMEM;
+		t->altstack.sp = new.sp;
+		t->altstack.flags = (int32_t)((unsigned)new.flags & ~(unsigned)SS_ONSTACK);
+		t->altstack.size = new.size;
+	}
+	return args[1] ? user_put(args[1], old) : 0;
+}
+
+/* Sends to one process, or looks only whether it could (signo 0). tree_lock held. */
+static long send_checked(struct process *p, int signo, const struct siginfo *info)
+{
+	long error = signal_permitted(p, signo);
+	if (error || signo == 0)
+		return error;
+	return signal_send_process(p, signo, info);
+}
+
+/* kill of a group (pgid > 0) or of all but pid 1 and the caller (pgid 0). tree_lock held. */
+static long kill_many(pid_type pgid, int signo, const struct siginfo *info)
+{
+	long result = -ESRCH;
+	list_for_each(l, &process_list) {
+		struct process *p = container_of(l, struct process, all);
+		if (pgid ? p->pgid != pgid : p->pid == 1 || p == current)
+			continue;
+		long error = send_checked(p, signo, info);
+		if (error == 0 || result == -ESRCH)
+			result = error;
+	}
+	return result;
+}
+
+long sys_kill(const unsigned long args[6])
+{
+	pid_type pid = (pid_type)args[0];
+	int signo = (int)args[1];
+	struct siginfo info = { .code = SI_USER, .child = { .pid = current->pid, .uid = current->uid } };
+	long result = -ESRCH;
+
+	if (signo != 0 && !valid_signo(signo))
+		return -EINVAL;
+	if (pid == INT32_MIN)
+		return -ESRCH;
+	mutex_lock(&tree_lock);
+	if (pid > 0) {
+		struct process *p = process_find(pid);
+		if (p)
+			result = send_checked(p, signo, &info);
+	} else {
+		result = kill_many(pid == 0 ? current->pgid : pid == -1 ? 0 : -pid, signo, &info);
+	}
+	mutex_unlock(&tree_lock);
+	return result;
+}
+
+/* The thread tid of any process, or of process tgid if that is not 0. tree_lock held. */
+static struct thread *find_thread(pid_type tgid, pid_type tid)
+{
+	list_for_each(l, &process_list) {
+		struct process *p = container_of(l, struct process, all);
+		if (tgid && p->pid != tgid)
+			continue;
+		list_for_each(m, &p->threads) {
+			struct thread *t = container_of(m, struct thread, siblings);
+			if (t->tid == tid)
+				return t;
+		}
+	}
+	return NULL;
+}
+
+static long send_to_thread(pid_type tgid, pid_type tid, int signo, const struct siginfo *info)
+{
+	long result = -ESRCH;
+
+	if (signo != 0 && !valid_signo(signo))
+		return -EINVAL;
+	mutex_lock(&tree_lock);
+	struct thread *t = find_thread(tgid, tid);
+	if (t) {
+		result = signal_permitted(t->process, signo);
+		if (result == 0 && signo)
+			result = signal_send_thread(t, signo, info);
+	}
+	mutex_unlock(&tree_lock);
+	return result;
+}
+
+long sys_tkill(const unsigned long args[6])
+{
+	struct siginfo info = { .code = SI_TKILL, .child = { .pid = current->pid, .uid = current->uid } };
+	if ((pid_type)args[0] <= 0)
+		return -EINVAL;
+	return send_to_thread(0, (pid_type)args[0], (int)args[1], &info);
+}
+
+long sys_tgkill(const unsigned long args[6])
+{
+	struct siginfo info = { .code = SI_TKILL, .child = { .pid = current->pid, .uid = current->uid } };
+	if ((pid_type)args[0] <= 0 || (pid_type)args[1] <= 0)
+		return -EINVAL;
+	return send_to_thread((pid_type)args[0], (pid_type)args[1], (int)args[2], &info);
+}
+
+/* sigqueue(3)'s information is the caller's, but nobody may pretend to be the kernel or kill(2) towards others. */
+static long get_info(vaddr_t from, pid_type to, int signo, struct siginfo *info)
+{
+	if (user_get(*info, from))
+		return -EFAULT;
+	if ((info->code >= 0 || info->code == SI_TKILL) && to != current->pid)
+		return -EPERM;
+	info->signo = signo;
+	return 0;
+}
+
+long sys_rt_sigqueueinfo(const unsigned long args[6])
+{
+	pid_type pid = (pid_type)args[0];
+	int signo = (int)args[1];
+	struct siginfo info;
+
+	long result = get_info(args[2], pid, signo, &info);
+	if (result)
+		return result;
+	if (signo != 0 && !valid_signo(signo))
+		return -EINVAL;
+	mutex_lock(&tree_lock);
+	struct process *p = pid > 0 ? process_find(pid) : NULL;
+	result = p ? send_checked(p, signo, &info) : -ESRCH;
+	mutex_unlock(&tree_lock);
+	return result;
+}
+
+long sys_rt_tgsigqueueinfo(const unsigned long args[6])
+{
+	struct siginfo info;
+	if ((pid_type)args[0] <= 0 || (pid_type)args[1] <= 0)
+		return -EINVAL;
+	long result = get_info(args[3], (pid_type)args[0], (int)args[2], &info);
+	return result ? result : send_to_thread((pid_type)args[0], (pid_type)args[1], (int)args[2], &info);
+}
