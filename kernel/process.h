@@ -4,8 +4,8 @@
  * A process is what has an address space, files, signal handlers and a parent; a thread is what runs.  In this slice each process has
  * one thread, but nothing relies on it: what belongs to a thread (registers, mask, pending thread signals) is in struct thread.
  *
- * Locks: tree_lock (mutex RANK_PROCESS) guards parent, children, pgid, sid, exit status and the pid table; scheduling state is
- * under the run queue's spinlock; signal state under process->signal_lock (spinlock, RANK_WAITQ - 1, interrupts off: the tick raises signals).
+ * Locks: tree_lock (mutex RANK_PROCESS) guards parent, children, pgid, sid, exit status, the pid table, and which space, files and
+ * program a process has (its own thread reads those without); scheduling state is under the run queue's spinlock (RANK_RUNQUEUE); signal state under process->signal_lock (spinlock, RANK_WAITQ - 1, interrupts off: the tick raises signals).
  */
 #pragma once
 #include "vm/space.h"
@@ -13,10 +13,25 @@
 #include "arch/thread.h"
 #include "fs/vfs.h"
 #include "kernel/signal.h"
+#include "vm/sync.h"
 
 typedef int32_t pid_type;
 struct tty;
 struct file_table;
+
+enum {				/* indices of process->limits: RLIMIT_* */
+	LIMIT_CPU, LIMIT_FSIZE, LIMIT_DATA, LIMIT_STACK, LIMIT_CORE, LIMIT_RSS, LIMIT_NPROC, LIMIT_NOFILE, LIMIT_MEMLOCK, LIMIT_AS, LIMIT_LOCKS,
+	LIMIT_SIGPENDING, LIMIT_MSGQUEUE, LIMIT_NICE, LIMIT_RTPRIO, LIMIT_RTTIME, LIMITS
+};
+#define LIMIT_NONE	(~(uint64_t)0)
+
+/* A thread's place in a wait queue.  Protected by the queue's lock. */
+struct waiter {
+	struct list link;
+	struct waitq *queue;		/* NULL: in none */
+	struct thread *thread;
+	bool woken;
+};
 
 enum thread_state { THREAD_READY, THREAD_RUNNING, THREAD_WAITING, THREAD_STOPPED, THREAD_DEAD };
 
@@ -25,7 +40,11 @@ struct thread {
 	struct process *process;	/* NULL: a kernel thread */
 	pid_type tid;
 	enum thread_state state;	/* run queue's lock */
-	struct list run;		/* in the run queue, or in a waitq */
+	struct list run;		/* in the run queue */
+	struct waiter waiter;		/* of wait_prepare */
+	struct list timer;		/* in the list of sleeps that end by themselves; with the next two under the run queue's lock */
+	uint64_t deadline_ns;
+	enum wait_how how;		/* which signals end the sleep */
 	struct list siblings;		/* in process->threads */
 	void *stack;			/* kstack_alloc */
 	uint64_t slice_end;		/* ns: when it has to let others run */
@@ -44,9 +63,13 @@ struct thread {
 	uint64_t saved_mask;		/* sigsuspend, ppoll: to restore; valid if restore_mask */
 	bool restore_mask;
 	struct { vaddr_t sp; int32_t flags; uint32_t pad; uint64_t size; } altstack;	/* Linux's stack_t */
+	vaddr_t set_child_tid;		/* clone: where the new thread writes its number when it runs first */
 	vaddr_t clear_child_tid;	/* set_tid_address */
 	vaddr_t robust_list;
-	int in_interrupt, spinlocks_held;	/* LOCK_CHECK */
+#ifdef LOCK_CHECK
+	struct { const void *lock; const char *name; unsigned rank; bool sleeps; } held[16];
+	unsigned nheld;
+#endif
 };
 
 struct process {
@@ -54,6 +77,7 @@ struct process {
 	struct process *parent;
 	struct list children, sibling;	/* tree_lock */
 	struct list all;		/* every process, by pid; tree_lock */
+	struct list hash;		/* in the pid table; tree_lock */
 	struct list threads;
 	struct space *space;		/* NULL once dead */
 	struct fs_context fs;
@@ -61,7 +85,6 @@ struct process {
 	char name[16];			/* comm */
 	char *exe_path;			/* owned; for /proc/PID/exe */
 	struct vnode *exe;
-	char *cmdline; size_t cmdline_size;	/* not kept: read from the space through arg_start */
 	uint32_t uid, euid, suid, gid, egid, sgid;
 	enum { PROCESS_ALIVE, PROCESS_ZOMBIE } state;
 	int exit_status;		/* as wait4 reports it */
@@ -69,7 +92,13 @@ struct process {
 	int stop_signal;
 	int exit_signal;		/* what the parent gets: SIGCHLD */
 	struct waitq child_event;	/* wait4 of this process */
-	struct waitq vfork_done; bool vfork_waiting;
+	struct process *vfork_child;	/* it runs in our space: we sleep in vfork_done until it execs or exits; tree_lock */
+	struct waitq vfork_done;
+	bool borrows_space;		/* we are such a child */
+	bool exiting;			/* in process_exit: signals and the OOM policy leave it alone */
+	bool executed;			/* has made an execve since its fork (setpgid of the parent is refused then) */
+	int death_signal;		/* prctl(PR_SET_PDEATHSIG) */
+	int nice;
 	struct tty *tty;		/* controlling terminal */
 
 	struct spinlock signal_lock;
@@ -84,7 +113,7 @@ struct process {
 	uint64_t start_ns, child_user_ticks, child_kernel_ticks, dead_user_ticks, dead_kernel_ticks;
 	size_t max_resident, child_max_resident;	/* pages */
 	struct { uint64_t next_ns, interval_ns; } itimer[3];	/* ITIMER_REAL, VIRTUAL, PROF */
-	struct { uint64_t cur, max; } limits[16];	/* RLIMIT_* */
+	struct { uint64_t cur, max; } limits[LIMITS];
 	int32_t oom_score_adj;
 	uint32_t personality;
 };

@@ -20,13 +20,35 @@ void sched_interrupt(struct thread *);
 
 /* Wait with a deadline (ns since boot; ~0: none): like wait_sleep, plus -ETIMEDOUT. */
 int wait_sleep_until(struct waitq *, enum wait_how, uint64_t deadline_ns);
+/*
+ * Several queues at once (poll): add a waiter of yours to each, test the conditions, sleep until one of the n is woken, remove them all.
+ * => waiters_sleep: 0, -EINTR, -ETIMEDOUT.  A waiter that was woken is out of its queue; adding it again arms it again.
+ */
+void waiter_add(struct waiter *, struct waitq *);
+void waiter_remove(struct waiter *);			/* may be in no queue */
+int  waiters_sleep(struct waiter *, size_t n, enum wait_how, uint64_t deadline_ns);
+
+/* Upcall of the tick to the itimers and the alarm (kernel/itimer.c): interrupt context. */
+void timers_tick(uint64_t now_ns);
+
+/* For /proc: ticks by kind, switches and forks since boot, threads that run or could. Written with interrupts off. */
+struct sched_stats { uint64_t user_ticks, kernel_ticks, idle_ticks, switches, forks; unsigned runnable; };
+extern struct sched_stats sched_stats;
 
 /* Life (kernel/fork.c, exec.c, exit.c). */
-long process_fork(uint64_t clone_flags, vaddr_t stack, vaddr_t parent_tid, vaddr_t child_tid, vaddr_t tls);
-long process_exec(const char *path, vaddr_t argv, vaddr_t envp);
+struct clone_args {
+	uint64_t flags;				/* CLONE_*, without the exit signal */
+	int exit_signal;
+	vaddr_t stack;				/* 0: as the parent's */
+	vaddr_t parent_tid, child_tid, tls;
+};
+long process_fork(const struct clone_args *);
+/* A process and its one thread, for what the new pid 1 needs and no parent can give; NULL: no memory. */
+struct process *process_create_first(void (*fn)(void *), void *arg);
+/* Replaces the program of the current process: 0 (user registers are set up) or a negative errno (nothing has changed).
+ * `at`: where a relative path starts, NULL the cwd; strings are user addresses, or the kernel's for the first program. */
+struct exec_strings { enum uio_space space; vaddr_t argv, envp; };
+long process_exec(struct vnode *at, const char *path, const struct exec_strings *);
 void process_exit(int status) __attribute__((noreturn));	/* status as wait4 reports it */
-long process_wait(pid_type which, int *status, int options, struct process **reaped);
-/* pid 1: from the kernel, runs `path` with these arguments. */
-void process_start_init(const char *path, const char *const argv[], const char *const envp[]);
 /* OOM policy: kills a process other than pid 1, says so on the console. True: something was or is being killed. */
 bool oom_kill(void);

@@ -32,7 +32,8 @@ enum lock_rank {
 	RANK_TABLE = 60,	/* page tables */
 	RANK_HEAP = 70,
 	RANK_ZONE = 80,		/* free frames */
-	RANK_WAITQ = 90,	/* wait queues, run queues */
+	RANK_WAITQ = 90,	/* wait queues */
+	RANK_RUNQUEUE = 92,	/* run queue and sleep timers */
 	RANK_CONSOLE = 100,
 };
 
@@ -128,8 +129,8 @@ static inline void mutex_unlock(struct mutex *m)
 
 static inline bool mutex_held(const struct mutex *m) { return m->owner == cpu_current(); }
 
-/* Waiting.  wait_sleep returns 0, or -EINTR if `interruptible` and a signal is pending. */
-enum wait_how { WAIT_UNINTERRUPTIBLE, WAIT_INTERRUPTIBLE };
+/* Waiting.  wait_sleep returns 0, or -EINTR when a signal is pending that ends such a sleep (WAIT_KILLABLE: SIGKILL only). */
+enum wait_how { WAIT_UNINTERRUPTIBLE, WAIT_INTERRUPTIBLE, WAIT_KILLABLE };
 void wait_prepare(struct waitq *);
 int  wait_sleep(struct waitq *, enum wait_how);
 void wait_finish(struct waitq *);
