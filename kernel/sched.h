@@ -12,6 +12,10 @@ void sched_sleep_until(uint64_t ns);		/* uninterruptible; time_now_ns() */
 int  sched_sleep_interruptible(uint64_t until_ns);
 void sched_exit(void) __attribute__((noreturn));	/* the current thread is gone; its stack is freed by the next one */
 bool sched_needed(void);			/* the slice is over */
+/* For /proc: threads that run or are ready, the idle thread apart; switches since boot.  Any context. */
+unsigned sched_runnable(void);
+uint64_t sched_switches(void);
+bool sched_is_idle(const struct thread *);
 /* A thread of the kernel; NULL: no memory. */
 struct thread *kthread_create(const char *name, void (*fn)(void *), void *arg);
 

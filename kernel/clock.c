@@ -1,0 +1,76 @@
+/*
+ * kernel/clock.c - the wall clock, the tick's bookkeeping and processor time.
+ *
+ * One offset turns the monotonic clock into the wall clock; setting the time changes the offset alone, so that nothing that
+ * waits for a time span notices.  Protected by clock_lock (interrupts off: 64 bits are written at once, but read by other processors later).
+ */
+#include "kernel/clock.h"
+#include "kernel/sched.h"
+
+static struct spinlock clock_lock = SPINLOCK_INIT("clock", RANK_WAITQ - 2);
+static uint64_t wall_offset_ns;			/* clock_lock */
+static struct machine_ticks machine;		/* written by the tick of the one processor */
+static uint64_t next_load_ns;			/* the tick's */
+
+enum { LOAD_PERIOD_SECONDS = 5 };
+
+void clock_init(void)
+{
+	wall_offset_ns = time_boot_wallclock() * NS_PER_SECOND;
+	next_load_ns = LOAD_PERIOD_SECONDS * NS_PER_SECOND;
+}
+
+void clock_tick(enum tick_mode mode)
+{
+	struct thread *t = current_thread();
+	if (sched_is_idle(t))
+		machine.idle++;
+	else if (mode == TICK_USER)
+		machine.user++;
+	else
+		machine.kernel++;
+	itimer_tick(mode);
+	if (time_now_ns() >= next_load_ns) {
+		next_load_ns += LOAD_PERIOD_SECONDS * NS_PER_SECOND;
+		load_sample(sched_runnable());
+	}
+}
+
+uint64_t clock_realtime_ns(void)
+{
+	unsigned long irq = spin_lock_irq(&clock_lock);
+	uint64_t now = time_now_ns() + wall_offset_ns;
+	spin_unlock_irq(&clock_lock, irq);
+	return now;
+}
+
+void clock_set_realtime(uint64_t ns)
+{
+	unsigned long irq = spin_lock_irq(&clock_lock);
+	wall_offset_ns = ns - time_now_ns();
+	spin_unlock_irq(&clock_lock, irq);
+}
+
+uint64_t clock_boot_realtime_ns(void)
+{
+	unsigned long irq = spin_lock_irq(&clock_lock);
+	uint64_t boot = wall_offset_ns;
+	spin_unlock_irq(&clock_lock, irq);
+	return boot;
+}
+
+struct machine_ticks clock_machine_ticks(void)
+{
+	return machine;
+}
+
+struct cpu_ticks process_ticks(const struct process *p)
+{
+	struct cpu_ticks sum = { p->dead_user_ticks, p->dead_kernel_ticks };
+	list_for_each(l, &p->threads) {
+		const struct thread *t = container_of(l, struct thread, siblings);
+		sum.user += t->user_ticks;
+		sum.kernel += t->kernel_ticks;
+	}
+	return sum;
+}
