@@ -1,9 +1,12 @@
 /*
  * vm/object.h - memory objects: the pages of a file, or shared anonymous memory, by page offset.
  *
- * read(), write() and mmap use the same pages.  A page that is not there comes from the object's pager.
- * Locks: object->lock (spinlock) guards the index and the records' fields; it is never held over a pager call: the record
- * is put into the index in state RECORD_FILLING, the lock dropped, the page read, and whoever waits for it is woken.
+ * read(), write() and mmap use the same pages.  A page that is not there comes from the object's pager: borrowed where it
+ * lies, or read into a new frame; without a pager it starts zeroed.
+ *
+ * Lock: object->lock (spinlock, RANK_OBJECT) guards the index, the size and the records' fields.  It is never held over a pager
+ * call: the record goes into the index in state RECORD_FILLING, the lock is dropped, the page is read, and whoever
+ * waits for it is woken.
  */
 #pragma once
 #include "vm/page.h"
@@ -30,33 +33,68 @@ struct object {
 	const struct pager *pager;	/* NULL: pages start zeroed (shared anonymous memory, tmpfs) */
 	void *backing;			/* the pager's own data; must stay valid until pager->release */
 	char *name;			/* path for /proc maps, or NULL; owned; set once */
-	uint64_t size;			/* bytes; mapping beyond the last page of it is SIGBUS; ~0: no end */
-	void *root;			/* index: radix tree of records, 64 a node */
-	unsigned levels;
+	uint64_t size;			/* bytes; touching a page wholly beyond it is SIGBUS; OBJECT_ENDLESS: no end */
+	void *root;			/* index: radix tree, OBJECT_FANOUT slots a node; leaves hold records */
+	unsigned levels;		/* of the index; 0: empty */
 	size_t npages;			/* records in the index */
-	struct waitq filled;		/* for RECORD_FILLING pages */
+	struct waitq filled;		/* those who wait for a RECORD_FILLING page */
+	struct list all;		/* in object_list; object_list_lock */
 };
 
-/* refs 1; NULL: no memory. */
+#define OBJECT_ENDLESS ((uint64_t)-1)
+enum { OBJECT_FANOUT_BITS = 6, OBJECT_FANOUT = 1 << OBJECT_FANOUT_BITS };
+
+/* An object with one reference; NULL: no memory. */
 struct object *object_create(const struct pager *, void *backing, uint64_t size);
 struct object *object_ref(struct object *);
 /* The last reference frees the pages, then calls pager->release. */
 void object_put(struct object *);
 
+/* ---- for system calls: may sleep, no spinlock held, nor a space's lock --------------------------------------------- */
+
 /*
  * The page `index`, ready and pinned: it stays what it is and where it is until object_unpin.
- * => 0; -EIO and others from the pager; -ENOMEM; -ENXIO: beyond the end (size).  May sleep: no spinlock held, nor the space's lock.
+ * => 0; -EIO and others from the pager; -ENOMEM; -ENXIO: beyond the end.
  */
 int  object_pin(struct object *, uint64_t index, struct page_record **);
-void object_unpin(struct page_record *);
+void object_unpin(struct object *, struct page_record *);
 
-/* Copies bytes [offset, offset + uio->left) clipped to the size; returns the bytes moved, 0 at the end, or an errno if none could be. */
+/* Copies bytes from `offset` on, clipped to the size; the bytes moved, 0 at the end, or an errno if none could be. */
 ssize object_read(struct object *, struct uio *, uint64_t offset);
-/* The same into the object, which grows as needed (for objects without a pager: tmpfs). */
+/* The same into the object, which grows as needed.  Only for objects without a pager (tmpfs). The caller keeps writers apart. */
 ssize object_write(struct object *, struct uio *, uint64_t offset);
-/* New size; pages beyond it are given up, the rest of the last page is zeroed. */
+/* New size.  Pages beyond it are given up (while still mapped or pinned they stay, cut off); the rest of the last page is zeroed. */
 void object_resize(struct object *, uint64_t size);
 
-/* Live objects and records, by reason, for vm_check and tests. */
-struct object_stats { size_t objects, records_file, records_shared, records_pinned, records_cut; };
+/* ---- for the fault handler ------------------------------------------------------------------------------------------ */
+
+/* Is page `index` beyond the last page that has bytes? */
+static inline bool object_beyond(const struct object *o, uint64_t index)
+{
+	return o->size != OBJECT_ENDLESS && (o->size == 0 || index > (o->size - 1) >> PAGE_SHIFT);
+}
+
+/*
+ * object->lock held.  The record of page `index` if it is there and ready, or could be borrowed or made (zeroed) at once;
+ * else NULL with *why: -EAGAIN: it has to be read or waited for (object_fill), -ENOMEM.
+ * *made tells whether a zeroed page was made for it.
+ */
+struct page_record *object_lookup(struct object *, uint64_t index, int *why, bool *made);
+
+/*
+ * object->lock held.  For i < n: frame[i] is that of page `index` + i if that is ready or can be borrowed, else PFN_NONE.
+ * All n lie in one index leaf (OBJECT_FANOUT pages, aligned).
+ */
+void object_cached(struct object *, uint64_t index, size_t n, pfn_t *frame);
+
+/* No lock held, may sleep.  Reads the page or waits for whoever does.  0: look again; -EIO, -ENOMEM; *waited: another was reading it. */
+int object_fill(struct object *, uint64_t index, bool *waited);
+
+/* ---- for vm_check ---------------------------------------------------------------------------------------------------- */
+
+/* Live objects, and records by reason. */
+struct object_stats { size_t objects, records_file, records_shared, records_pinned, records_cut, borrowed; };
 void object_get_stats(struct object_stats *);
+extern struct list object_list;
+/* Calls fn for each record in the index. */
+void object_each(struct object *, void (*fn)(void *context, struct page_record *), void *context);

@@ -1,10 +1,9 @@
 /* vm/vm.h - starting virtual memory. */
 #pragma once
-#include "arch/boot.h"
+#include "vm/types.h"
 
-/* Boot order, after the architecture's part: page array, buddy, heap, zero frame, kernel ranges. */
-void vm_init(const struct boot_info *);
-/* The shared zero frame. */
+/* After the architecture has filled the physical map and built the direct map: page words, frames, heap, zero frame. */
+void vm_init(void);
+
+/* The frame of zeros that first reads of private anonymous memory share, read-only; kind PAGE_KERNEL, so it is not counted. */
 extern pfn_t zero_frame;
-/* Frames that the image lies in, reserved (its pages are borrowed from there). */
-extern pfn_t image_first, image_end;

@@ -1,0 +1,342 @@
+/*
+ * vm/fault.c - the page-fault handler.
+ *
+ *  access at addr
+ *      |
+ *   region? -- none, and no stack to grow ------------------------------------> segv (MAPERR)
+ *      | right? -- the region does not give it -------------------------------> segv (ACCERR)
+ *      |
+ *   entry?
+ *      |-- none, private anonymous ----- write: a zeroed frame ----------------> demand-zero
+ *      |                                 read: the shared zero frame ----------> zero-read
+ *      |-- none, of an object -- beyond its end -------------------------------> bus
+ *      |        |-- page is cached ----- private write: copy it ---------------> file-cow
+ *      |        |                        else map it, and its neighbours ------> file-minor (file-major if it was read for us)
+ *      |        |-- page is made, zeroed (shared anonymous memory) ------------> shm-zero
+ *      |        '-- page must be read: drop the lock, read, look again; it cannot be read: bus
+ *      |
+ *      |-- there, allows the access -------------------------------------------> spurious
+ *      |-- there, stricter than the region (all but private writes): loosen it -> protect-upgrade
+ *      '-- there, read-only, private write
+ *               |-- the zero frame: a zeroed frame ----------------------------> zero-upgrade
+ *               |-- anonymous, mine alone: make it writable -------------------> cow-reuse
+ *               |-- anonymous, others have it: copy ---------------------------> cow-copy
+ *               '-- a page of an object: copy ---------------------------------> file-cow
+ *  wherever a frame or table cannot be had --------------------------------------> oom
+ *
+ * One struct fault goes through small steps; each step says DONE (class is set), AGAIN (the state may have changed: look
+ * again), or FILL (the page must be read first, without locks).  A page is filled before any entry shows it; a new
+ * translation goes in after the old one is gone.
+ *
+ * Locks: space->lock for the whole of an attempt, object->lock inside it; none while a page is read.
+ */
+#include "vm/fault.h"
+#include "vm/frame.h"
+#include "vm/object.h"
+#include "vm/vm.h"
+
+enum step { STEP_DONE, STEP_FILL };
+
+enum { AROUND_PAGES = 16, STACK_GUARD_PAGES = 256 };
+
+struct fault {
+	struct space *space;
+	vaddr_t page;			/* of the address, page-aligned */
+	enum fault_access access;
+	struct region *region;
+	struct mmu_entry entry;
+	enum fault_class class;
+	int outcome;
+	unsigned flags;			/* bit n: enum fault_flag n */
+	size_t neighbours;
+	struct object *fill;		/* STEP_FILL: what to read, with a reference */
+	uint64_t fill_index;
+};
+
+static enum step attempt(struct fault *);
+static void fill(struct fault *);
+static void account(const struct fault *, struct fault_stats *who, uint64_t cycles);
+
+struct fault_result vm_fault(struct space *space, vaddr_t addr, enum fault_access access, enum fault_mode mode, struct fault_stats *who)
+{
+	uint64_t began = cpu_cycles();
+	struct fault f = { .space = space, .page = page_floor(addr), .access = access, .class = FAULT_CLASSES,
+		.flags = mode == FAULT_KERNEL ? 1u << FAULT_FLAG_KERNEL : 0 };
+
+	while (f.class == FAULT_CLASSES) {
+		mutex_lock(&space->lock);
+		enum step next = attempt(&f);
+		mutex_unlock(&space->lock);
+		if (next == STEP_FILL)
+			fill(&f);
+	}
+	account(&f, who, cpu_cycles() - began);
+	return (struct fault_result){ f.class, f.outcome };
+}
+
+static void account(const struct fault *f, struct fault_stats *who, uint64_t cycles)
+{
+	struct fault_stats *each[2] = { &system_faults, who };
+
+	for (int i = 0; i < 2 && each[i]; i++) {
+		each[i]->count[f->class]++;
+		each[i]->cost[f->class] += cycles;
+		each[i]->neighbours += f->neighbours;
+		for (unsigned bits = f->flags; bits; bits &= bits - 1)
+			each[i]->flags[__builtin_ctz(bits)]++;
+	}
+}
+
+/* ---- ways to end ------------------------------------------------------------------------------------------------------- */
+
+static enum step done(struct fault *f, enum fault_class class)
+{
+	f->class = class;
+	f->outcome = FAULT_DONE;
+	return STEP_DONE;
+}
+
+static enum step refuse(struct fault *f, enum fault_class class, int outcome)
+{
+	f->class = class;
+	f->outcome = outcome;
+	return STEP_DONE;
+}
+
+static enum step no_memory(struct fault *f)
+{
+	return refuse(f, FAULT_OOM, FAULT_NO_MEMORY);
+}
+
+/* ---- find the region, check the right ------------------------------------------------------------------------------------ */
+
+/* A stack grows down to the page, if its limit and the guard gap below allow it. */
+static bool grow_stack(struct fault *f, struct region *r)
+{
+	struct region *below = region_prev(r);
+
+	if (!(r->flags & REGION_GROWSDOWN) || r->end - f->page > f->space->stack_limit || f->page < USER_MIN)
+		return false;
+	if (below && !(below->flags & REGION_GROWSDOWN) && below->rights && f->page - below->end < STACK_GUARD_PAGES * PAGE_SIZE)
+		return false;
+	f->space->mapped += (r->start - f->page) >> PAGE_SHIFT;
+	region_resize(&f->space->regions, r, f->page, r->end);
+	f->flags |= 1u << FAULT_FLAG_GREW;
+	return true;
+}
+
+static bool find_region(struct fault *f)
+{
+	f->region = region_find(&f->space->regions, f->page);
+	return f->region && (f->page >= f->region->start || grow_stack(f, f->region));
+}
+
+/* Who may write or execute may read. */
+static bool allows(unsigned rights, enum fault_access access)
+{
+	switch (access) {
+	case FAULT_WRITE: return rights & VM_WRITE;
+	case FAULT_EXEC:  return rights & VM_EXEC;
+	default:          return rights != 0;
+	}
+}
+
+static enum step resolve_absent(struct fault *);
+static enum step resolve_present(struct fault *);
+
+static enum step attempt(struct fault *f)
+{
+	if (!find_region(f))
+		return refuse(f, FAULT_SEGV, FAULT_SIGNAL_SEGV_MAPERR);
+	if (!allows(f->region->rights, f->access))
+		return refuse(f, FAULT_SEGV, FAULT_SIGNAL_SEGV_ACCERR);
+	f->entry = mmu_query(&f->space->mmu, f->page);
+	return f->entry.pfn == PFN_NONE ? resolve_absent(f) : resolve_present(f);
+}
+
+/* ---- installing ------------------------------------------------------------------------------------------------------------ */
+
+static bool private_write(const struct fault *f)
+{
+	return f->access == FAULT_WRITE && !(f->region->flags & REGION_SHARED);
+}
+
+/* Installs a frame that nobody else has, where nothing is yet. */
+static enum step install_own(struct fault *f, pfn_t pfn, enum fault_class class)
+{
+	if (mmu_map(&f->space->mmu, f->page, &pfn, 1, f->region->rights) == 1)
+		return done(f, class);
+	frame_free(pfn, 0);
+	return no_memory(f);
+}
+
+/* The private copy of a page that others have: of `from`, in place of the entry if there is one. */
+static enum step install_copy(struct fault *f, pfn_t from, enum fault_class class)
+{
+	pfn_t pfn = frame_alloc(0, page_make(PAGE_ANON, 0), FRAME_USER);
+
+	if (pfn == PFN_NONE)
+		return no_memory(f);
+	page_copy(direct(pfn), direct(from));
+	if (f->entry.pfn == PFN_NONE)
+		return install_own(f, pfn, class);
+	mmu_replace(&f->space->mmu, f->page, pfn, f->region->rights);
+	return done(f, class);
+}
+
+/* ---- no entry: private anonymous memory -------------------------------------------------------------------------------------- */
+
+static enum step demand_zero(struct fault *f)
+{
+	pfn_t pfn = frame_alloc_anon_zeroed();
+
+	return pfn == PFN_NONE ? no_memory(f) : install_own(f, pfn, FAULT_DEMAND_ZERO);
+}
+
+static enum step zero_read(struct fault *f)
+{
+	if (mmu_map(&f->space->mmu, f->page, &zero_frame, 1, f->region->rights & ~VM_WRITE) == 1)
+		return done(f, FAULT_ZERO_READ);
+	return no_memory(f);
+}
+
+/* ---- no entry: a page of an object --------------------------------------------------------------------------------------------- */
+
+static uint64_t object_index(const struct fault *f, vaddr_t page)
+{
+	return f->region->offset + ((page - f->region->start) >> PAGE_SHIFT);
+}
+
+/*
+ * Maps the page, which is ready, and those around it that are: within an aligned window, the region, and the object's end.
+ * A window never crosses a leaf table nor a leaf of the object's index.
+ */
+static enum step map_around(struct fault *f, struct object *o, enum fault_class class)
+{
+	const vaddr_t window = AROUND_PAGES * PAGE_SIZE;
+	vaddr_t start = f->page & ~(window - 1), end = start + window;
+	pfn_t frame[AROUND_PAGES];
+
+	if (start < f->region->start)
+		start = f->region->start;
+	if (end > f->region->end)
+		end = f->region->end;
+	uint64_t index = object_index(f, f->page), leaf = index & ~(uint64_t)(OBJECT_FANOUT - 1);
+	uint64_t first = object_index(f, start), last = object_index(f, end - PAGE_SIZE);
+	if (first < leaf)
+		first = leaf;
+	if (last > leaf + OBJECT_FANOUT - 1)
+		last = leaf + OBJECT_FANOUT - 1;
+	while (object_beyond(o, last))
+		last--;				/* ends at our own page at the latest: that one is not beyond */
+
+	object_cached(o, first, last - first + 1, frame);
+	start = f->page - ((index - first) << PAGE_SHIFT);
+	unsigned rights = f->region->flags & REGION_SHARED ? f->region->rights : f->region->rights & ~VM_WRITE;
+	ssize n = mmu_map(&f->space->mmu, start, frame, last - first + 1, rights);
+	if (n < 1)
+		return no_memory(f);
+	if (n > 1) {
+		f->neighbours = (size_t)n - 1;
+		f->flags |= 1u << FAULT_FLAG_AROUND;
+	}
+	return done(f, class);
+}
+
+/* object->lock is held. */
+static enum step resolve_object_locked(struct fault *f, struct object *o, uint64_t index)
+{
+	bool made;
+	int why;
+
+	if (object_beyond(o, index))
+		return refuse(f, FAULT_BUS, FAULT_SIGNAL_BUS);
+	struct page_record *r = object_lookup(o, index, &why, &made);
+	if (!r && why == -ENOMEM)
+		return no_memory(f);
+	if (!r) {
+		f->fill = object_ref(o);
+		f->fill_index = index;
+		return STEP_FILL;
+	}
+	if (private_write(f))
+		return install_copy(f, r->pfn, FAULT_FILE_COW);
+	if (made)
+		return map_around(f, o, FAULT_SHM_ZERO);
+	return map_around(f, o, f->flags & 1u << FAULT_FLAG_READ ? FAULT_FILE_MAJOR : FAULT_FILE_MINOR);
+}
+
+static enum step resolve_object(struct fault *f)
+{
+	struct object *o = f->region->object;
+
+	spin_lock(&o->lock);
+	enum step next = resolve_object_locked(f, o, object_index(f, f->page));
+	spin_unlock(&o->lock);
+	return next;
+}
+
+/* Reads the page, or waits for whoever is reading it; without locks, so all must be looked at again. */
+static void fill(struct fault *f)
+{
+	bool waited;
+	int error = object_fill(f->fill, f->fill_index, &waited);
+
+	object_put(f->fill);
+	f->flags |= 1u << (waited ? FAULT_FLAG_WAITED : FAULT_FLAG_READ);
+	if (error == -ENOMEM)
+		no_memory(f);
+	else if (error)
+		refuse(f, FAULT_BUS, FAULT_SIGNAL_BUS);
+}
+
+static enum step resolve_absent(struct fault *f)
+{
+	if (f->region->object)
+		return resolve_object(f);
+	return f->access == FAULT_WRITE ? demand_zero(f) : zero_read(f);
+}
+
+/* ---- an entry that refused the access --------------------------------------------------------------------------------------------- */
+
+/* The region allows what the entry does not, and nobody else is affected. */
+static enum step loosen(struct fault *f, enum fault_class class)
+{
+	struct mmu_gather gather;
+
+	mmu_gather_begin(&gather, &f->space->mmu);
+	mmu_protect(&f->space->mmu, f->page, f->page + PAGE_SIZE, f->region->rights,
+		f->region->flags & REGION_SHARED ? MMU_WRITE_SHARED : MMU_WRITE_OWN, &gather);
+	mmu_gather_finish(&gather);
+	return done(f, class);
+}
+
+static enum step zero_upgrade(struct fault *f)
+{
+	pfn_t pfn = frame_alloc_anon_zeroed();
+
+	if (pfn == PFN_NONE)
+		return no_memory(f);
+	mmu_replace(&f->space->mmu, f->page, pfn, f->region->rights);
+	return done(f, FAULT_ZERO_UPGRADE);
+}
+
+static enum step write_private(struct fault *f)
+{
+	page_word word = pages[f->entry.pfn];
+
+	if (f->entry.pfn == zero_frame)
+		return zero_upgrade(f);
+	if (page_is_mine(word))
+		return loosen(f, FAULT_COW_REUSE);
+	return install_copy(f, f->entry.pfn, page_type(word) == PAGE_ANON ? FAULT_COW_COPY : FAULT_FILE_COW);
+}
+
+static enum step resolve_present(struct fault *f)
+{
+	if (allows(f->entry.prot, f->access)) {
+		mmu_flush_local(&f->space->mmu, f->page);
+		return done(f, FAULT_SPURIOUS);
+	}
+	return private_write(f) ? write_private(f) : loosen(f, FAULT_PROTECT_UPGRADE);
+}

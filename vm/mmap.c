@@ -1,0 +1,452 @@
+/*
+ * vm/mmap.c - the memory calls: mmap, munmap, mprotect, brk, and the first stack.  See mmap.h.
+ *
+ * Each call is decode, then perform: arguments are checked and the regions that a split may need are reserved; from
+ * then on nothing can fail.  A change of part of a region first splits it at the edges, so that the change itself only meets whole
+ * regions; equal neighbours are merged afterwards.
+ *
+ * Lock: space->lock throughout.
+ */
+#include "vm/mmap.h"
+#include "vm/heap.h"
+#include "vm/object.h"
+#include "vm/reserve.h"
+#include "lib/string.h"
+
+enum { MAX_REGIONS = 65530, STACK_GUARD = 1 << 20 };	/* as Linux: vm.max_map_count, the gap below a stack */
+
+static vaddr_t as_error(int error)
+{
+	return (vaddr_t)(ssize)error;
+}
+
+/* ---- splitting and merging ----------------------------------------------------------------------------------------------- */
+
+/* Cuts r in two at `at`, which lies inside it; the upper part is the reserved region. */
+static void split(struct space *s, struct region *r, vaddr_t at, struct reserve *reserve)
+{
+	struct region *upper = reserve_use(reserve);
+	vaddr_t end = r->end;
+
+	*upper = *r;
+	upper->start = at;
+	upper->offset += (at - r->start) >> PAGE_SHIFT;
+	if (upper->object)
+		object_ref(upper->object);
+	region_resize(&s->regions, r, r->start, at);
+	upper->end = end;
+	region_insert(&s->regions, upper);
+}
+
+/* Splits the regions that cross the edges of [start, end).  Needs at most two from the reserve. */
+static void split_edges(struct space *s, vaddr_t start, vaddr_t end, struct reserve *reserve)
+{
+	struct region *r = region_find(&s->regions, start);
+
+	if (r && r->start < start)
+		split(s, r, start, reserve);
+	r = region_find(&s->regions, end);
+	if (r && r->start < end)
+		split(s, r, end, reserve);
+}
+
+/* How many regions split_edges will add. */
+static unsigned splits_needed(struct space *s, vaddr_t start, vaddr_t end)
+{
+	struct region *a = region_find(&s->regions, start), *b = region_find(&s->regions, end);
+
+	return (a && a->start < start) + (b && b->start < end);
+}
+
+static bool can_merge(const struct region *low, const struct region *high)
+{
+	return low->end == high->start && low->rights == high->rights && low->flags == high->flags && low->object == high->object
+		&& !(low->flags & REGION_GROWSDOWN)
+		&& (!low->object || low->offset + ((low->end - low->start) >> PAGE_SHIFT) == high->offset);
+}
+
+static void drop_region(struct space *s, struct region *r)
+{
+	region_remove(&s->regions, r);
+	if (r->object)
+		object_put(r->object);
+	kfree(r);
+}
+
+/* Merges r with the region below it, if they are alike; returns the region that has r's pages now. */
+static struct region *merge_below(struct space *s, struct region *r)
+{
+	struct region *low = region_prev(r);
+	vaddr_t end = r->end;
+
+	if (!low || !can_merge(low, r))
+		return r;
+	drop_region(s, r);
+	region_resize(&s->regions, low, low->start, end);
+	return low;
+}
+
+/* Merges what is alike in and around [start, end). */
+static void merge_range(struct space *s, vaddr_t start, vaddr_t end)
+{
+	struct region *r = region_find(&s->regions, start);
+
+	while (r && r->start <= end) {
+		r = merge_below(s, r);
+		r = region_next(r);
+	}
+}
+
+/* ---- munmap ----------------------------------------------------------------------------------------------------------------- */
+
+/* Takes out everything in [start, end), whose edges are split: pages first, flushed, then regions and their objects. */
+static void unmap_range(struct space *s, vaddr_t start, vaddr_t end)
+{
+	struct region *r = region_find(&s->regions, start);
+	struct mmu_gather gather;
+
+	if (!r || r->start >= end)
+		return;
+	if (s->mmu.resident > s->peak_resident)
+		s->peak_resident = s->mmu.resident;
+	mmu_gather_begin(&gather, &s->mmu);
+	mmu_unmap(&s->mmu, start, end, &gather);
+	mmu_gather_finish(&gather);
+	while (r && r->start < end) {
+		struct region *next = region_next(r);
+
+		s->mapped -= (r->end - r->start) >> PAGE_SHIFT;
+		drop_region(s, r);
+		r = next;
+	}
+}
+
+/* Is [start, start + length) a page-aligned range of user space that is not empty?  Its end in *end. */
+static bool user_range(vaddr_t start, size_t length, vaddr_t *end)
+{
+	if ((start & PAGE_MASK) || length == 0 || start > USER_MAX || length > USER_MAX - start)
+		return false;
+	*end = page_ceil(start + length);
+	return true;
+}
+
+static int munmap_locked(struct space *s, vaddr_t start, vaddr_t end)
+{
+	struct reserve reserve;
+	unsigned splits = splits_needed(s, start, end);
+
+	if (splits == 2 && s->regions.count >= MAX_REGIONS)
+		return -ENOMEM;
+	if (reserve_take(&reserve, sizeof(struct region), splits) < 0)
+		return -ENOMEM;
+	split_edges(s, start, end, &reserve);
+	unmap_range(s, start, end);
+	reserve_release(&reserve);
+	return 0;
+}
+
+int vm_munmap(struct space *s, vaddr_t start, size_t length)
+{
+	vaddr_t end;
+
+	if (!user_range(start, length, &end))
+		return -EINVAL;
+	mutex_lock(&s->lock);
+	int error = munmap_locked(s, start, end);
+	mutex_unlock(&s->lock);
+	return error;
+}
+
+/* ---- mmap ------------------------------------------------------------------------------------------------------------------- */
+
+/* Free room for a mapping: at the hint if that is free, else as high as possible below mmap_top, else anywhere. */
+static bool find_room(struct space *s, vaddr_t hint, size_t size, unsigned flags, vaddr_t *found)
+{
+	const vaddr_t limit_32bit = (vaddr_t)1 << 31;
+	vaddr_t top = s->mmap_top;
+
+	if (flags & MAP_32BIT)
+		return region_gap(&s->regions, size, USER_MIN, limit_32bit, found);
+	hint = page_floor(hint);
+	if (hint >= USER_MIN && hint < USER_MAX && size <= USER_MAX - hint) {
+		struct region *r = region_find(&s->regions, hint);
+
+		*found = hint;
+		if (!r || (r->start >= hint + size && !((r->flags & REGION_GROWSDOWN) && r->start - hint - size < STACK_GUARD)))
+			return true;
+	}
+	return region_gap(&s->regions, size, USER_MIN, top, found) || region_gap(&s->regions, size, USER_MIN, USER_MAX, found);
+}
+
+/* Inserts a region that replaces nothing, merged with its neighbours where they are alike. */
+static void add_region(struct space *s, struct region *r)
+{
+	struct region *next;
+
+	s->mapped += (r->end - r->start) >> PAGE_SHIFT;
+	region_insert(&s->regions, r);
+	r = merge_below(s, r);
+	next = region_next(r);
+	if (next)
+		merge_below(s, next);
+}
+
+static vaddr_t mmap_locked(struct space *s, vaddr_t at, struct region what, unsigned flags)
+{
+	size_t size = what.end;
+	struct reserve reserve;
+
+	if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
+		struct region *r = region_find(&s->regions, at);
+
+		if ((flags & MAP_FIXED_NOREPLACE) && r && r->start < at + size)
+			return as_error(-EEXIST);
+	} else if (!find_room(s, at, size, flags, &at)) {
+		return as_error(-ENOMEM);
+	}
+	unsigned splits = splits_needed(s, at, at + size);
+	if (s->regions.count + splits >= MAX_REGIONS || reserve_take(&reserve, sizeof(struct region), 1 + splits) < 0)
+		return as_error(-ENOMEM);
+
+	split_edges(s, at, at + size, &reserve);
+	unmap_range(s, at, at + size);
+	struct region *r = reserve_use(&reserve);
+	*r = what;
+	r->start = at;
+	r->end = at + size;
+	if (r->object)
+		object_ref(r->object);
+	add_region(s, r);
+	reserve_release(&reserve);
+	return at;
+}
+
+/* The object keeps the path of whoever mapped it first; without memory it stays nameless. */
+static void name_object(struct object *o, const char *name)
+{
+	size_t size = name ? strlen(name) + 1 : 0;
+	char *copy = size && !o->name ? kmalloc(size) : NULL;
+
+	if (!copy)
+		return;
+	memcpy(copy, name, size);
+	spin_lock(&o->lock);
+	if (!o->name) {
+		o->name = copy;
+		copy = NULL;
+	}
+	spin_unlock(&o->lock);
+	kfree(copy);
+}
+
+/* Errors of the arguments alone. */
+static int check_mmap(vaddr_t hint, size_t length, unsigned flags, const struct object *object, uint64_t offset)
+{
+	unsigned type = flags & MAP_TYPE;
+
+	if (type != MAP_PRIVATE && type != MAP_SHARED && type != MAP_SHARED_VALIDATE)
+		return -EINVAL;
+	if (length == 0 || (offset & PAGE_MASK))
+		return -EINVAL;
+	if (length > USER_MAX - USER_MIN)
+		return -ENOMEM;
+	if (object && offset + length < offset)
+		return -EOVERFLOW;
+	if (flags & MAP_HUGETLB)
+		return -ENOMEM;			/* there is no pool of huge pages */
+	if (!(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)))
+		return 0;
+	if (hint & PAGE_MASK)
+		return -EINVAL;
+	if (hint > USER_MAX || page_ceil(length) > USER_MAX - hint)
+		return -ENOMEM;
+	return hint < USER_MIN ? -EPERM : 0;
+}
+
+vaddr_t vm_mmap(struct space *s, vaddr_t hint, size_t length, unsigned rights, unsigned flags, struct object *object,
+	uint64_t offset, const char *name)
+{
+	int error = check_mmap(hint, length, flags, object, offset);
+	bool shared = (flags & MAP_TYPE) != MAP_PRIVATE;
+	struct object *own = NULL;
+
+	if (error)
+		return as_error(error);
+	struct region what = {
+		.end = page_ceil(length),	/* the size, until a place is found */
+		.rights = rights & VM_RIGHTS,
+		.flags = (shared ? REGION_SHARED : 0) | (flags & MAP_GROWSDOWN ? REGION_GROWSDOWN : 0)
+			| (flags & MAP_NORESERVE ? REGION_NORESERVE : 0) | (rights & VM_NOWRITE ? REGION_NOWRITE : 0),
+		.object = object,
+		.offset = object ? offset >> PAGE_SHIFT : 0,
+	};
+	if (!object && shared) {
+		own = what.object = object_create(NULL, NULL, page_ceil(length));
+		if (!own)
+			return as_error(-ENOMEM);
+		name_object(own, "/dev/zero (deleted)");
+	} else if (object) {
+		name_object(object, name);
+	}
+	mutex_lock(&s->lock);
+	vaddr_t at = mmap_locked(s, hint, what, flags);
+	mutex_unlock(&s->lock);
+	if (own)
+		object_put(own);
+	return at;
+}
+
+/* ---- mprotect --------------------------------------------------------------------------------------------------------------- */
+
+/* The end of the mapped stretch that begins at start, at most `end`; `start` itself if that is not mapped. */
+static vaddr_t mapped_until(struct space *s, vaddr_t start, vaddr_t end)
+{
+	struct region *r = region_find(&s->regions, start);
+
+	while (r && r->start <= start && start < end) {
+		start = r->end;
+		r = region_next(r);
+	}
+	return start < end ? start : end;
+}
+
+/* The first address in [start, end) at which these rights are forbidden, or end. */
+static vaddr_t permitted_until(struct space *s, vaddr_t start, vaddr_t end, unsigned rights)
+{
+	for (struct region *r = region_find(&s->regions, start); r && r->start < end && (rights & VM_WRITE); r = region_next(r))
+		if (r->flags & REGION_NOWRITE)
+			return r->start > start ? r->start : start;
+	return end;
+}
+
+static void protect_range(struct space *s, vaddr_t start, vaddr_t end, unsigned rights)
+{
+	struct mmu_gather gather;
+
+	mmu_gather_begin(&gather, &s->mmu);
+	for (struct region *r = region_find(&s->regions, start); r && r->start < end; r = region_next(r)) {
+		if (r->rights == rights)
+			continue;
+		r->rights = rights;
+		mmu_protect(&s->mmu, r->start, r->end, rights, r->flags & REGION_SHARED ? MMU_WRITE_SHARED : MMU_WRITE_OWN, &gather);
+	}
+	mmu_gather_finish(&gather);
+	merge_range(s, start, end);
+}
+
+static int mprotect_locked(struct space *s, vaddr_t start, vaddr_t end, unsigned rights)
+{
+	vaddr_t mapped = mapped_until(s, start, end), permitted = permitted_until(s, start, mapped, rights);
+	int error = permitted < mapped ? -EACCES : mapped < end ? -ENOMEM : 0;
+	struct reserve reserve;
+
+	if (permitted == start)
+		return error;
+	unsigned splits = splits_needed(s, start, permitted);
+	if (s->regions.count + splits > MAX_REGIONS || reserve_take(&reserve, sizeof(struct region), splits) < 0)
+		return -ENOMEM;
+	split_edges(s, start, permitted, &reserve);
+	protect_range(s, start, permitted, rights);
+	reserve_release(&reserve);
+	return error;				/* as Linux: what lies before the obstacle is changed */
+}
+
+int vm_mprotect(struct space *s, vaddr_t start, size_t length, unsigned rights)
+{
+	vaddr_t end;
+
+	if (start & PAGE_MASK)
+		return -EINVAL;
+	if (length == 0)
+		return 0;
+	if (!user_range(start, length, &end))
+		return -ENOMEM;
+	mutex_lock(&s->lock);
+	int error = mprotect_locked(s, start, end, rights & VM_RIGHTS);
+	mutex_unlock(&s->lock);
+	return error;
+}
+
+/* ---- brk and stack ------------------------------------------------------------------------------------------------------------ */
+
+void vm_set_brk(struct space *s, vaddr_t start)
+{
+	mutex_lock(&s->lock);
+	s->brk_start = s->brk = start;
+	mutex_unlock(&s->lock);
+}
+
+/* Maps [from, to), page-aligned, as heap; false: something is in the way, or no memory. */
+static bool grow_break(struct space *s, vaddr_t from, vaddr_t to)
+{
+	struct region *above = region_find(&s->regions, from), *r;
+
+	if (to > USER_MAX || (above && above->start < to + (above->flags & REGION_GROWSDOWN ? STACK_GUARD : 0)))
+		return false;
+	if (s->regions.count >= MAX_REGIONS || !(r = kmalloc(sizeof *r)))
+		return false;
+	*r = (struct region){ .start = from, .end = to, .rights = VM_READ | VM_WRITE, .flags = REGION_HEAP };
+	add_region(s, r);
+	return true;
+}
+
+static vaddr_t brk_locked(struct space *s, vaddr_t to)
+{
+	vaddr_t old = page_ceil(s->brk), new = page_ceil(to);
+
+	if (to < s->brk_start || new < to)
+		return s->brk;
+	if (new > old && !grow_break(s, old, new))
+		return s->brk;
+	if (new < old && munmap_locked(s, new, old) < 0)
+		return s->brk;
+	return s->brk = to;
+}
+
+vaddr_t vm_brk(struct space *s, vaddr_t to)
+{
+	mutex_lock(&s->lock);
+	vaddr_t now = brk_locked(s, to);
+	mutex_unlock(&s->lock);
+	return now;
+}
+
+int vm_map_stack(struct space *s, vaddr_t top, size_t initial, unsigned rights)
+{
+	struct region *r = kmalloc(sizeof *r);
+
+	if (!r)
+		return -ENOMEM;
+	*r = (struct region){ .start = top - page_ceil(initial), .end = top, .rights = rights & VM_RIGHTS,
+		.flags = REGION_GROWSDOWN | REGION_STACK };
+	mutex_lock(&s->lock);
+	s->stack_top = top;
+	add_region(s, r);
+	mutex_unlock(&s->lock);
+	return 0;
+}
+
+/* ---- reporting ------------------------------------------------------------------------------------------------------------------ */
+
+static void count_resident(void *context, vaddr_t va, struct mmu_entry entry)
+{
+	(void)va;
+	*(size_t *)context += page_counted(pages[entry.pfn]);
+}
+
+bool vm_region_info(struct space *s, vaddr_t from, struct region_info *to)
+{
+	mutex_lock(&s->lock);
+	struct region *r = region_find(&s->regions, from);
+	if (r) {
+		*to = (struct region_info){ .start = r->start, .end = r->end, .rights = r->rights, .flags = r->flags,
+			.offset = r->offset << PAGE_SHIFT, .object = r->object };
+		struct mmu_walker walker = { .context = &to->resident, .leaf = count_resident };
+		mmu_walk(&s->mmu, r->start, r->end, &walker);
+		const char *name = r->object ? r->object->name : r->flags & REGION_HEAP ? "[heap]" : r->flags & REGION_STACK ? "[stack]" : NULL;
+		size_t n = name ? strnlen(name, sizeof to->name - 1) : 0;
+		memcpy(to->name, name ? name : "", n);
+	}
+	mutex_unlock(&s->lock);
+	return r != NULL;
+}

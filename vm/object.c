@@ -1,0 +1,512 @@
+/*
+ * vm/object.c - memory objects and their pages.  See object.h.
+ *
+ * The index is a radix tree of slots by page number.  It grows at the root when a larger page number comes, and shrinks only
+ * when the object is cut to size 0 or dies.  A page's life:
+ *
+ *     (absent) --borrow--> READY            the boot image's own frame
+ *     (absent) --zero----> READY            no pager
+ *     (absent) ----------> FILLING --read--> READY
+ *                                  \-error-> (absent), the error goes to whoever asked
+ *     any      --resize--> cut off          record->object is NULL; freed when the last entry and pin are gone
+ *
+ * Record first, frame second, slot third; unwound in reverse.
+ */
+#include "vm/object.h"
+#include "vm/frame.h"
+#include "vm/heap.h"
+#include "vm/stats.h"
+#include "arch/mmu.h"
+#include "lib/string.h"
+
+struct spinlock object_list_lock = SPINLOCK_INIT("objects", RANK_OBJECT - 1);
+struct list object_list = LIST_INIT(object_list);
+static struct object_stats live;	/* protected by: one processor; atomic with the second */
+
+/* ---- the index ------------------------------------------------------------------------------------------------------- */
+
+static unsigned slot_in(uint64_t index, unsigned level)
+{
+	return (unsigned)(index >> (level * OBJECT_FANOUT_BITS)) & (OBJECT_FANOUT - 1);
+}
+
+static bool index_reaches(const struct object *o, uint64_t index)
+{
+	unsigned bits = o->levels * OBJECT_FANOUT_BITS;
+
+	return o->levels > 0 && (bits >= 64 || index >> bits == 0);
+}
+
+/* The leaf node with the slot of `index`, or NULL. */
+static void **leaf_of(const struct object *o, uint64_t index)
+{
+	void **node = o->root;
+
+	if (!index_reaches(o, index))
+		return NULL;
+	for (unsigned level = o->levels; node && --level > 0; )
+		node = node[slot_in(index, level)];
+	return node;
+}
+
+static void **node_create(void)
+{
+	return kzalloc(OBJECT_FANOUT * sizeof(void *));
+}
+
+/* The slot of `index`, with the nodes above it made as needed; NULL: no memory. */
+static void **slot_reach(struct object *o, uint64_t index)
+{
+	while (!index_reaches(o, index)) {
+		void **top = node_create();
+		if (!top)
+			return NULL;
+		top[0] = o->root;
+		o->root = top;
+		o->levels++;
+	}
+	void **node = o->root;
+	for (unsigned level = o->levels; --level > 0; ) {
+		void **slot = &node[slot_in(index, level)];
+
+		if (!*slot && !(*slot = node_create()))
+			return NULL;
+		node = *slot;
+	}
+	return &node[slot_in(index, 0)];
+}
+
+static void each_below(void **node, unsigned level, void (*fn)(void *, struct page_record *), void *context)
+{
+	for (unsigned i = 0; i < OBJECT_FANOUT; i++) {
+		if (!node[i])
+			continue;
+		if (level == 0)
+			fn(context, node[i]);
+		else
+			each_below(node[i], level - 1, fn, context);
+	}
+}
+
+void object_each(struct object *o, void (*fn)(void *context, struct page_record *), void *context)
+{
+	if (o->root)
+		each_below(o->root, o->levels - 1, fn, context);
+}
+
+static void free_nodes(void **node, unsigned level)
+{
+	for (unsigned i = 0; level > 0 && i < OBJECT_FANOUT; i++)
+		if (node[i])
+			free_nodes(node[i], level - 1);
+	kfree(node);
+}
+
+/* ---- records --------------------------------------------------------------------------------------------------------- */
+
+static size_t *reason(const struct object *o)
+{
+	return o->pager ? &live.records_file : &live.records_shared;
+}
+
+/* Puts a record for this frame into the index; NULL: no memory. */
+static struct page_record *record_insert(struct object *o, uint64_t index, pfn_t pfn, enum record_state state, bool borrowed)
+{
+	struct page_record *r = kmalloc(sizeof *r);
+	void **slot = r ? slot_reach(o, index) : NULL;
+
+	if (!slot) {
+		kfree(r);
+		return NULL;
+	}
+	*r = (struct page_record){ .object = o, .index = index, .pfn = pfn, .state = (unsigned char)state, .borrowed = borrowed };
+	*slot = r;
+	pages[pfn] = (page_word)r | PAGE_RECORD;
+	o->npages++;
+	++*reason(o);
+	live.borrowed += borrowed;
+	return r;
+}
+
+/* Frees a record that nobody uses.  The frame's word becomes what it is without it; the frame itself is the caller's. */
+static void record_free(struct page_record *r)
+{
+	assert(r->entries == 0 && r->pins == 0);
+	live.borrowed -= r->borrowed;
+	pages[r->pfn] = r->borrowed ? page_make(PAGE_RESERVED, 0) : page_make(PAGE_ANON, 0);
+	kfree(r);
+}
+
+static void record_free_with_frame(struct page_record *r)
+{
+	pfn_t pfn = r->pfn;
+	bool borrowed = r->borrowed;
+
+	record_free(r);
+	if (!borrowed)
+		frame_free(pfn, 0);
+}
+
+/* Takes a record out of its object (its slot is the caller's to clear); it lives on while it is used. */
+static void record_cut(struct object *o, struct page_record *r)
+{
+	o->npages--;
+	--*reason(o);
+	if (r->entries == 0 && r->pins == 0) {
+		record_free_with_frame(r);
+		return;
+	}
+	r->object = NULL;
+	live.records_cut++;
+}
+
+enum page_put page_put_record(struct page_record *r)
+{
+	assert(r->entries > 0);
+	if (--r->entries > 0 || r->object || r->pins > 0)
+		return PAGE_PUT_KEPT;
+	bool borrowed = r->borrowed;
+	live.records_cut--;
+	record_free(r);
+	return borrowed ? PAGE_PUT_KEPT : PAGE_PUT_LAST;
+}
+
+static void pin(struct page_record *r)
+{
+	if (r->pins++ == 0)
+		live.records_pinned++;
+}
+
+void object_unpin(struct object *o, struct page_record *r)
+{
+	spin_lock(&o->lock);
+	assert(r->pins > 0);
+	if (--r->pins == 0) {
+		live.records_pinned--;
+		if (!r->object && r->entries == 0) {
+			live.records_cut--;
+			record_free_with_frame(r);
+		}
+	}
+	spin_unlock(&o->lock);
+}
+
+/* ---- pages ------------------------------------------------------------------------------------------------------------- */
+
+/* An absent page, if it can be had without sleeping. */
+static struct page_record *make_at_once(struct object *o, uint64_t index, int *why, bool *made)
+{
+	struct page_record *r;
+
+	*why = -EAGAIN;
+	if (o->pager) {
+		pfn_t pfn = o->pager->borrow ? o->pager->borrow(o, index) : PFN_NONE;
+		if (pfn == PFN_NONE)
+			return NULL;
+		r = record_insert(o, index, pfn, RECORD_READY, true);
+	} else {
+		pfn_t pfn = frame_alloc_anon_zeroed();
+
+		r = pfn == PFN_NONE ? NULL : record_insert(o, index, pfn, RECORD_READY, false);
+		if (!r && pfn != PFN_NONE)
+			frame_free(pfn, 0);
+		*made = r != NULL;
+	}
+	if (!r)
+		*why = -ENOMEM;
+	return r;
+}
+
+struct page_record *object_lookup(struct object *o, uint64_t index, int *why, bool *made)
+{
+	void **leaf = leaf_of(o, index);
+	struct page_record *r = leaf ? leaf[slot_in(index, 0)] : NULL;
+
+	*made = false;
+	if (!r)
+		return make_at_once(o, index, why, made);
+	*why = -EAGAIN;
+	return r->state == RECORD_READY ? r : NULL;
+}
+
+void object_cached(struct object *o, uint64_t index, size_t n, pfn_t *frame)
+{
+	bool borrows = o->pager && o->pager->borrow;
+	void **leaf = leaf_of(o, index);
+
+	for (size_t i = 0; i < n; i++) {
+		struct page_record *r = leaf ? leaf[slot_in(index + i, 0)] : NULL;
+		int why;
+		bool made;
+
+		if (!r && borrows)
+			r = make_at_once(o, index + i, &why, &made);
+		frame[i] = r && r->state == RECORD_READY ? r->pfn : PFN_NONE;
+	}
+}
+
+/* A record in state FILLING, pinned by us, for an absent page; NULL: no memory. */
+static struct page_record *begin_fill(struct object *o, uint64_t index)
+{
+	pfn_t pfn = frame_alloc(0, page_make(PAGE_ANON, 0), FRAME_USER);
+	if (pfn == PFN_NONE)
+		return NULL;
+
+	struct page_record *r = record_insert(o, index, pfn, RECORD_FILLING, false);
+	if (r)
+		pin(r);
+	else
+		frame_free(pfn, 0);
+	return r;
+}
+
+static void end_fill(struct object *o, struct page_record *r, int error)
+{
+	spin_lock(&o->lock);
+	r->state = RECORD_READY;
+	if (error && r->object) {
+		leaf_of(o, r->index)[slot_in(r->index, 0)] = NULL;
+		record_cut(o, r);
+	}
+	spin_unlock(&o->lock);
+	object_unpin(o, r);
+	wake_all(&o->filled);
+}
+
+static bool is_filling(struct object *o, uint64_t index)
+{
+	void **leaf = leaf_of(o, index);
+	struct page_record *r = leaf ? leaf[slot_in(index, 0)] : NULL;
+
+	return r && r->state == RECORD_FILLING;
+}
+
+/* Another is reading the page: waits until it has ended, well or not.  object->lock held, also on return. */
+static void wait_filled(struct object *o, uint64_t index)
+{
+	wait_prepare(&o->filled);
+	while (is_filling(o, index)) {
+		spin_unlock(&o->lock);
+		wait_sleep(&o->filled, WAIT_UNINTERRUPTIBLE);
+		wait_prepare(&o->filled);
+		spin_lock(&o->lock);
+	}
+	wait_finish(&o->filled);
+}
+
+int object_fill(struct object *o, uint64_t index, bool *waited)
+{
+	struct page_record *r;
+	bool made;
+	int error;
+
+	spin_lock(&o->lock);
+	r = object_beyond(o, index) ? NULL : object_lookup(o, index, &error, &made);
+	*waited = !r && is_filling(o, index);
+	if (*waited)
+		wait_filled(o, index);
+	if (r || *waited || object_beyond(o, index)) {
+		spin_unlock(&o->lock);
+		return 0;			/* the caller looks again, and finds it or meets the end */
+	}
+	if (error == -EAGAIN)
+		r = begin_fill(o, index);
+	spin_unlock(&o->lock);
+	if (!r)
+		return -ENOMEM;
+
+	error = o->pager->read(o, index, direct(r->pfn));
+	if (!error)
+		system_pages_read++;
+	end_fill(o, r, error);
+	return error;
+}
+
+int object_pin(struct object *o, uint64_t index, struct page_record **out)
+{
+	for (;;) {
+		bool made, waited;
+		int why;
+
+		spin_lock(&o->lock);
+		if (object_beyond(o, index)) {
+			spin_unlock(&o->lock);
+			return -ENXIO;
+		}
+		*out = object_lookup(o, index, &why, &made);
+		if (*out)
+			pin(*out);
+		spin_unlock(&o->lock);
+		if (*out)
+			return 0;
+		if (why == -EAGAIN)
+			why = object_fill(o, index, &waited);
+		if (why)
+			return why;
+	}
+}
+
+/* ---- reading and writing ----------------------------------------------------------------------------------------------- */
+
+/* Is the page a hole: no pager, and nothing there yet?  It reads as zeros and need not be made for that. */
+static bool is_hole(struct object *o, uint64_t index)
+{
+	if (o->pager)
+		return false;
+	spin_lock(&o->lock);
+	void **leaf = leaf_of(o, index);
+	bool hole = !leaf || !leaf[slot_in(index, 0)];
+	spin_unlock(&o->lock);
+	return hole;
+}
+
+ssize object_read(struct object *o, struct uio *uio, uint64_t offset)
+{
+	size_t done = 0;
+	int error = 0;
+
+	while (uio->left > 0 && offset < o->size && !error) {
+		size_t within = offset & PAGE_MASK, n = PAGE_SIZE - within, moved;
+		struct page_record *r;
+
+		if (n > uio->left)
+			n = uio->left;
+		if (n > o->size - offset)
+			n = o->size - offset;
+		if (is_hole(o, offset >> PAGE_SHIFT)) {
+			moved = uio_zero(uio, n);
+		} else {
+			error = object_pin(o, offset >> PAGE_SHIFT, &r);
+			if (error)
+				break;
+			moved = uio_out(uio, (char *)direct(r->pfn) + within, n);
+			object_unpin(o, r);
+		}
+		if (moved < n)
+			error = -EFAULT;
+		done += moved;
+		offset += moved;
+	}
+	return done ? (ssize)done : error == -ENXIO ? 0 : error;
+}
+
+ssize object_write(struct object *o, struct uio *uio, uint64_t offset)
+{
+	size_t done = 0;
+	int error = 0;
+
+	assert(!o->pager);
+	while (uio->left > 0 && !error) {
+		size_t within = offset & PAGE_MASK, n = PAGE_SIZE - within, moved;
+		struct page_record *r;
+		bool made;
+
+		if (n > uio->left)
+			n = uio->left;
+		spin_lock(&o->lock);
+		r = object_lookup(o, offset >> PAGE_SHIFT, &error, &made);
+		if (r)
+			pin(r);
+		spin_unlock(&o->lock);
+		if (!r)
+			break;
+		error = 0;
+		moved = uio_in(uio, (char *)direct(r->pfn) + within, n);
+		object_unpin(o, r);
+		if (moved < n)
+			error = -EFAULT;
+		done += moved;
+		offset += moved;
+		if (moved > 0 && offset > o->size)
+			o->size = offset;
+	}
+	return done ? (ssize)done : error;
+}
+
+/* Cuts off the records from page `first` on below this node. */
+static void cut_below(struct object *o, void **node, unsigned level, uint64_t first)
+{
+	for (unsigned i = 0; i < OBJECT_FANOUT; i++) {
+		uint64_t start = (uint64_t)i << (level * OBJECT_FANOUT_BITS);
+		uint64_t last = start + ((uint64_t)1 << (level * OBJECT_FANOUT_BITS)) - 1;
+
+		if (!node[i] || last < first)
+			continue;
+		if (level > 0) {
+			cut_below(o, node[i], level - 1, start < first ? first - start : 0);
+		} else {
+			record_cut(o, node[i]);
+			node[i] = NULL;
+		}
+	}
+}
+
+void object_resize(struct object *o, uint64_t size)
+{
+	spin_lock(&o->lock);
+	if (size < o->size && o->root) {
+		uint64_t keep = size / PAGE_SIZE + (size & PAGE_MASK ? 1 : 0);
+		void **leaf = size & PAGE_MASK ? leaf_of(o, keep - 1) : NULL;
+		struct page_record *last = leaf ? leaf[slot_in(keep - 1, 0)] : NULL;
+
+		if (index_reaches(o, keep))
+			cut_below(o, o->root, o->levels - 1, keep);
+		if (last && last->state == RECORD_READY)
+			memset((char *)direct(last->pfn) + (size & PAGE_MASK), 0, PAGE_SIZE - (size & PAGE_MASK));
+	}
+	o->size = size;
+	spin_unlock(&o->lock);
+}
+
+/* ---- life ---------------------------------------------------------------------------------------------------------------- */
+
+struct object *object_create(const struct pager *pager, void *backing, uint64_t size)
+{
+	struct object *o = kzalloc(sizeof *o);
+
+	if (!o)
+		return NULL;
+	spin_init(&o->lock, "object", RANK_OBJECT);
+	waitq_init(&o->filled);
+	o->refs = 1;
+	o->pager = pager;
+	o->backing = backing;
+	o->size = size;
+	spin_lock(&object_list_lock);
+	list_append(&object_list, &o->all);
+	live.objects++;
+	spin_unlock(&object_list_lock);
+	return o;
+}
+
+struct object *object_ref(struct object *o)
+{
+	__atomic_add_fetch(&o->refs, 1, __ATOMIC_RELAXED);
+	return o;
+}
+
+void object_put(struct object *o)
+{
+	if (__atomic_sub_fetch(&o->refs, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
+	spin_lock(&object_list_lock);
+	list_remove(&o->all);
+	live.objects--;
+	spin_unlock(&object_list_lock);
+
+	spin_lock(&o->lock);
+	if (o->root) {
+		cut_below(o, o->root, o->levels - 1, 0);
+		free_nodes(o->root, o->levels - 1);
+	}
+	spin_unlock(&o->lock);
+	if (o->pager && o->pager->release)
+		o->pager->release(o);
+	kfree(o->name);
+	kfree(o);
+}
+
+void object_get_stats(struct object_stats *to)
+{
+	*to = live;
+}

@@ -1,0 +1,128 @@
+/*
+ * vm/space.c - address spaces: create, fork, destroy.  See space.h.
+ *
+ * Fork copies regions and table entries, no page: entries of private memory lose their write right on both sides, and
+ * the fault handler sorts it out when somebody writes.  Whatever fails halfway leaves the parent as it was, but for write
+ * rights that come back with a fault.
+ */
+#include "vm/space.h"
+#include "vm/heap.h"
+#include "vm/object.h"
+
+struct spinlock space_list_lock = SPINLOCK_INIT("spaces", RANK_SPACE - 1);
+struct list space_list = LIST_INIT(space_list);
+static size_t spaces;
+
+struct space *space_create(void)
+{
+	struct space *s = kzalloc(sizeof *s);
+
+	if (!s)
+		return NULL;
+	if (mmu_create(&s->mmu) < 0) {
+		kfree(s);
+		return NULL;
+	}
+	mutex_init(&s->lock, "space", RANK_SPACE);
+	s->refs = 1;
+	s->mmap_top = USER_MAX;
+	spin_lock(&space_list_lock);
+	list_append(&space_list, &s->all);
+	spaces++;
+	spin_unlock(&space_list_lock);
+	return s;
+}
+
+struct space *space_ref(struct space *s)
+{
+	__atomic_add_fetch(&s->refs, 1, __ATOMIC_RELAXED);
+	return s;
+}
+
+static void free_regions(struct space *s)
+{
+	for (struct region *r; (r = region_first(&s->regions)); ) {
+		region_remove(&s->regions, r);
+		if (r->object)
+			object_put(r->object);
+		kfree(r);
+	}
+}
+
+/* Pages go first, while the regions still hold their objects. */
+void space_put(struct space *s)
+{
+	if (__atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
+	spin_lock(&space_list_lock);
+	list_remove(&s->all);
+	spaces--;
+	spin_unlock(&space_list_lock);
+
+	mmu_drop(&s->mmu);
+	free_regions(s);
+	mmu_destroy(&s->mmu);
+	kfree(s);
+}
+
+/* A copy of region r in `child`, with its pages shared; both locked by the caller. */
+static int fork_region(struct space *child, struct space *parent, const struct region *r, struct mmu_gather *gather)
+{
+	struct region *copy = kmalloc(sizeof *copy);
+
+	if (!copy)
+		return -ENOMEM;
+	*copy = *r;
+	if (copy->object)
+		object_ref(copy->object);
+	region_insert(&child->regions, copy);
+	return mmu_copy(&child->mmu, &parent->mmu, r->start, r->end,
+		r->flags & REGION_SHARED ? MMU_COPY_SHARED : MMU_COPY_PRIVATE, gather);
+}
+
+static void copy_limits(struct space *to, const struct space *from)
+{
+	to->mapped = from->mapped;
+	to->peak_resident = from->peak_resident;
+	to->brk_start = from->brk_start;
+	to->brk = from->brk;
+	to->mmap_top = from->mmap_top;
+	to->stack_top = from->stack_top;
+	to->stack_limit = from->stack_limit;
+	to->arg_start = from->arg_start;
+	to->arg_end = from->arg_end;
+	to->env_start = from->env_start;
+	to->env_end = from->env_end;
+}
+
+struct space *space_fork(struct space *parent)
+{
+	struct space *child = space_create();
+	struct mmu_gather gather;
+	int error = 0;
+
+	if (!child)
+		return NULL;
+	mutex_lock(&parent->lock);
+	copy_limits(child, parent);
+	mmu_gather_begin(&gather, &parent->mmu);
+	for (struct region *r = region_first(&parent->regions); r && !error; r = region_next(r))
+		error = fork_region(child, parent, r, &gather);
+	mmu_gather_finish(&gather);		/* nobody writes through an old right once fork has returned */
+	mutex_unlock(&parent->lock);
+	if (error) {
+		space_put(child);
+		return NULL;
+	}
+	return child;
+}
+
+size_t space_resident(const struct space *s)
+{
+	return s->mmu.resident;
+}
+
+size_t space_count(void)
+{
+	return spaces;
+}

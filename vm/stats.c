@@ -1,0 +1,46 @@
+/* vm/stats.c - fault counters; see stats.h. */
+#include "vm/stats.h"
+#include "arch/mmu.h"
+#include "lib/string.h"
+
+struct fault_stats system_faults;
+uint64_t system_pages_read;
+
+void stats_add(struct fault_stats *to, const struct fault_stats *what)
+{
+	for (int i = 0; i < FAULT_CLASSES; i++) {
+		to->count[i] += what->count[i];
+		to->cost[i] += what->cost[i];
+	}
+	for (int i = 0; i < FAULT_FLAGS; i++)
+		to->flags[i] += what->flags[i];
+	to->neighbours += what->neighbours;
+}
+
+uint64_t stats_major(const struct fault_stats *s)
+{
+	return s->flags[FAULT_FLAG_READ];
+}
+
+uint64_t stats_minor(const struct fault_stats *s)
+{
+	uint64_t n = 0;
+
+	for (int i = 0; i < FAULT_SEGV; i++)
+		n += s->count[i];
+	return n - stats_major(s);
+}
+
+void stats_export(const struct fault_stats *s, struct faultstat *to)
+{
+	*to = (struct faultstat){ .size = sizeof *to, .version = FAULTSTAT_VERSION, .neighbours = s->neighbours };
+	memcpy(to->count, s->count, sizeof s->count);
+	memcpy(to->cost, s->cost, sizeof s->cost);
+	memcpy(to->flags, s->flags, sizeof s->flags);
+	if (s != &system_faults)
+		return;
+	to->pages_read = system_pages_read;
+	to->tlb_pages = tlb_stats.pages;
+	to->tlb_full = tlb_stats.full;
+	to->tlb_loads = tlb_stats.loads;
+}
