@@ -28,7 +28,7 @@ enum page_type { PAGE_RESERVED, PAGE_FREE, PAGE_PART, PAGE_KERNEL, PAGE_TABLE, P
 enum { PAGE_TYPE_BITS = 3, PAGE_TYPE_MASK = 7 };
 
 /* The array: an address inside the kernel's ranges, mapped only where frames exist; see physmap.h for which. */
-#define pages ((page_word *)PAGE_WORDS)
+static page_word *const pages = (page_word *)PAGE_WORDS;
 
 struct object;
 
