@@ -2,6 +2,7 @@
 #include "vm/vm.h"
 #include "vm/frame.h"
 #include "vm/heap.h"
+#include "arch/cpu.h"
 #include "arch/mmu.h"
 
 pfn_t zero_frame;
