@@ -23,6 +23,7 @@
 enum lock_rank {
 	RANK_PROCESS = 10,	/* mutexes of kernel/: the process tree, a process */
 	RANK_MOUNT = 20,	/* the mount table */
+	RANK_FILE = 22,		/* an open file's position */
 	RANK_VNODE = 24,	/* a directory's or file's contents; parent before child */
 	RANK_PIPE = 28,		/* a pipe, a tty */
 	RANK_FILES = 30,	/* a file table */
@@ -106,6 +107,15 @@ static inline void mutex_lock(struct mutex *m)
 {
 	void *none = NULL;
 	lock_check_take(m, m->name, m->rank, true);
+	if (!__atomic_compare_exchange_n(&m->owner, &none, cpu_current(), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		mutex_lock_slow(m);
+}
+
+/* While a mutex of the same rank is held: the caller's word that the order is right (parent before child). */
+static inline void mutex_lock_nested(struct mutex *m)
+{
+	void *none = NULL;
+	lock_check_take(m, m->name, 0, true);
 	if (!__atomic_compare_exchange_n(&m->owner, &none, cpu_current(), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		mutex_lock_slow(m);
 }

@@ -1,0 +1,73 @@
+/*
+ * fs/file.h - open file descriptions: what open(2), pipe(2) and others make, and descriptors refer to.
+ *
+ * Locks: file->lock (mutex, RANK_FILE) guards the position of files that have one.
+ */
+#pragma once
+#include "fs/vnode.h"
+
+/* Linux's O_* (x86-64), and the access mode in the low two bits. */
+enum open_flags {
+	OPEN_READ = 0, OPEN_WRITE = 1, OPEN_READ_WRITE = 2, OPEN_ACCESS = 3,
+	OPEN_CREATE = 0100, OPEN_EXCLUSIVE = 0200, OPEN_NO_CTTY = 0400, OPEN_TRUNCATE = 01000, OPEN_APPEND = 02000, OPEN_NONBLOCK = 04000,
+	OPEN_DSYNC = 010000, OPEN_ASYNC = 020000, OPEN_DIRECT = 040000, OPEN_LARGE = 0100000, OPEN_DIRECTORY = 0200000, OPEN_NOFOLLOW = 0400000,
+	OPEN_NO_ATIME = 01000000, OPEN_CLOSE_ON_EXEC = 02000000, OPEN_SYNC = 04010000, OPEN_PATH = 010000000, OPEN_TEMPORARY = 020200000,
+};
+/* poll(2) events. */
+enum { POLL_IN = 1, POLL_PRI = 2, POLL_OUT = 4, POLL_ERR = 8, POLL_HUP = 16, POLL_INVALID = 32, POLL_READ_NORMAL = 64, POLL_READ_BAND = 128,
+	POLL_WRITE_NORMAL = 256, POLL_WRITE_BAND = 512, POLL_READ_HUP = 0x2000 };
+#define POLL_ALWAYS (POLL_IN | POLL_OUT | POLL_READ_NORMAL | POLL_WRITE_NORMAL)
+
+/*
+ * *pos is file->pos or a copy (pread).  read and write return bytes, 0 at the end, or an errno, and advance *pos.  All may sleep; an interrupted sleep is
+ * -EINTR (the system call restarts it where Linux does).  NULL: -EINVAL, ioctl -ENOTTY, poll: always ready.
+ */
+struct file_ops {
+	int (*open)(struct file *);	/* of devices: the file is complete but for this; may replace ops and data */
+	ssize (*read)(struct file *, struct uio *, uint64_t *pos);
+	ssize (*write)(struct file *, struct uio *, uint64_t *pos);
+	long (*ioctl)(struct file *, unsigned command, unsigned long arg);
+	int64_t (*seek)(struct file *, int64_t offset, int whence);	/* NULL: file_seek's way; file_no_seek: -ESPIPE, and pread and pwrite too */
+	unsigned (*poll)(struct file *, struct waitq **queue);		/* POLL_* bits that hold now; *queue (NULL before): what is woken when they change */
+	void (*release)(struct file *);	/* the last reference went; file->vnode is still there */
+};
+
+struct file {
+	const struct file_ops *ops;
+	struct vnode *vnode;		/* referenced */
+	unsigned refs;			/* atomic */
+	unsigned flags;			/* enum open_flags as given; APPEND, NONBLOCK and the like may change later */
+	uint64_t pos;			/* lock */
+	struct mutex lock;
+	void *data;
+};
+
+/* A description with one reference that takes over the vnode's; NULL: no memory (the vnode's reference stays the caller's). */
+struct file *file_create(const struct file_ops *, struct vnode *, unsigned flags);
+struct file *file_ref(struct file *);
+void file_put(struct file *);		/* may sleep; NULL is allowed */
+size_t file_count(void);		/* live ones, for leak checks */
+
+static inline bool file_readable(const struct file *f) { return (f->flags & OPEN_ACCESS) != OPEN_WRITE && !(f->flags & OPEN_PATH); }
+static inline bool file_writable(const struct file *f) { return (f->flags & OPEN_ACCESS) != OPEN_READ && !(f->flags & OPEN_PATH); }
+
+/* Checks the access mode (-EBADF), then the operation. pos: NULL for the file's own, under its lock. */
+ssize file_read(struct file *, struct uio *, uint64_t *pos);
+ssize file_write(struct file *, struct uio *, uint64_t *pos);
+/* SEEK_SET 0, CUR 1, END 2, DATA 3, HOLE 4. */
+int64_t file_seek(struct file *, int64_t offset, int whence);
+int64_t file_no_seek(struct file *, int64_t offset, int whence);
+unsigned file_poll(struct file *, struct waitq **queue);
+/* Absolute path, or such as "pipe:[5]", NUL-terminated; its length, -ERANGE. */
+ssize file_path(struct vnode *root, struct file *, char *to, size_t size);
+
+/*
+ * May it be mapped with these rights and flags (vm/mmap.h)?  *object is what to map, its name set for /proc maps; NULL: anonymous memory (/dev/zero).
+ * No reference is given: the file holds it.  -EACCES, -ENODEV, -EPERM, -ENOMEM.
+ */
+int file_map_check(struct file *, unsigned rights, unsigned flags, struct object **);
+
+/* Regular files whose contents are vnode->object and do not change: reading and seeking. */
+extern const struct file_ops file_object_ops;
+/* Directories: no read or write. */
+extern const struct file_ops file_directory_ops;

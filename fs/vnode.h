@@ -1,0 +1,86 @@
+/*
+ * fs/vnode.h - vnodes: a file, directory, link, device or pipe of a mounted file system; one struct vnode for one file at a time.
+ *
+ * A file system makes them with vnode_create and gives them out by its operations; what the user sees of a file goes through these.
+ * Regular files keep their contents in a memory object (vnode->object), so that read(), write() and mmap see the same pages.
+ *
+ * A vnode without references is released, or, where its mount says MOUNT_KEEP_VNODES, kept for a while with the pages of its
+ * object: the file system may give it out again (vnode_ref does the rest) until its release operation is called.
+ *
+ * Locks: vnode->lock (mutex, RANK_VNODE; parent before child) guards a directory's entries and a file's size changes; vnode_links_lock (spinlock)
+ * parent, name and unlinked; vnode_idle_lock (spinlock) the list of kept ones.  mode, uid, gid: single words, changed under vnode->lock.
+ */
+#pragma once
+#include "vm/object.h"
+#include "kernel/abi/stat.h"
+
+struct vnode;
+struct file;
+struct mount;
+struct pipe;
+
+struct vattr { uint32_t mode, uid, gid, nlink; uint64_t ino, size, rdev, blocks /* of 512 bytes */; struct timespec64 atime, mtime, ctime; };
+enum { VATTR_MODE = 1, VATTR_UID = 2, VATTR_GID = 4, VATTR_SIZE = 8, VATTR_ATIME = 16, VATTR_MTIME = 32 };
+
+/* One entry of a directory at a time; returns non-zero to stop (the entry was not taken). next: the position of the entry after it. */
+typedef int (*dirent_fn)(void *context, const char *name, size_t len, uint64_t ino, unsigned type /* FT_* */, uint64_t next);
+
+/* The first position that a file system's readdir sees: '.' and '..' are 0 and 1, and vfs_readdir's. */
+enum { DIR_FIRST = 2 };
+
+/*
+ * Any may be NULL: the call then fails with the errno that Linux gives (EPERM, EINVAL, ENOTDIR ...); on a MOUNT_READONLY mount
+ * those that change something are not called.  Names are not NUL-terminated, are 1 to 255 bytes long, and never '.' or '..'.
+ * dir->lock is held around lookup, create, symlink, link, unlink, rename (both directories) and readdir.  Out vnodes come with a reference.
+ * What exists, may be done and is permitted has been checked by the caller: create, symlink and link are called for names that lookup did not find.
+ */
+struct vnode_ops {
+	int (*lookup)(struct vnode *dir, const char *name, size_t len, struct vnode **out);
+	int (*create)(struct vnode *dir, const char *name, size_t len, uint32_t mode, uint64_t rdev, struct vnode **out);	/* S_IFREG, S_IFDIR, S_IFIFO, S_IFCHR ... */
+	int (*symlink)(struct vnode *dir, const char *name, size_t len, const char *target, struct vnode **out);
+	int (*link)(struct vnode *dir, const char *name, size_t len, struct vnode *to);
+	int (*unlink)(struct vnode *dir, const char *name, size_t len, struct vnode *victim);	/* rmdir too: -ENOTEMPTY */
+	/* to's old vnode is `replaced` (NULL: there is none); exchange: both change places. */
+	int (*rename)(struct vnode *from_dir, const char *from, size_t from_len, struct vnode *moved,
+		struct vnode *to_dir, const char *to, size_t to_len, struct vnode *replaced, bool exchange);
+	ssize (*readlink)(struct vnode *, char *to, size_t size);		/* bytes, not NUL-terminated, cut off at size */
+	int (*follow)(struct vnode *link, struct vnode **out);			/* a link that leads to a vnode, not to a path: /proc/PID/fd, exe, cwd */
+	int (*readdir)(struct vnode *dir, uint64_t *pos, dirent_fn, void *context);	/* from *pos on (DIR_FIRST: the start); leaves *pos where it stopped */
+	int (*getattr)(struct vnode *, struct vattr *);				/* vfs_getattr has filled in what it knows */
+	int (*setattr)(struct vnode *, const struct vattr *, unsigned which);	/* VATTR_* */
+	int (*open)(struct vnode *, struct file *);		/* may set file->ops and file->data */
+	void (*release)(struct vnode *);			/* the vnode goes; it frees what data points to, and puts the object */
+};
+
+struct vnode {
+	const struct vnode_ops *ops;
+	struct mount *mount;
+	struct mount *covered_by;	/* a mount on this directory, or NULL */
+	struct mutex lock;
+	unsigned refs;			/* atomic */
+	uint32_t mode;			/* type and permissions */
+	uint32_t uid, gid;
+	uint64_t ino, rdev;
+	struct object *object;		/* contents of a regular file; NULL: none, or not yet (open makes it) */
+	struct pipe *pipe;		/* an open fifo's; pipe_table_lock */
+	struct vnode *parent;		/* directory in which it was found last, referenced; NULL: a root, or never looked up */
+	char *name;			/* its name there; owned */
+	bool unlinked;			/* that name is gone */
+	struct list idle;		/* while it has no reference: in the list of kept ones */
+	void *data;			/* the file system's */
+};
+
+/* A vnode with one reference, owner root, everything else zero; extra bytes (zeroed) behind it are where data points (0: NULL).  NULL: no memory. */
+struct vnode *vnode_create(struct mount *, const struct vnode_ops *, uint64_t ino, uint32_t mode, size_t extra);
+struct vnode *vnode_ref(struct vnode *);
+void vnode_put(struct vnode *);				/* may sleep; NULL is allowed */
+size_t vnode_count(void);				/* with references: for leak checks */
+/* Releases the kept vnodes that have no reference; how many. May sleep. */
+size_t vnode_drop_idle(void);
+
+/* vnode was found in (or put into) dir under this name: for paths and '..'. Not enough memory: it keeps what it had. */
+void vnode_set_link(struct vnode *, struct vnode *dir, const char *name, size_t len);
+/* The directory above (a mount's root: above the mount point), referenced; the root's is the root. */
+struct vnode *vnode_parent(struct vnode *);
+/* Absolute path as seen from `root`, NUL-terminated: its length, -ERANGE.  An unlinked one ends in " (deleted)". */
+ssize vnode_path(struct vnode *root, struct vnode *, char *to, size_t size);
