@@ -47,7 +47,7 @@ struct thread {
 	enum wait_how how;		/* which signals end the sleep */
 	struct list siblings;		/* in process->threads */
 	void *stack;			/* kstack_alloc */
-	uint64_t slice_end;		/* ns: when it has to let others run */
+	int slice;			/* ticks that it may still run while others wait */
 	uint64_t user_ticks, kernel_ticks;
 	uint64_t blocked;		/* signal mask, bit signo-1 */
 	struct signal_queue signals;	/* thread-directed; process->signal_lock */
@@ -118,10 +118,13 @@ struct process {
 	uint32_t personality;
 };
 
-struct thread *current_thread(void);
+/* The current thread; before sched_init there is none. */
+static inline struct thread *current_thread(void) { return cpu_current(); }
 #define current (current_thread()->process)
 
 extern struct mutex tree_lock;
 extern struct list process_list;
 struct process *process_find(pid_type);		/* tree_lock held */
 size_t process_count(void);			/* tasks, zombies included: leak checks */
+/* Is SIGKILL on its way to it? */
+static inline bool process_killed(const struct process *p) { return p->signals.pending & signal_bit(SIGKILL); }

@@ -17,7 +17,7 @@ unsigned sched_runnable(void);
 uint64_t sched_switches(void);
 bool sched_is_idle(const struct thread *);
 /* A thread of the kernel; NULL: no memory. */
-struct thread *kthread_create(const char *name, void (*fn)(void *), void *arg);
+struct thread *kthread_create(void (*fn)(void *), void *arg);
 
 /* Wakes it if it is in an interruptible sleep: a signal has come. Any context. */
 void sched_interrupt(struct thread *);
@@ -35,9 +35,20 @@ int  waiters_sleep(struct waiter *, size_t n, enum wait_how, uint64_t deadline_n
 /* Upcall of the tick to the itimers and the alarm (kernel/itimer.c): interrupt context. */
 void timers_tick(uint64_t now_ns);
 
-/* For /proc: ticks by kind, switches and forks since boot, threads that run or could. Written with interrupts off. */
-struct sched_stats { uint64_t user_ticks, kernel_ticks, idle_ticks, switches, forks; unsigned runnable; };
+/* For /proc: ticks by kind, switches and forks since boot. Written with interrupts off. */
+struct sched_stats { uint64_t user_ticks, kernel_ticks, idle_ticks, switches, forks; };
 extern struct sched_stats sched_stats;
+unsigned sched_runnable(void);			/* threads that run or are ready */
+
+/* Runs this processor on the space (NULL: on none): for exec and exit, which change the space under a running thread. */
+void sched_use_space(struct space *);
+/* What the boot stack does once all else runs. */
+void sched_idle(void) __attribute__((noreturn));
+
+/* A thread with a kernel stack, belonging to no process, with no registers yet (arch_thread_init, arch_thread_fork); NULL: no memory. */
+struct thread *thread_create(void);
+void thread_free(struct thread *);		/* one that never ran */
+vaddr_t thread_stack_top(const struct thread *);
 
 /* Life (kernel/fork.c, exec.c, exit.c). */
 struct clone_args {

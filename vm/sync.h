@@ -12,7 +12,7 @@
  *              A wake between wait_prepare and wait_sleep is not lost.
  *
  * Every lock has a rank.  A thread takes locks in rising rank only (equal ranks: parent before child, by the
- * caller's word in lock_nested).  Builds with LOCK_CHECK verify that, that no spinlock is held at a sleep, and that
+ * caller's word in mutex_lock_nested).  Builds with LOCK_CHECK verify that, that no spinlock is held at a sleep, and that
  * nothing sleeps in interrupt context.  docs/locking.md has the table.
  */
 #pragma once
@@ -63,14 +63,17 @@ void spin_init(struct spinlock *, const char *name, enum lock_rank);
 void mutex_init(struct mutex *, const char *name, enum lock_rank);
 void waitq_init(struct waitq *);
 
+enum { LOCK_NESTED = 0x100 };			/* or-ed to the rank that lock_check_take is told: an equal one may be held */
 #ifdef LOCK_CHECK
 void lock_check_take(const void *lock, const char *name, unsigned rank, bool sleeps);
 void lock_check_drop(const void *lock);
 void lock_check_may_sleep(void);		/* panics when a spinlock is held or in an interrupt */
+void lock_check_none_held(void);		/* on the way to user mode */
 #else
 static inline void lock_check_take(const void *l, const char *n, unsigned r, bool s) { (void)l, (void)n, (void)r, (void)s; }
 static inline void lock_check_drop(const void *l) { (void)l; }
 static inline void lock_check_may_sleep(void) {}
+static inline void lock_check_none_held(void) {}
 #endif
 
 static inline void spin_lock(struct spinlock *l)
@@ -103,10 +106,10 @@ static inline void spin_unlock_irq(struct spinlock *l, unsigned long state)
 void mutex_lock_slow(struct mutex *);		/* waits until the mutex is ours */
 void mutex_unlock_slow(struct mutex *);		/* wakes a waiter */
 
-static inline void mutex_lock(struct mutex *m)
+static inline void mutex_lock_checked(struct mutex *m, unsigned rank)
 {
 	void *none = NULL;
-	lock_check_take(m, m->name, m->rank, true);
+	lock_check_take(m, m->name, rank, true);
 	if (!__atomic_compare_exchange_n(&m->owner, &none, cpu_current(), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		mutex_lock_slow(m);
 }
@@ -119,6 +122,10 @@ static inline void mutex_lock_nested(struct mutex *m)
 	if (!__atomic_compare_exchange_n(&m->owner, &none, cpu_current(), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		mutex_lock_slow(m);
 }
+
+static inline void mutex_lock(struct mutex *m) { mutex_lock_checked(m, m->rank); }
+/* A lock of the same rank is held, and comes before this one by a rule of the caller's (parent before child). */
+static inline void mutex_lock_nested(struct mutex *m) { mutex_lock_checked(m, m->rank | LOCK_NESTED); }
 
 static inline bool mutex_trylock(struct mutex *m)
 {
