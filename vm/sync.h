@@ -21,13 +21,14 @@
 #include "arch/cpu.h"
 
 enum lock_rank {
-	RANK_PROCESS = 10,	/* mutexes of kernel/: the process tree, a process */
 	RANK_MOUNT = 20,	/* the mount table */
 	RANK_FILE = 22,		/* an open file's position */
 	RANK_VNODE = 24,	/* a directory's or file's contents; parent before child */
 	RANK_PIPE = 28,		/* a pipe, a tty */
+	RANK_PROCESS = 29,	/* the process tree: /proc looks for processes with a directory's lock held */
 	RANK_FILES = 30,	/* a file table */
 	RANK_SPACE = 40,	/* an address space: regions and what hangs below */
+	RANK_LEAF = 46,		/* short spinlocks of fs/: lists and counts, no other lock of fs/ under them */
 	RANK_OBJECT = 50,	/* a memory object's pages */
 	RANK_KSPACE = 56,	/* kernel ranges */
 	RANK_TABLE = 60,	/* page tables */
@@ -110,15 +111,6 @@ static inline void mutex_lock_checked(struct mutex *m, unsigned rank)
 {
 	void *none = NULL;
 	lock_check_take(m, m->name, rank, true);
-	if (!__atomic_compare_exchange_n(&m->owner, &none, cpu_current(), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-		mutex_lock_slow(m);
-}
-
-/* While a mutex of the same rank is held: the caller's word that the order is right (parent before child). */
-static inline void mutex_lock_nested(struct mutex *m)
-{
-	void *none = NULL;
-	lock_check_take(m, m->name, 0, true);
 	if (!__atomic_compare_exchange_n(&m->owner, &none, cpu_current(), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		mutex_lock_slow(m);
 }
