@@ -1,5 +1,5 @@
 /*
- * kernel/clock.c - the wall clock, the tick's bookkeeping and processor time.
+ * kernel/clock.c - the wall clock, what the tick sets off, and processor time.
  *
  * One offset turns the monotonic clock into the wall clock; setting the time changes the offset alone, so that nothing that
  * waits for a time span notices.  Protected by clock_lock (interrupts off: 64 bits are written at once, but read by other processors later).
@@ -9,7 +9,6 @@
 
 static struct spinlock clock_lock = SPINLOCK_INIT("clock", RANK_WAITQ - 2);
 static uint64_t wall_offset_ns;			/* clock_lock */
-static struct machine_ticks machine;		/* written by the tick of the one processor */
 static uint64_t next_load_ns;			/* the tick's */
 
 enum { LOAD_PERIOD_SECONDS = 5 };
@@ -20,20 +19,19 @@ void clock_init(void)
 	next_load_ns = LOAD_PERIOD_SECONDS * NS_PER_SECOND;
 }
 
-void clock_tick(enum tick_mode mode)
+void timers_tick(uint64_t now_ns)
 {
-	struct thread *t = current_thread();
-	if (sched_is_idle(t))
-		machine.idle++;
-	else if (mode == TICK_USER)
-		machine.user++;
-	else
-		machine.kernel++;
-	itimer_tick(mode);
-	if (time_now_ns() >= next_load_ns) {
+	itimer_tick();
+	if (now_ns >= next_load_ns) {
 		next_load_ns += LOAD_PERIOD_SECONDS * NS_PER_SECOND;
 		load_sample(sched_runnable());
 	}
+}
+
+struct timespec64 vfs_now(void)
+{
+	uint64_t now = clock_realtime_ns();
+	return (struct timespec64){ (int64_t)(now / NS_PER_SECOND), (int64_t)(now % NS_PER_SECOND) };
 }
 
 uint64_t clock_realtime_ns(void)
@@ -57,11 +55,6 @@ uint64_t clock_boot_realtime_ns(void)
 	uint64_t boot = wall_offset_ns;
 	spin_unlock_irq(&clock_lock, irq);
 	return boot;
-}
-
-struct machine_ticks clock_machine_ticks(void)
-{
-	return machine;
 }
 
 struct cpu_ticks process_ticks(const struct process *p)

@@ -7,15 +7,12 @@
 #include "arch/time.h"
 
 struct process;
-struct thread;
 
 #define NS_PER_SECOND	((uint64_t)1000000000)
 #define NS_PER_TICK	(NS_PER_SECOND / TICK_HZ)
 
 /* Before the first tick. */
 void clock_init(void);
-/* From kernel_tick, interrupt context: interval timers, the load, the times of /proc/stat. */
-void clock_tick(enum tick_mode);
 
 uint64_t clock_realtime_ns(void);		/* since 1970-01-01 UTC */
 void clock_set_realtime(uint64_t ns);
@@ -24,13 +21,10 @@ uint64_t clock_boot_realtime_ns(void);		/* when the machine started, by today's 
 /* Ticks that the threads of a process took, living and dead. */
 struct cpu_ticks { uint64_t user, kernel; };
 struct cpu_ticks process_ticks(const struct process *);
-/* The machine's. */
-struct machine_ticks { uint64_t user, kernel, idle; };
-struct machine_ticks clock_machine_ticks(void);
 
 /* Load averages of 1, 5 and 15 minutes in units of 1/2048: running and ready threads, sampled every 5 seconds. */
 enum { LOAD_SHIFT = 11 };
-void load_sample(unsigned running);		/* from clock_tick */
+void load_sample(unsigned running);		/* from the tick */
 void load_get(unsigned long load[3]);
 
 /* kernel/itimer.c: setitimer(2).  ITIMER_REAL counts the clock, VIRTUAL user time, PROF all processor time of the process. */
@@ -39,6 +33,6 @@ struct itimer_value { uint64_t left_ns, interval_ns; };
 struct itimer_value itimer_get(struct process *, enum itimer_which);
 /* left_ns 0 stops it.  Returns what was set before. */
 struct itimer_value itimer_set(struct process *, enum itimer_which, struct itimer_value);
-void itimer_tick(enum tick_mode);
+void itimer_tick(void);			/* interrupt context */
 /* The process goes away: none of its timers may fire any more. */
 void itimer_forget(struct process *);

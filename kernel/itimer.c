@@ -38,7 +38,7 @@ static void fire_if_due(struct process *p, enum itimer_which which)
 	signal_send_process(p, timer_signal[which], NULL);
 }
 
-void itimer_tick(enum tick_mode mode)
+void itimer_tick(void)
 {
 	struct process *p = current_thread()->process;
 	unsigned long irq = spin_lock_irq(&itimer_lock);
@@ -49,8 +49,7 @@ void itimer_tick(enum tick_mode mode)
 			list_remove(l);
 	}
 	if (p) {
-		if (mode == TICK_USER)
-			fire_if_due(p, ITIMER_VIRTUAL);
+		fire_if_due(p, ITIMER_VIRTUAL);
 		fire_if_due(p, ITIMER_PROF);
 	}
 	spin_unlock_irq(&itimer_lock, irq);

@@ -12,10 +12,6 @@ void sched_sleep_until(uint64_t ns);		/* uninterruptible; time_now_ns() */
 int  sched_sleep_interruptible(uint64_t until_ns);
 void sched_exit(void) __attribute__((noreturn));	/* the current thread is gone; its stack is freed by the next one */
 bool sched_needed(void);			/* the slice is over */
-/* For /proc: threads that run or are ready, the idle thread apart; switches since boot.  Any context. */
-unsigned sched_runnable(void);
-uint64_t sched_switches(void);
-bool sched_is_idle(const struct thread *);
 /* A thread of the kernel; NULL: no memory. */
 struct thread *kthread_create(void (*fn)(void *), void *arg);
 
@@ -32,13 +28,13 @@ void waiter_add(struct waiter *, struct waitq *);
 void waiter_remove(struct waiter *);			/* may be in no queue */
 int  waiters_sleep(struct waiter *, size_t n, enum wait_how, uint64_t deadline_ns);
 
-/* Upcall of the tick to the itimers and the alarm (kernel/itimer.c): interrupt context. */
+/* Upcall of the tick to the itimers and the alarm (kernel/clock.c): interrupt context. */
 void timers_tick(uint64_t now_ns);
 
 /* For /proc: ticks by kind, switches and forks since boot. Written with interrupts off. */
 struct sched_stats { uint64_t user_ticks, kernel_ticks, idle_ticks, switches, forks; };
 extern struct sched_stats sched_stats;
-unsigned sched_runnable(void);			/* threads that run or are ready */
+unsigned sched_runnable(void);			/* threads that run or are ready, the idle thread apart; any context */
 
 /* Runs this processor on the space (NULL: on none): for exec and exit, which change the space under a running thread. */
 void sched_use_space(struct space *);
