@@ -106,8 +106,9 @@ struct mmu_walker {
 };
 void mmu_walk(const struct mmu *, vaddr_t start, vaddr_t end, const struct mmu_walker *);
 
-/* Boot only: maps npages frames from boot_alloc, zeroed, at a kernel address (for the page array), and counts the table frames that took. */
+/* Boot only: maps npages frames from boot_alloc, zeroed, at a kernel address (for the page array). */
 void mmu_boot_map(vaddr_t va, size_t npages);
+extern size_t mmu_boot_table_bytes;	/* what the tables for that took */
 
 /* What instruction counts do not show: entries flushed one by one, whole flushes, address-space loads. Protected by: per-CPU later, one CPU now. */
 struct tlb_stats { uint64_t pages, full, loads; };

@@ -141,7 +141,9 @@ static bool allows(unsigned rights, enum fault_access access)
 	}
 }
 
-static enum step resolve_absent(struct fault *);
+static enum step demand_zero(struct fault *);
+static enum step zero_read(struct fault *);
+static enum step resolve_object(struct fault *);
 static enum step resolve_present(struct fault *);
 
 static enum step attempt(struct fault *f)
@@ -151,7 +153,11 @@ static enum step attempt(struct fault *f)
 	if (!allows(f->region->rights, f->access))
 		return refuse(f, FAULT_SEGV, FAULT_SIGNAL_SEGV_ACCERR);
 	f->entry = mmu_query(&f->space->mmu, f->page);
-	return f->entry.pfn == PFN_NONE ? resolve_absent(f) : resolve_present(f);
+	if (f->entry.pfn != PFN_NONE)
+		return resolve_present(f);
+	if (f->region->object)
+		return resolve_object(f);
+	return f->access == FAULT_WRITE ? demand_zero(f) : zero_read(f);
 }
 
 /* ---- installing ------------------------------------------------------------------------------------------------------------ */
@@ -161,10 +167,16 @@ static bool private_write(const struct fault *f)
 	return f->access == FAULT_WRITE && !(f->region->flags & REGION_SHARED);
 }
 
+/* What an entry gets: a region that may be used at all may be read. */
+static unsigned entry_rights(const struct fault *f)
+{
+	return f->region->rights | VM_READ;
+}
+
 /* Installs a frame that nobody else has, where nothing is yet. */
 static enum step install_own(struct fault *f, pfn_t pfn, enum fault_class class)
 {
-	if (mmu_map(&f->space->mmu, f->page, &pfn, 1, f->region->rights) == 1)
+	if (mmu_map(&f->space->mmu, f->page, &pfn, 1, entry_rights(f)) == 1)
 		return done(f, class);
 	frame_free(pfn, 0);
 	return no_memory(f);
@@ -180,7 +192,7 @@ static enum step install_copy(struct fault *f, pfn_t from, enum fault_class clas
 	page_copy(direct(pfn), direct(from));
 	if (f->entry.pfn == PFN_NONE)
 		return install_own(f, pfn, class);
-	mmu_replace(&f->space->mmu, f->page, pfn, f->region->rights);
+	mmu_replace(&f->space->mmu, f->page, pfn, entry_rights(f));
 	return done(f, class);
 }
 
@@ -195,7 +207,7 @@ static enum step demand_zero(struct fault *f)
 
 static enum step zero_read(struct fault *f)
 {
-	if (mmu_map(&f->space->mmu, f->page, &zero_frame, 1, f->region->rights & ~VM_WRITE) == 1)
+	if (mmu_map(&f->space->mmu, f->page, &zero_frame, 1, entry_rights(f) & ~VM_WRITE) == 1)
 		return done(f, FAULT_ZERO_READ);
 	return no_memory(f);
 }
@@ -232,7 +244,7 @@ static enum step map_around(struct fault *f, struct object *o, enum fault_class 
 
 	object_cached(o, first, last - first + 1, frame);
 	start = f->page - ((index - first) << PAGE_SHIFT);
-	unsigned rights = f->region->flags & REGION_SHARED ? f->region->rights : f->region->rights & ~VM_WRITE;
+	unsigned rights = f->region->flags & REGION_SHARED ? entry_rights(f) : entry_rights(f) & ~VM_WRITE;
 	ssize n = mmu_map(&f->space->mmu, start, frame, last - first + 1, rights);
 	if (n < 1)
 		return no_memory(f);
@@ -290,13 +302,6 @@ static void fill(struct fault *f)
 		refuse(f, FAULT_BUS, FAULT_SIGNAL_BUS);
 }
 
-static enum step resolve_absent(struct fault *f)
-{
-	if (f->region->object)
-		return resolve_object(f);
-	return f->access == FAULT_WRITE ? demand_zero(f) : zero_read(f);
-}
-
 /* ---- an entry that refused the access --------------------------------------------------------------------------------------------- */
 
 /* The region allows what the entry does not, and nobody else is affected. */
@@ -305,7 +310,7 @@ static enum step loosen(struct fault *f, enum fault_class class)
 	struct mmu_gather gather;
 
 	mmu_gather_begin(&gather, &f->space->mmu);
-	mmu_protect(&f->space->mmu, f->page, f->page + PAGE_SIZE, f->region->rights,
+	mmu_protect(&f->space->mmu, f->page, f->page + PAGE_SIZE, entry_rights(f),
 		f->region->flags & REGION_SHARED ? MMU_WRITE_SHARED : MMU_WRITE_OWN, &gather);
 	mmu_gather_finish(&gather);
 	return done(f, class);
@@ -317,7 +322,7 @@ static enum step zero_upgrade(struct fault *f)
 
 	if (pfn == PFN_NONE)
 		return no_memory(f);
-	mmu_replace(&f->space->mmu, f->page, pfn, f->region->rights);
+	mmu_replace(&f->space->mmu, f->page, pfn, entry_rights(f));
 	return done(f, FAULT_ZERO_UPGRADE);
 }
 

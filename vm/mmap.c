@@ -26,7 +26,6 @@ static vaddr_t as_error(int error)
 static void split(struct space *s, struct region *r, vaddr_t at, struct reserve *reserve)
 {
 	struct region *upper = reserve_use(reserve);
-	vaddr_t end = r->end;
 
 	*upper = *r;
 	upper->start = at;
@@ -34,7 +33,6 @@ static void split(struct space *s, struct region *r, vaddr_t at, struct reserve 
 	if (upper->object)
 		object_ref(upper->object);
 	region_resize(&s->regions, r, r->start, at);
-	upper->end = end;
 	region_insert(&s->regions, upper);
 }
 
@@ -328,7 +326,7 @@ static void protect_range(struct space *s, vaddr_t start, vaddr_t end, unsigned 
 		if (r->rights == rights)
 			continue;
 		r->rights = rights;
-		mmu_protect(&s->mmu, r->start, r->end, rights, r->flags & REGION_SHARED ? MMU_WRITE_SHARED : MMU_WRITE_OWN, &gather);
+		mmu_protect(&s->mmu, r->start, r->end, rights ? rights | VM_READ : 0, r->flags & REGION_SHARED ? MMU_WRITE_SHARED : MMU_WRITE_OWN, &gather);
 	}
 	mmu_gather_finish(&gather);
 	merge_range(s, start, end);
