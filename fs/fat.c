@@ -1,0 +1,177 @@
+/*
+ * fs/fat.c - a FAT volume as a mounted file system: mount and the vnode operations.  See fs/fat.h.
+ *
+ * It is read-only so far: what is kept of a directory is never out of date, and a node's place in memory stands for the file.
+ */
+#include "fs/fat.h"
+#include "lib/string.h"
+#include "vm/heap.h"
+
+static const struct vnode_ops fat_vnode_ops;
+
+static struct fat_volume *volume_of(const struct vnode *v) { return v->mount->data; }
+
+/* The node's vnode, with a reference; volume->tree is held; NULL: no memory. */
+static struct vnode *node_vnode(struct fat_volume *vol, struct fat_node *n)
+{
+	if (n->vnode)
+		return vnode_ref(n->vnode);
+	struct vnode *v = vnode_create(&vol->mount, &fat_vnode_ops, n->ino, n->mode, 0);
+	if (!v)
+		return NULL;
+	v->uid = n->uid;
+	v->gid = n->gid;
+	v->data = n;
+	if (S_ISCHR(n->mode) || S_ISBLK(n->mode))
+		v->rdev = n->start;
+	n->vnode = v;
+	return v;
+}
+
+static int fat_lookup(struct vnode *dir, const char *name, size_t len, struct vnode **out)
+{
+	struct fat_volume *vol = volume_of(dir);
+	struct fat_node *parent = dir->data;
+	mutex_lock(&vol->tree);
+	int err = fat_dir_load(vol, parent);
+	if (!err) {
+		struct fat_node *n = fat_dir_find(parent->dir, name, len);
+		*out = n ? node_vnode(vol, n) : NULL;
+		err = !n ? -ENOENT : *out ? 0 : -ENOMEM;
+	}
+	mutex_unlock(&vol->tree);
+	return err;
+}
+
+/* Entries stay where they are once they are loaded: a position is an index, and fn runs without the lock. */
+static int fat_readdir(struct vnode *dir, uint64_t *pos, dirent_fn fn, void *context)
+{
+	struct fat_volume *vol = volume_of(dir);
+	struct fat_node *parent = dir->data;
+	mutex_lock(&vol->tree);
+	int err = fat_dir_load(vol, parent);
+	mutex_unlock(&vol->tree);
+	if (err)
+		return err;
+	for (const struct fat_dir *d = parent->dir; *pos - DIR_FIRST < d->count; ++*pos) {
+		const struct fat_node *n = &d->node[*pos - DIR_FIRST];
+		if (fn(context, n->name, n->name_len, n->ino, n->mode >> 12, *pos + 1))
+			break;
+	}
+	return 0;
+}
+
+static ssize fat_readlink(struct vnode *v, char *to, size_t size)
+{
+	const struct fat_node *n = v->data;
+	size_t len = n->size < size ? n->size : size;
+	memcpy(to, n->target, len);
+	return len;
+}
+
+static int fat_getattr(struct vnode *v, struct vattr *a)
+{
+	const struct fat_node *n = v->data;
+	uint64_t cluster = 1u << volume_of(v)->cluster_shift;
+	a->nlink = 1;				/* of a directory: not counted, as on btrfs */
+	a->size = S_ISDIR(n->mode) ? cluster : n->size;
+	a->blocks = S_ISREG(n->mode) || S_ISDIR(n->mode) ? (a->size + cluster - 1) / cluster * (cluster / 512) : 0;
+	a->atime = a->mtime = a->ctime = (struct timespec64){ n->mtime, 0 };
+	return 0;
+}
+
+/* The contents are needed from now on. */
+static int fat_open(struct vnode *v, struct file *file)
+{
+	struct fat_volume *vol = volume_of(v);
+	(void)file;
+	if (!S_ISREG(v->mode))
+		return 0;
+	mutex_lock(&vol->tree);
+	if (!v->object)
+		v->object = fat_file_object(vol, v->data);
+	mutex_unlock(&vol->tree);
+	return v->object ? 0 : -ENOMEM;
+}
+
+static void fat_release_vnode(struct vnode *v)
+{
+	struct fat_volume *vol = volume_of(v);
+	struct fat_node *n = v->data;
+	mutex_lock(&vol->tree);
+	n->vnode = NULL;
+	mutex_unlock(&vol->tree);
+	if (v->object)
+		object_put(v->object);
+}
+
+static const struct vnode_ops fat_vnode_ops = {
+	.lookup = fat_lookup, .readdir = fat_readdir, .readlink = fat_readlink, .getattr = fat_getattr, .open = fat_open, .release = fat_release_vnode,
+};
+
+static int fat_statfs(struct mount *m, struct linux_statfs *s)
+{
+	const struct fat_volume *vol = m->data;
+	s->type = STATFS_MSDOS;
+	s->bsize = s->frsize = 1 << vol->cluster_shift;
+	s->blocks = vol->clusters;
+	s->bfree = s->bavail = vol->free_clusters;
+	return 0;
+}
+
+static struct fat_volume *volume_create(const void *image, pfn_t first_frame)
+{
+	struct fat_volume *vol = kzalloc(sizeof(*vol));
+	if (!vol)
+		return NULL;
+	vol->image = image;
+	vol->first_frame = first_frame;
+	mutex_init(&vol->tree, "fat tree", RANK_VNODE + 1);
+	spin_init(&vol->maps, "fat maps", RANK_OBJECT + 1);
+	vol->root = (struct fat_node){ .parent = &vol->root, .name = "", .mode = S_IFDIR | 0755, .ino = 1 };
+	vol->mount = (struct mount){ .type = "vfat", .source = "image", .flags = MOUNT_READONLY | MOUNT_KEEP_VNODES, .data = vol, .statfs = fat_statfs };
+	return vol;
+}
+
+static void volume_free(struct fat_volume *vol)
+{
+	fat_dir_free(vol->root.dir);
+	fat_meta_free(vol->meta);
+	kfree(vol->crossed);
+	kfree(vol->linked);
+	kfree(vol);
+}
+
+/* NULL, or why this is not a volume that can be mounted. */
+static const char *volume_open(struct fat_volume *vol, size_t size)
+{
+	const char *why_not = fat_check_geometry(vol, size);
+	if (why_not)
+		return why_not;
+	if (fat_survey(vol))
+		return "there is not enough memory";
+	if (vol->root_size == 0 && !fat_claim(vol, vol->root.start))
+		return "its root directory is not where a chain begins";
+	if (fat_meta_load(vol))
+		return "there is not enough memory";
+	vol->mount.root = node_vnode(vol, &vol->root);
+	return vol->mount.root ? NULL : "there is not enough memory";
+}
+
+struct mount *fat_mount(const void *image, size_t size, pfn_t first_frame, const char **why_not)
+{
+	struct fat_volume *vol = volume_create(image, first_frame);
+	*why_not = vol ? volume_open(vol, size) : "there is not enough memory";
+	if (!*why_not)
+		return &vol->mount;
+	if (vol)
+		volume_free(vol);
+	return NULL;
+}
+
+void fat_unmount(struct mount *m)
+{
+	vnode_put(m->root);
+	vnode_drop_idle();
+	volume_free(m->data);
+}
