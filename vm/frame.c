@@ -77,14 +77,16 @@ static pfn_t take_from(struct zone *zone, unsigned order)
 /* May this allocation leave so few frames free?  The reserve is for allocations inside the allocator. */
 static bool reserve_allows(size_t left, enum frame_need need)
 {
+	return left >= reserve || (need == FRAME_KERNEL && frame_emergency);
+}
+
+static void note_reserve_use(size_t left)
+{
 	if (left >= reserve)
-		return true;
-	if (need != FRAME_KERNEL || !frame_emergency)
-		return false;
+		return;
 	reserve_used++;
 	if (left < reserve_low)
 		reserve_low = left;
-	return true;
 }
 
 static pfn_t alloc_locked(unsigned order, enum zone_id highest, enum frame_need need)
@@ -92,17 +94,14 @@ static pfn_t alloc_locked(unsigned order, enum zone_id highest, enum frame_need 
 	size_t count = (size_t)1 << order;
 	pfn_t pfn = PFN_NONE;
 
-	if (free_frames < count || alloc_should_fail())
+	if (free_frames < count || !reserve_allows(free_frames - count, need) || alloc_should_fail())
 		return PFN_NONE;
 	for (int z = (int)highest; z >= 0 && pfn == PFN_NONE; z--)
 		pfn = take_from(&zones[z], order);
 	if (pfn == PFN_NONE)
 		return PFN_NONE;
-	if (!reserve_allows(free_frames - count, need)) {
-		block_push(&zones[zone_of(pfn)], pfn, order);
-		return PFN_NONE;
-	}
 	free_frames -= count;
+	note_reserve_use(free_frames);
 	return pfn;
 }
 
