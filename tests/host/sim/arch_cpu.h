@@ -1,0 +1,20 @@
+/* tests/host/sim/arch_cpu.h - the simulated processor: one runs the kernel at a time, and nothing interrupts it. */
+#pragma once
+#include <stdint.h>
+#include <string.h>
+#include "arch_types.h"
+
+struct sim_thread;
+extern __thread struct sim_thread *sim_current;
+
+static inline void cpu_relax(void) {}
+static inline unsigned long cpu_irq_save(void) { return 0; }
+static inline void cpu_irq_restore(unsigned long state) { (void)state; }
+static inline void cpu_irq_enable(void) {}
+static inline void cpu_irq_disable(void) {}
+static inline void *cpu_current(void) { return sim_current; }
+static inline void cpu_set_current(void *thread) { sim_current = thread; }
+static inline void page_zero(void *page) { memset(page, 0, (size_t)1 << PAGE_SHIFT); }
+static inline void page_copy(void *to, const void *from) { memcpy(to, from, (size_t)1 << PAGE_SHIFT); }
+/* Counts its own calls: repeats from run to run. */
+uint64_t cpu_cycles(void);

@@ -1,0 +1,15 @@
+/* tests/host/sim/arch_mmu.h - the simulated MMU's part of arch/mmu.h. */
+#pragma once
+#include "arch_types.h"
+
+struct mmu {
+	pfn_t root;
+	size_t resident;	/* leaf entries that point to counted pages */
+	vaddr_t base;		/* the lowest address that the root reaches */
+};
+
+/* What one leaf table maps. */
+#define MMU_TABLE_REACH	((size_t)1 << HUGE_SHIFT)
+
+static inline void *direct(pfn_t pfn) { return (void *)(SIM_DIRECT + ((vaddr_t)pfn << PAGE_SHIFT)); }
+static inline pfn_t direct_pfn(const void *p) { return ((vaddr_t)p - SIM_DIRECT) >> PAGE_SHIFT; }

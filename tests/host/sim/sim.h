@@ -1,0 +1,88 @@
+/*
+ * tests/host/sim/sim.h - a simulated machine, on which vm/ runs as a program of the host.
+ *
+ * Physical memory is a memfd mapped at SIM_DIRECT (the direct map).  A kernel range is a reserved host area into which mmu_map on kernel_mmu
+ * maps the memfd's frames, so kernel memory is used as it is in the kernel.  User memory is reached by sim_read and sim_write alone, which
+ * do what a processor does: look into the TLB, walk the tables, set accessed and dirty, fault, and try again.
+ *
+ * Processors: each has a TLB that is as large as an address space and forgets nothing until it is told to, of leaf entries and of
+ * upper entries.  Each space that runs has a processor of its own, so that stale entries live as long as they may.
+ * It is an error, and ends the test, when
+ *   - a frame is freed while some TLB still holds it, as a page or as a table;
+ *   - an access hits a TLB entry that gives another frame or more rights than the tables do;
+ *   - a frame is written after it was freed, or freed twice;
+ *   - a lock is taken against its rank, held over a sleep, or missing at an mmu operation.
+ *
+ * Threads: one runs at a time and hands over only where it sleeps or yields: runs repeat exactly.
+ */
+#pragma once
+#include "lib/assert.h"
+#include "vm/fault.h"
+#include "vm/sync.h"
+
+/* The machine. */
+enum { SIM_RANGES = 8, SIM_CPUS = 16 };
+struct sim_range { paddr_t start, end; };
+struct sim_config {
+	struct sim_range ram[SIM_RANGES];	/* up to the first empty one */
+	struct sim_range image;			/* inside RAM, reserved: what the boot loader brought; empty: none */
+};
+/* Memory, physical map, kernel_mmu: all up to vm_init(). Once a process. */
+void sim_machine(const struct sim_config *);
+/* The same for `size` bytes of RAM from 0, then vm_init(). */
+void sim_boot(size_t size);
+void sim_boot_config(const struct sim_config *);
+
+/* User accesses, on the processor that runs the space (or one that is free): FAULT_DONE, or the outcome of the fault that ended it. */
+int sim_read(struct space *, vaddr_t, void *to, size_t n);
+int sim_write(struct space *, vaddr_t, const void *from, size_t n);
+int sim_exec(struct space *, vaddr_t);
+int sim_read_byte(struct space *, vaddr_t, uint8_t *to);
+int sim_write_byte(struct space *, vaddr_t, uint8_t value);
+/* The space's processor runs it no more: before the last space_put. */
+void sim_stop(struct space *);
+/* The current thread's user_copy_* go to this space. */
+void sim_enter(struct space *);
+
+/* What the faults of sim_* were: all of them since sim_faults_clear, and the last one. */
+extern struct fault_stats sim_faults;
+extern struct fault_result sim_last_fault;
+void sim_faults_clear(void);
+
+/* Compares each TLB with the tables: a TLB may be stricter, never say more. */
+void sim_tlb_check(void);
+/* For every processor: forgets all, as after a long time. */
+void sim_tlb_forget(void);
+/* Puts an entry into the TLB of the space's processor that is stricter than the table's: a stale one. */
+void sim_tlb_make_strict(struct space *, vaddr_t);
+
+/* Upcalls of the simulated MMU to the TLBs. */
+void sim_tlb_flush(struct mmu *, vaddr_t start, vaddr_t end, bool tables);
+bool sim_tlb_runs(const struct mmu *);
+bool sim_tlb_holds(pfn_t);
+
+/* The real tables, as the TLB's walker sees them: returns a pointer to the entry, or NULL. level 0 is the leaf. */
+typedef uint64_t sim_pte;
+enum { SIM_PRESENT = 1, SIM_READ = 2, SIM_WRITE = 4, SIM_EXEC = 8, SIM_ACCESSED = 16, SIM_DIRTY = 32, SIM_SOFT = 64 };
+static inline unsigned sim_pte_prot(sim_pte e) { return (e / SIM_READ) & VM_RIGHTS; }
+static inline pfn_t sim_pte_pfn(sim_pte e) { return e >> PAGE_SHIFT; }
+sim_pte *sim_table_entry(pfn_t table, unsigned level, size_t page);
+
+/* Frames: is it handed out at the moment? */
+bool sim_frame_in_use(pfn_t);
+
+/* Maps and unmaps frames in the host's address space, for kernel ranges. */
+void sim_host_map(vaddr_t, pfn_t, unsigned prot);
+void sim_host_unmap(vaddr_t);
+/* Does reading (or writing) this byte of kernel memory fault, lazy ranges served? */
+bool sim_kernel_faults(volatile uint8_t *, enum fault_access);
+
+/* Threads. */
+struct sim_thread *sim_thread_start(void (*fn)(void *), void *arg);
+void sim_thread_join(struct sim_thread *);
+void sim_yield(void);
+/* Locks of the current thread. */
+unsigned sim_locks_held(void);
+bool sim_holds_rank(unsigned rank);
+/* Panics when a lock of rank RANK_SPACE or above is held: pager calls and user copies. */
+void sim_check_unlocked(const char *where);

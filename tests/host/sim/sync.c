@@ -1,0 +1,271 @@
+/*
+ * tests/host/sim/sync.c - threads, locks and waiting of the simulated machine.
+ *
+ * A thread is a pthread, but only the one that holds the baton runs; it hands the baton on where it sleeps or yields, to the thread that
+ * has waited longest.  So a test runs the same way each time, and the kernel's rule (one processor, not preemptible) holds.
+ * Lock order is always checked: a thread keeps a list of the locks that it holds.
+ */
+#include <pthread.h>
+#include <stdlib.h>
+#include "sim.h"
+
+enum { MAX_LOCKS = 16 };
+
+struct held_lock { const void *lock; const char *name; unsigned rank; bool sleeps; };
+
+struct sim_thread {
+	struct list run;		/* in ready, when it could run */
+	struct list wait;		/* in a waitq, between wait_prepare and wait_finish */
+	bool woken, asleep, finished;
+	pthread_t pthread;
+	pthread_cond_t baton_here;
+	void (*fn)(void *);
+	void *arg;
+	struct waitq done;
+	unsigned nlocks;
+	struct held_lock locks[MAX_LOCKS];
+};
+
+static struct sim_thread first_thread;
+__thread struct sim_thread *sim_current;
+static pthread_mutex_t baton = PTHREAD_MUTEX_INITIALIZER;
+static struct sim_thread *running = &first_thread;
+static struct list ready = LIST_INIT(ready);
+
+static void thread_setup(struct sim_thread *t)
+{
+	list_init(&t->run);
+	list_init(&t->wait);
+	pthread_cond_init(&t->baton_here, NULL);
+	waitq_init(&t->done);
+}
+
+__attribute__((constructor)) static void threads_begin(void)
+{
+	sim_current = &first_thread;
+	thread_setup(&first_thread);
+}
+
+/* Lets the first ready thread run; the current one goes on when it gets the baton back. */
+static void hand_over(void)
+{
+	struct sim_thread *me = sim_current;
+	struct list *next = list_pop(&ready);
+
+	if (!next)
+		panic("all threads sleep: nobody is left to wake them");
+	running = container_of(next, struct sim_thread, run);
+	if (running == me)
+		return;
+	pthread_mutex_lock(&baton);
+	pthread_cond_signal(&running->baton_here);
+	while (running != me && !me->finished)
+		pthread_cond_wait(&me->baton_here, &baton);
+	pthread_mutex_unlock(&baton);
+}
+
+static void *thread_main(void *arg)
+{
+	struct sim_thread *me = arg;
+
+	sim_current = me;
+	pthread_mutex_lock(&baton);
+	while (running != me)
+		pthread_cond_wait(&me->baton_here, &baton);
+	pthread_mutex_unlock(&baton);
+	me->fn(me->arg);
+	if (me->nlocks)
+		panic("thread ends with lock %s held", me->locks[0].name);
+	me->finished = true;
+	wake_all(&me->done);
+	hand_over();
+	return NULL;
+}
+
+struct sim_thread *sim_thread_start(void (*fn)(void *), void *arg)
+{
+	struct sim_thread *t = calloc(1, sizeof(*t));
+
+	thread_setup(t);
+	t->fn = fn;
+	t->arg = arg;
+	list_append(&ready, &t->run);
+	if (pthread_create(&t->pthread, NULL, thread_main, t))
+		panic("pthread_create failed");
+	return t;
+}
+
+void sim_thread_join(struct sim_thread *t)
+{
+	wait_prepare(&t->done);
+	while (!t->finished) {
+		wait_sleep(&t->done, WAIT_UNINTERRUPTIBLE);
+		wait_prepare(&t->done);
+	}
+	wait_finish(&t->done);
+	pthread_join(t->pthread, NULL);
+	pthread_cond_destroy(&t->baton_here);
+	free(t);
+}
+
+void sim_yield(void)
+{
+	lock_check_may_sleep();
+	list_append(&ready, &sim_current->run);
+	hand_over();
+}
+
+/* Waiting. */
+
+void wait_prepare(struct waitq *q)
+{
+	list_remove(&sim_current->wait);
+	list_append(&q->waiters, &sim_current->wait);
+	sim_current->woken = false;
+}
+
+int wait_sleep(struct waitq *q, enum wait_how how)
+{
+	(void)q, (void)how;
+	lock_check_may_sleep();
+	if (!sim_current->woken) {
+		sim_current->asleep = true;
+		hand_over();
+	}
+	return 0;
+}
+
+void wait_finish(struct waitq *q)
+{
+	(void)q;
+	list_remove(&sim_current->wait);
+}
+
+static void wake(struct list *waiter)
+{
+	struct sim_thread *t = container_of(waiter, struct sim_thread, wait);
+
+	list_remove(waiter);
+	t->woken = true;
+	if (t->asleep) {
+		t->asleep = false;
+		list_append(&ready, &t->run);
+	}
+}
+
+void wake_all(struct waitq *q)
+{
+	spin_lock(&q->lock);
+	while (!list_empty(&q->waiters))
+		wake(q->waiters.next);
+	spin_unlock(&q->lock);
+}
+
+void wake_one(struct waitq *q)
+{
+	spin_lock(&q->lock);
+	if (!list_empty(&q->waiters))
+		wake(q->waiters.next);
+	spin_unlock(&q->lock);
+}
+
+/* Locks. */
+
+void spin_init(struct spinlock *l, const char *name, enum lock_rank rank)
+{
+	*l = (struct spinlock)SPINLOCK_INIT(name, rank);
+}
+
+void mutex_init(struct mutex *m, const char *name, enum lock_rank rank)
+{
+	m->owner = NULL;
+	m->waiting = 0;
+	m->rank = rank;
+	m->name = name;
+	waitq_init(&m->queue);
+}
+
+void waitq_init(struct waitq *q)
+{
+	spin_init(&q->lock, "waitq", RANK_WAITQ);
+	list_init(&q->waiters);
+}
+
+void mutex_lock_slow(struct mutex *m)
+{
+	m->waiting++;
+	wait_prepare(&m->queue);
+	while (m->owner) {
+		/* Already in the list of held locks, as a mutex: that is no harm to lock_check_may_sleep. */
+		wait_sleep(&m->queue, WAIT_UNINTERRUPTIBLE);
+		wait_prepare(&m->queue);
+	}
+	wait_finish(&m->queue);
+	m->owner = cpu_current();
+	m->waiting--;
+}
+
+void mutex_unlock_slow(struct mutex *m)
+{
+	wake_one(&m->queue);
+}
+
+/* Rank 0: a trylock, which may go against the order. Equal ranks: mutexes, parent before child. */
+void lock_check_take(const void *lock, const char *name, unsigned rank, bool sleeps)
+{
+	struct sim_thread *t = sim_current;
+
+	for (unsigned i = 0; i < t->nlocks; i++) {
+		const struct held_lock *h = &t->locks[i];
+		if (h->lock == lock)
+			panic("lock %s taken twice", name);
+		if (rank == 0)
+			continue;
+		if (h->rank > rank || (h->rank == rank && !sleeps))
+			panic("lock order: %s (rank %u) taken while %s (rank %u) is held", name, rank, h->name, h->rank);
+		if (sleeps && !h->sleeps)
+			panic("mutex %s taken while spinlock %s is held", name, h->name);
+	}
+	if (t->nlocks == MAX_LOCKS)
+		panic("too many locks held");
+	t->locks[t->nlocks++] = (struct held_lock){ lock, name, rank, sleeps };
+}
+
+void lock_check_drop(const void *lock)
+{
+	struct sim_thread *t = sim_current;
+
+	for (unsigned i = 0; i < t->nlocks; i++)
+		if (t->locks[i].lock == lock) {
+			t->locks[i] = t->locks[--t->nlocks];
+			return;
+		}
+	panic("a lock is dropped that this thread does not hold");
+}
+
+void lock_check_may_sleep(void)
+{
+	for (unsigned i = 0; i < sim_current->nlocks; i++)
+		if (!sim_current->locks[i].sleeps)
+			panic("sleeps with spinlock %s held", sim_current->locks[i].name);
+}
+
+unsigned sim_locks_held(void)
+{
+	return sim_current->nlocks;
+}
+
+bool sim_holds_rank(unsigned rank)
+{
+	for (unsigned i = 0; i < sim_current->nlocks; i++)
+		if (sim_current->locks[i].rank == rank)
+			return true;
+	return false;
+}
+
+void sim_check_unlocked(const char *where)
+{
+	for (unsigned i = 0; i < sim_current->nlocks; i++)
+		if (sim_current->locks[i].rank >= RANK_SPACE)
+			panic("%s with lock %s held", where, sim_current->locks[i].name);
+}

@@ -1,0 +1,384 @@
+/*
+ * tests/host/sim/tlb.c - processors of the simulated machine: TLBs, the hardware's table walk, user accesses.
+ *
+ * A processor's TLB has a slot for each page and a slot for each upper entry, so nothing is ever pushed out: an entry goes when a flush names
+ * it, or when the processor loads another address space.  Each walk takes in all of the leaf table's entries that are present, as a
+ * processor that speculates may.  holders[pfn] counts the slots that name a frame: freeing a frame that has some is an error.
+ */
+#include <stdlib.h>
+#include <sys/mman.h>
+#include "sim.h"
+#include "arch/uaccess.h"
+
+enum { ENTRIES = 1 << SIM_TABLE_BITS };
+
+struct cpu {
+	struct mmu *mmu;		/* what it runs; NULL: the kernel's alone */
+	struct space *space;
+	unsigned long used;		/* when it was last given a space: the oldest is taken for a new one */
+	sim_pte *leaf;			/* by page */
+	pfn_t *upper[SIM_LEVELS];	/* by page >> bits of the level; level 1 to the root's; frame of the table below, + 1 */
+	unsigned nleaf;			/* slots in use */
+};
+
+static struct cpu cpus[SIM_CPUS];
+static struct cpu *here = cpus;		/* the processor that the running thread is on */
+static unsigned *holders;
+static unsigned long clock_now;
+
+struct fault_stats sim_faults;
+struct fault_result sim_last_fault;
+
+void sim_faults_clear(void)
+{
+	sim_faults = (struct fault_stats){ 0 };
+}
+
+__attribute__((constructor)) static void cpus_begin(void)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+
+	holders = mmap(NULL, SIM_MAX_PFN * sizeof *holders, PROT_READ | PROT_WRITE, flags, -1, 0);
+	if (holders == MAP_FAILED)
+		abort();
+	for (unsigned i = 0; i < SIM_CPUS; i++) {
+		cpus[i].leaf = mmap(NULL, SIM_PAGES * sizeof(sim_pte), PROT_READ | PROT_WRITE, flags, -1, 0);
+		for (unsigned level = 1; level < SIM_LEVELS; level++)
+			cpus[i].upper[level] = calloc(SIM_PAGES >> (SIM_TABLE_BITS * level), sizeof(pfn_t));
+	}
+}
+
+/* Slots. */
+
+static void set_leaf(struct cpu *cpu, size_t page, sim_pte e)
+{
+	sim_pte old = cpu->leaf[page];
+
+	if (old)
+		holders[sim_pte_pfn(old)]--, cpu->nleaf--;
+	if (e)
+		holders[sim_pte_pfn(e)]++, cpu->nleaf++;
+	cpu->leaf[page] = e;
+}
+
+static void set_upper(struct cpu *cpu, unsigned level, size_t page, pfn_t table_plus_one)
+{
+	pfn_t *slot = &cpu->upper[level][page >> (SIM_TABLE_BITS * level)];
+
+	if (*slot)
+		holders[*slot - 1]--;
+	if (table_plus_one)
+		holders[table_plus_one - 1]++;
+	*slot = table_plus_one;
+}
+
+static void flush_upper(struct cpu *cpu)
+{
+	for (unsigned level = 1; level < SIM_LEVELS; level++)
+		for (size_t page = 0; page < SIM_PAGES; page += (size_t)1 << (SIM_TABLE_BITS * level))
+			set_upper(cpu, level, page, 0);
+}
+
+static void flush_all(struct cpu *cpu)
+{
+	for (size_t page = 0; page < SIM_PAGES && cpu->nleaf; page++)
+		set_leaf(cpu, page, 0);
+	flush_upper(cpu);
+}
+
+bool sim_tlb_holds(pfn_t pfn)
+{
+	return holders[pfn];
+}
+
+bool sim_tlb_runs(const struct mmu *mmu)
+{
+	for (unsigned i = 0; i < SIM_CPUS; i++)
+		if (cpus[i].mmu == mmu)
+			return true;
+	return false;
+}
+
+/* Flushes, as the contract of arch/mmu.h has them. */
+
+void sim_tlb_flush(struct mmu *mmu, vaddr_t start, vaddr_t end, bool tables)
+{
+	for (unsigned i = 0; i < SIM_CPUS; i++) {
+		if (cpus[i].mmu != mmu)
+			continue;
+		for (vaddr_t va = start; va < end; va += PAGE_SIZE)
+			set_leaf(&cpus[i], va >> PAGE_SHIFT, 0);
+		if (tables)
+			flush_upper(&cpus[i]);
+	}
+	tlb_stats.pages += start < end ? (end - start) >> PAGE_SHIFT : 0;
+	tlb_stats.full += tables;
+}
+
+void mmu_flush_local(struct mmu *mmu, vaddr_t va)
+{
+	if (here->mmu == mmu)
+		set_leaf(here, va >> PAGE_SHIFT, 0);
+}
+
+void sim_tlb_forget(void)
+{
+	for (unsigned i = 0; i < SIM_CPUS; i++)
+		flush_all(&cpus[i]);
+}
+
+void mmu_activate(struct mmu *mmu)
+{
+	if (here->mmu == mmu)
+		return;
+	flush_all(here);
+	here->mmu = mmu;
+	here->space = NULL;
+	tlb_stats.loads++;
+}
+
+/* The running thread goes on on the processor that runs the space, or takes one for it. */
+void sim_enter(struct space *space)
+{
+	struct cpu *oldest = cpus;
+
+	for (unsigned i = 0; i < SIM_CPUS; i++) {
+		if (cpus[i].space == space) {
+			here = &cpus[i];
+			here->used = ++clock_now;
+			return;
+		}
+		if (cpus[i].used < oldest->used)
+			oldest = &cpus[i];
+	}
+	here = oldest;
+	mmu_activate(&space->mmu);
+	here->space = space;
+	here->used = ++clock_now;
+}
+
+void sim_stop(struct space *space)
+{
+	for (unsigned i = 0; i < SIM_CPUS; i++)
+		if (cpus[i].space == space) {
+			here = &cpus[i];
+			mmu_activate(NULL);
+			here->used = 0;
+		}
+}
+
+/* The hardware's walk: upper entries from the TLB where it has them.  NULL: not present. */
+static sim_pte *walk(struct cpu *cpu, size_t page)
+{
+	pfn_t table = cpu->mmu->root;
+	unsigned level = SIM_LEVELS - 1;
+
+	for (unsigned cached = 1; cached < SIM_LEVELS; cached++)	/* the lowest that is cached */
+		if (cpu->upper[cached][page >> (SIM_TABLE_BITS * cached)]) {
+			table = cpu->upper[cached][page >> (SIM_TABLE_BITS * cached)] - 1;
+			level = cached - 1;
+			break;
+		}
+	for (; level > 0; level--) {
+		sim_pte *e = sim_table_entry(table, level, page);
+		if (!(*e & SIM_PRESENT))
+			return NULL;
+		*e |= SIM_ACCESSED;
+		table = sim_pte_pfn(*e);
+		set_upper(cpu, level, page, table + 1);
+	}
+	sim_pte *e = sim_table_entry(table, 0, page);
+	return *e & SIM_PRESENT ? e : NULL;
+}
+
+static bool allows(sim_pte e, enum fault_access access)
+{
+	unsigned prot = sim_pte_prot(e);
+
+	return access == FAULT_READ ? prot != 0 : prot & (access == FAULT_WRITE ? VM_WRITE : VM_EXEC);
+}
+
+/* Does the TLB say more than the tables do? */
+static void check_slot(struct cpu *cpu, size_t page)
+{
+	sim_pte e = cpu->leaf[page];
+	struct mmu_entry now = mmu_query(cpu->mmu, cpu->mmu->base + (page << PAGE_SHIFT));
+
+	if (now.pfn != sim_pte_pfn(e))
+		panic("stale TLB entry: page %lx has frame %lx there, %lx in the tables", page << PAGE_SHIFT, sim_pte_pfn(e), now.pfn);
+	if (sim_pte_prot(e) & ~now.prot)
+		panic("stale TLB entry: page %lx has rights %u there, %u in the tables", page << PAGE_SHIFT, sim_pte_prot(e), now.prot);
+	if (!sim_frame_in_use(now.pfn))
+		panic("page %lx is mapped to frame %lx, which is free", page << PAGE_SHIFT, now.pfn);
+}
+
+void sim_tlb_check(void)
+{
+	for (unsigned i = 0; i < SIM_CPUS; i++) {
+		struct cpu *cpu = &cpus[i];
+		for (size_t page = 0; page < SIM_PAGES && cpu->mmu; page++) {
+			if (cpu->leaf[page])
+				check_slot(cpu, page);
+			if (page % ENTRIES)
+				continue;
+			pfn_t table = cpu->mmu->root;
+			for (unsigned level = SIM_LEVELS - 1; level > 0; level--) {
+				pfn_t cached = cpu->upper[level][page >> (SIM_TABLE_BITS * level)];
+				sim_pte e = table == PFN_NONE ? 0 : *sim_table_entry(table, level, page);
+				table = e & SIM_PRESENT ? sim_pte_pfn(e) : PFN_NONE;
+				if (cached && cached - 1 != table)
+					panic("stale upper TLB entry at %lx, level %u", page << PAGE_SHIFT, level);
+			}
+		}
+	}
+}
+
+/* Looks the page up, walks, sets accessed and dirty. False: a page fault. */
+static bool translate(struct cpu *cpu, size_t page, enum fault_access access, pfn_t *pfn)
+{
+	sim_pte slot = cpu->leaf[page];
+
+	if (slot) {
+		check_slot(cpu, page);
+		if (!allows(slot, access))
+			return false;
+		*pfn = sim_pte_pfn(slot);
+		if (slot & SIM_ACCESSED && (access != FAULT_WRITE || slot & SIM_DIRTY))
+			return true;
+	}
+	sim_pte *entry = walk(cpu, page);
+	if (!entry || !allows(*entry, access))
+		return false;
+	*entry |= access == FAULT_WRITE ? SIM_ACCESSED | SIM_DIRTY : SIM_ACCESSED;
+	size_t first = page & ~(size_t)(ENTRIES - 1);
+	sim_pte *table = entry - (page - first);
+	for (size_t i = 0; i < ENTRIES; i++)
+		if (table[i] & SIM_PRESENT && (first + i == page || !cpu->leaf[first + i]))
+			set_leaf(cpu, first + i, table[i]);
+	check_slot(cpu, page);
+	*pfn = sim_pte_pfn(*entry);
+	return true;
+}
+
+/* One page's frame for an access, faults served. */
+static int reach(struct space *space, vaddr_t va, enum fault_access access, enum fault_mode mode, pfn_t *pfn)
+{
+	for (unsigned tries = 0; tries < 8; tries++) {
+		sim_enter(space);
+		if (va < (SIM_PAGES << PAGE_SHIFT) && translate(here, va >> PAGE_SHIFT, access, pfn))
+			return FAULT_DONE;
+		struct fault_result r = vm_fault(space, va, access, mode, &sim_faults);
+		sim_last_fault = r;
+		if (r.outcome != FAULT_DONE)
+			return r.outcome;
+	}
+	panic("the fault at %lx (access %d) is served again and again", va, access);
+}
+
+enum direction { FROM_USER, TO_USER };
+
+static int move(struct space *space, vaddr_t va, void *bytes, size_t n, enum direction direction, enum fault_mode mode, size_t *moved)
+{
+	for (*moved = 0; *moved < n; ) {
+		vaddr_t at = va + *moved;
+		size_t part = PAGE_SIZE - (at & PAGE_MASK);
+		pfn_t pfn;
+		if (part > n - *moved)
+			part = n - *moved;
+		int outcome = reach(space, at, direction == TO_USER ? FAULT_WRITE : FAULT_READ, mode, &pfn);
+		if (outcome != FAULT_DONE)
+			return outcome;
+		char *frame = (char *)direct(pfn) + (at & PAGE_MASK);
+		if (direction == TO_USER)
+			memcpy(frame, (char *)bytes + *moved, part);
+		else
+			memcpy((char *)bytes + *moved, frame, part);
+		*moved += part;
+	}
+	return FAULT_DONE;
+}
+
+int sim_read(struct space *space, vaddr_t va, void *to, size_t n)
+{
+	size_t moved;
+	return move(space, va, to, n, FROM_USER, FAULT_USER, &moved);
+}
+
+int sim_write(struct space *space, vaddr_t va, const void *from, size_t n)
+{
+	size_t moved;
+	return move(space, va, (void *)(uintptr_t)from, n, TO_USER, FAULT_USER, &moved);
+}
+
+int sim_exec(struct space *space, vaddr_t va)
+{
+	pfn_t pfn;
+	return reach(space, va, FAULT_EXEC, FAULT_USER, &pfn);
+}
+
+int sim_read_byte(struct space *space, vaddr_t va, uint8_t *to)
+{
+	return sim_read(space, va, to, 1);
+}
+
+int sim_write_byte(struct space *space, vaddr_t va, uint8_t value)
+{
+	return sim_write(space, va, &value, 1);
+}
+
+void sim_tlb_make_strict(struct space *space, vaddr_t va)
+{
+	sim_enter(space);
+	set_leaf(here, va >> PAGE_SHIFT, here->leaf[va >> PAGE_SHIFT] & ~(sim_pte)SIM_WRITE);
+}
+
+/* arch/uaccess.h */
+
+static size_t user_move(vaddr_t user, void *bytes, size_t n, enum direction direction)
+{
+	size_t moved;
+
+	sim_check_unlocked("user memory is copied");
+	if (user + n < user || user + n > USER_MAX || user < USER_MIN)
+		return n;
+	if (!here->space)
+		return n;
+	move(here->space, user, bytes, n, direction, FAULT_KERNEL, &moved);
+	return n - moved;
+}
+
+size_t user_copy_in(void *to, vaddr_t from, size_t n)
+{
+	return user_move(from, to, n, FROM_USER);
+}
+
+size_t user_copy_out(vaddr_t to, const void *from, size_t n)
+{
+	return user_move(to, (void *)(uintptr_t)from, n, TO_USER);
+}
+
+size_t user_zero(vaddr_t to, size_t n)
+{
+	static const char zeroes[256];
+
+	while (n) {
+		size_t part = n < sizeof zeroes ? n : sizeof zeroes;
+		size_t left = user_copy_out(to, zeroes, part);
+		if (left)
+			return n - part + left;
+		to += part;
+		n -= part;
+	}
+	return 0;
+}
+
+ssize user_string(char *to, vaddr_t from, size_t size)
+{
+	for (size_t i = 0; i < size; i++) {
+		if (user_copy_in(to + i, from + i, 1))
+			return -EFAULT;
+		if (!to[i])
+			return (ssize)i;
+	}
+	return -ENAMETOOLONG;
+}
