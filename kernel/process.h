@@ -23,6 +23,7 @@ enum {				/* indices of process->limits: RLIMIT_* */
 	LIMIT_CPU, LIMIT_FSIZE, LIMIT_DATA, LIMIT_STACK, LIMIT_CORE, LIMIT_RSS, LIMIT_NPROC, LIMIT_NOFILE, LIMIT_MEMLOCK, LIMIT_AS, LIMIT_LOCKS,
 	LIMIT_SIGPENDING, LIMIT_MSGQUEUE, LIMIT_NICE, LIMIT_RTPRIO, LIMIT_RTTIME, LIMITS
 };
+enum { GROUPS_MAX = 32 };
 #define LIMIT_NONE	(~(uint64_t)0)
 
 /* A thread's place in a wait queue.  Protected by the queue's lock. */
@@ -86,6 +87,8 @@ struct process {
 	char *exe_path;			/* owned; for /proc/PID/exe */
 	struct vnode *exe;
 	uint32_t uid, euid, suid, gid, egid, sgid;
+	unsigned ngroups;
+	uint32_t groups[GROUPS_MAX];	/* supplementary groups */
 	enum { PROCESS_ALIVE, PROCESS_ZOMBIE } state;
 	int exit_status;		/* as wait4 reports it */
 	bool stopped, stop_reported, continued;

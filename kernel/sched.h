@@ -46,20 +46,4 @@ struct thread *thread_create(void);
 void thread_free(struct thread *);		/* one that never ran */
 vaddr_t thread_stack_top(const struct thread *);
 
-/* Life (kernel/fork.c, exec.c, exit.c). */
-struct clone_args {
-	uint64_t flags;				/* CLONE_*, without the exit signal */
-	int exit_signal;
-	vaddr_t stack;				/* 0: as the parent's */
-	vaddr_t parent_tid, child_tid, tls;
-};
-long process_fork(const struct clone_args *);
-/* A process and its one thread, for what the new pid 1 needs and no parent can give; NULL: no memory. */
-struct process *process_create_first(void (*fn)(void *), void *arg);
-/* Replaces the program of the current process: 0 (user registers are set up) or a negative errno (nothing has changed).
- * `at`: where a relative path starts, NULL the cwd; strings are user addresses, or the kernel's for the first program. */
-struct exec_strings { enum uio_space space; vaddr_t argv, envp; };
-long process_exec(struct vnode *at, const char *path, const struct exec_strings *);
-void process_exit(int status) __attribute__((noreturn));	/* status as wait4 reports it */
-/* OOM policy: kills a process other than pid 1, says so on the console. True: something was or is being killed. */
-bool oom_kill(void);
+#include "kernel/life.h"

@@ -1,0 +1,62 @@
+/*
+ * kernel/life.h - the life of a process: process.c, fork.c, exec.c, exit.c, wait.c, oom.c.
+ */
+#pragma once
+#include "kernel/process.h"
+#include "vm/uio.h"
+
+struct clone_args {
+	uint64_t flags;				/* CLONE_* of kernel/clone.h, without the exit signal */
+	int exit_signal;
+	vaddr_t stack;				/* 0: as the parent's */
+	vaddr_t parent_tid, child_tid, tls;
+};
+/* The child's number, or -EINVAL, -EAGAIN, -ENOMEM.  With CLONE_VFORK it returns when the child has its own space or is gone. */
+long process_fork(const struct clone_args *);
+/* The first process, number 1: runs fn(arg) in the kernel, which is to call process_exec.  NULL: no memory. */
+struct process *process_create_first(void (*fn)(void *), void *arg);
+/*
+ * Replaces the program of the current process: 0 (user registers are set up) or a negative errno (nothing has changed).
+ * `at`: where a relative path starts, NULL the cwd.  argv and envp are arrays of the user, or of the kernel for the first program.
+ */
+struct exec_strings { enum uio_space space; vaddr_t argv, envp; };
+long process_exec(struct vnode *at, const char *path, const struct exec_strings *);
+void process_exit(int status) __attribute__((noreturn));	/* status as wait4 reports it */
+static inline int exit_code(int code) { return (code & 0xff) << 8; }
+
+/* OOM policy: kills a process other than pid 1, says so on the console. True: something was or is being killed. */
+bool oom_kill(void);
+
+/* ---- wait.c ---- */
+enum wait_which { WAIT_ALL, WAIT_PID, WAIT_GROUP };	/* as waitid's P_ALL, P_PID, P_PGID */
+enum wait_options { WAIT_NOHANG = 1, WAIT_STOPPED = 2, WAIT_EXITED = 4, WAIT_CONTINUED = 8, WAIT_KEEP = 0x01000000,
+	WAIT_NO_THREAD = 0x20000000, WAIT_ANY_KIND = 0x40000000 };
+#define WAIT_CLONE_KIND	0x80000000u
+struct wait_result { pid_type pid; int status, code; uint32_t uid; struct rusage64 { int64_t value[18]; } usage; };
+/* The number of a child that has changed, described in the result; 0 with WAIT_NOHANG; -ECHILD, -ERESTARTSYS. */
+long process_wait(enum wait_which, pid_type number, unsigned options, struct wait_result *);
+/* The resources of a process itself, of the children it has waited for, or both: for getrusage. */
+enum usage_of { USAGE_SELF = 1, USAGE_CHILDREN = 2 };
+void process_usage(struct process *, unsigned of, struct rusage64 *);
+/* Takes a zombie out of the tree and frees it.  tree_lock held. */
+void process_reap(struct process *zombie);
+/* SIGCHLD and a wake for its parent; true: the zombie is to vanish unasked. tree_lock held. */
+bool process_tell_parent(struct process *zombie);
+
+/* ---- process.c ---- */
+void process_init(void);
+pid_type process_last_pid(void);
+/* A process with one thread, in no table; NULL: no memory. */
+struct process *process_create(struct process *parent);
+/* Gives it a number; -EAGAIN: there is none. tree_lock held. */
+int process_insert(struct process *);
+void process_remove(struct process *);		/* tree_lock held */
+/* Its thread, or the first of them. */
+struct thread *process_thread(const struct process *);
+/* Gives back the descriptors, the place in the file system and the program's name. */
+void process_drop_files(struct process *);
+/* Undoes process_create and what was copied since, before the process is in any table. */
+void process_abandon(struct process *);
+/* The current process leaves its parent's space: lets it go on, if it waits for that. */
+void process_release_vfork(struct process *);
+void limits_init(struct process *);		/* the limits of the first process */

@@ -1,0 +1,161 @@
+/*
+ * kernel/wait.c - waiting for children: wait4, waitid; and what a process has used.
+ *
+ * A child has something to tell when it is a zombie, was stopped, or was continued.  Each is told once (unless WAIT_KEEP), and a
+ * zombie that has been told is freed; what it used is added to its parent's account of children.
+ */
+#include "kernel/life.h"
+#include "kernel/clock.h"
+#include "kernel/sched.h"
+#include "kernel/syscall.h"
+#include "lib/string.h"
+#include "vm/heap.h"
+
+static bool matches(const struct process *child, enum wait_which, pid_type number, unsigned options);
+static bool take_event(struct process *child, unsigned options, struct wait_result *);
+
+/* One look at all children: a number, 0 (none has changed) or -ECHILD (there is none that could). */
+static long look(struct process *p, enum wait_which which, pid_type number, unsigned options, struct wait_result *result)
+{
+	long found = -ECHILD;
+	mutex_lock(&tree_lock);
+	list_for_each(l, &p->children) {
+		struct process *child = container_of(l, struct process, sibling);
+		if (!matches(child, which, number, options))
+			continue;
+		found = 0;
+		if (take_event(child, options, result)) {
+			found = result->pid;
+			break;
+		}
+	}
+	mutex_unlock(&tree_lock);
+	return found;
+}
+
+long process_wait(enum wait_which which, pid_type number, unsigned options, struct wait_result *result)
+{
+	struct process *p = current;
+	long found;
+
+	for (;;) {
+		wait_prepare(&p->child_event);
+		found = look(p, which, number, options, result);
+		if (found || (options & WAIT_NOHANG))
+			break;
+		if (wait_sleep(&p->child_event, WAIT_INTERRUPTIBLE) != 0) {
+			found = -ERESTARTSYS;
+			break;
+		}
+	}
+	wait_finish(&p->child_event);
+	return found;
+}
+
+static bool matches(const struct process *child, enum wait_which which, pid_type number, unsigned options)
+{
+	if (which == WAIT_PID && child->pid != number)
+		return false;
+	if (which == WAIT_GROUP && child->pgid != number)
+		return false;
+	if (options & WAIT_ANY_KIND)
+		return true;
+	return (child->exit_signal != SIGCHLD) == !!(options & WAIT_CLONE_KIND);
+}
+
+static void describe(struct process *child, struct wait_result *result, int status, int code)
+{
+	result->pid = child->pid;
+	result->uid = child->uid;
+	result->status = status;
+	result->code = code;
+	process_usage(child, USAGE_SELF | USAGE_CHILDREN, &result->usage);
+}
+
+static bool take_event(struct process *child, unsigned options, struct wait_result *result)
+{
+	if (child->state == PROCESS_ZOMBIE) {
+		if (!(options & WAIT_EXITED))
+			return false;
+		describe(child, result, child->exit_status, child->exit_status & 0x7f ? CLD_KILLED : CLD_EXITED);
+		if (!(options & WAIT_KEEP))
+			process_reap(child);
+		return true;
+	}
+	bool taken = false;
+	unsigned long irq = spin_lock_irq(&child->signal_lock);
+	if ((options & WAIT_STOPPED) && child->stopped && !child->stop_reported) {
+		describe(child, result, child->stop_signal << 8 | 0x7f, CLD_STOPPED);
+		child->stop_reported = !(options & WAIT_KEEP);
+		taken = true;
+	} else if ((options & WAIT_CONTINUED) && child->continued) {
+		describe(child, result, 0xffff, CLD_CONTINUED);
+		child->continued = options & WAIT_KEEP;
+		taken = true;
+	}
+	spin_unlock_irq(&child->signal_lock, irq);
+	return taken;
+}
+
+void process_reap(struct process *zombie)
+{
+	struct process *parent = zombie->parent;
+	stats_add(&parent->child_faults, &zombie->faults);
+	stats_add(&parent->child_faults, &zombie->child_faults);
+	parent->child_user_ticks += zombie->dead_user_ticks + zombie->child_user_ticks;
+	parent->child_kernel_ticks += zombie->dead_kernel_ticks + zombie->child_kernel_ticks;
+	if (parent->child_max_resident < zombie->max_resident)
+		parent->child_max_resident = zombie->max_resident;
+	if (parent->child_max_resident < zombie->child_max_resident)
+		parent->child_max_resident = zombie->child_max_resident;
+	process_remove(zombie);
+	kfree(zombie);
+}
+
+/* ---- resource use ------------------------------------------------------------------ */
+
+enum { USAGE_USER = 0, USAGE_SYSTEM = 2, USAGE_RESIDENT = 4, USAGE_MINOR = 8, USAGE_MAJOR = 9 };	/* places in struct rusage, in longs */
+
+static void put_time(int64_t *to, uint64_t ticks)
+{
+	to[0] = (int64_t)(ticks / TICK_HZ);
+	to[1] = (int64_t)(ticks % TICK_HZ) * (1000000 / TICK_HZ);
+}
+
+static size_t most_resident(const struct process *p)
+{
+	size_t most = p->max_resident;
+	if (p->space && most < p->space->peak_resident)
+		most = p->space->peak_resident;
+	if (p->space && most < space_resident(p->space))
+		most = space_resident(p->space);
+	return most;
+}
+
+void process_usage(struct process *p, unsigned of, struct rusage64 *usage)
+{
+	struct cpu_ticks ticks = { 0, 0 };
+	uint64_t minor = 0, major = 0;
+	size_t resident = 0;
+
+	if (of & USAGE_SELF) {
+		ticks = process_ticks(p);
+		minor += stats_minor(&p->faults);
+		major += stats_major(&p->faults);
+		resident = most_resident(p);
+	}
+	if (of & USAGE_CHILDREN) {
+		ticks.user += p->child_user_ticks;
+		ticks.kernel += p->child_kernel_ticks;
+		minor += stats_minor(&p->child_faults);
+		major += stats_major(&p->child_faults);
+		if (resident < p->child_max_resident)
+			resident = p->child_max_resident;
+	}
+	memset(usage, 0, sizeof *usage);
+	put_time(&usage->value[USAGE_USER], ticks.user);
+	put_time(&usage->value[USAGE_SYSTEM], ticks.kernel);
+	usage->value[USAGE_RESIDENT] = (int64_t)(resident * PAGE_SIZE / 1024);
+	usage->value[USAGE_MINOR] = (int64_t)minor;
+	usage->value[USAGE_MAJOR] = (int64_t)major;
+}
