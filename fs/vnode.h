@@ -5,10 +5,10 @@
  * Regular files keep their contents in a memory object (vnode->object), so that read(), write() and mmap see the same pages.
  *
  * A vnode without references is released, or, where its mount says MOUNT_KEEP_VNODES, kept for a while with the pages of its
- * object: the file system may give it out again (vnode_ref does the rest) until its release operation is called.
+ * object: the file system may give it out again (vnode_revive) until its release operation is called.
  *
  * Locks: vnode->lock (mutex, RANK_VNODE; parent before child) guards a directory's entries and a file's size changes; vnode_links_lock (spinlock)
- * parent, name and unlinked; vnode_idle_lock (spinlock) the list of kept ones.  mode, uid, gid: single words, changed under vnode->lock.
+ * parent, name and unlinked; vnode_idle_lock (spinlock) the list of kept ones and the step of a count to or from 0.  mode, uid, gid: single words, changed under vnode->lock.
  */
 #pragma once
 #include "vm/object.h"
@@ -73,13 +73,18 @@ struct vnode {
 /* A vnode with one reference, owner root, everything else zero; extra bytes (zeroed) behind it are where data points (0: NULL).  NULL: no memory. */
 struct vnode *vnode_create(struct mount *, const struct vnode_ops *, uint64_t ino, uint32_t mode, size_t extra);
 struct vnode *vnode_ref(struct vnode *);
+/* For file systems that remember their vnodes: a reference to one that may have none; NULL: too late, it is being released. */
+struct vnode *vnode_revive(struct vnode *);
 void vnode_put(struct vnode *);				/* may sleep; NULL is allowed */
 size_t vnode_count(void);				/* with references: for leak checks */
 /* Releases the kept vnodes that have no reference; how many. May sleep. */
 size_t vnode_drop_idle(void);
 
-/* vnode was found in (or put into) dir under this name: for paths and '..'. Not enough memory: it keeps what it had. */
-void vnode_set_link(struct vnode *, struct vnode *dir, const char *name, size_t len);
+/* vnode was found in (or put into) dir under this name: for paths and '..'.  -ENOMEM. */
+int vnode_set_link(struct vnode *, struct vnode *dir, const char *name, size_t len);
+/* The same in two steps, of which the second cannot fail: a copy of the name (NULL: no memory), and its use. */
+char *vnode_copy_name(const char *name, size_t len);
+void vnode_use_link(struct vnode *, struct vnode *dir, char *name);
 /* The directory above (a mount's root: above the mount point), referenced; the root's is the root. */
 struct vnode *vnode_parent(struct vnode *);
 /* Absolute path as seen from `root`, NUL-terminated: its length, -ERANGE.  An unlinked one ends in " (deleted)". */

@@ -1,0 +1,200 @@
+/*
+ * fs/file.c - open file descriptions: reading, writing, seeking; see file.h.
+ *
+ * Files with a position take file->lock around the operation, so that two readers of one description get different bytes; files
+ * without one (pipes, terminals: seek is file_no_seek) do not, since they may sleep for ever.
+ */
+#include "fs/vfs.h"
+#include "vm/heap.h"
+#include "vm/mmap.h"
+#include "lib/assert.h"
+#include "lib/print.h"
+#include "lib/string.h"
+
+static size_t live_count;		/* atomic */
+
+struct file *file_create(const struct file_ops *ops, struct vnode *v, unsigned flags)
+{
+	struct file *f = kmalloc(sizeof *f);
+	if (!f)
+		return NULL;
+	f->ops = ops;
+	f->vnode = v;
+	f->refs = 1;
+	f->flags = flags;
+	f->pos = 0;
+	f->data = NULL;
+	mutex_init(&f->lock, "file", RANK_FILE);
+	__atomic_add_fetch(&live_count, 1, __ATOMIC_RELAXED);
+	return f;
+}
+
+struct file *file_ref(struct file *f)
+{
+	__atomic_add_fetch(&f->refs, 1, __ATOMIC_RELAXED);
+	return f;
+}
+
+void file_put(struct file *f)
+{
+	if (!f || __atomic_sub_fetch(&f->refs, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
+	if (f->ops->release)
+		f->ops->release(f);
+	vnode_put(f->vnode);
+	kfree(f);
+	__atomic_sub_fetch(&live_count, 1, __ATOMIC_RELAXED);
+}
+
+size_t file_count(void)
+{
+	return live_count;
+}
+
+/* ---- reading and writing ----------------------------------------------------------------------------------------------- */
+
+typedef ssize (*transfer_fn)(struct file *, struct uio *, uint64_t *pos);
+
+static ssize transfer(struct file *f, transfer_fn fn, struct uio *uio, uint64_t *pos)
+{
+	uint64_t unused = 0;
+
+	if (!fn)
+		return -EINVAL;
+	if (f->ops->seek == file_no_seek)
+		return pos ? -ESPIPE : fn(f, uio, &unused);
+	if (pos)
+		return fn(f, uio, pos);
+	mutex_lock(&f->lock);
+	ssize n = fn(f, uio, &f->pos);
+	mutex_unlock(&f->lock);
+	return n;
+}
+
+ssize file_read(struct file *f, struct uio *uio, uint64_t *pos)
+{
+	return file_readable(f) ? transfer(f, f->ops->read, uio, pos) : -EBADF;
+}
+
+ssize file_write(struct file *f, struct uio *uio, uint64_t *pos)
+{
+	return file_writable(f) ? transfer(f, f->ops->write, uio, pos) : -EBADF;
+}
+
+static ssize object_file_read(struct file *f, struct uio *uio, uint64_t *pos)
+{
+	ssize n = object_read(f->vnode->object, uio, *pos);
+	if (n > 0)
+		*pos += (uint64_t)n;
+	return n;
+}
+
+const struct file_ops file_object_ops = { .read = object_file_read };
+
+static ssize directory_read(struct file *f, struct uio *uio, uint64_t *pos)
+{
+	(void)f, (void)uio, (void)pos;
+	return -EISDIR;
+}
+
+const struct file_ops file_directory_ops = { .read = directory_read };
+
+unsigned file_poll(struct file *f, struct waitq **queue)
+{
+	*queue = NULL;
+	return f->ops->poll ? f->ops->poll(f, queue) : POLL_ALWAYS;
+}
+
+/* ---- position ---------------------------------------------------------------------------------------------------------- */
+
+enum { SEEK_FROM_START, SEEK_FROM_HERE, SEEK_FROM_END, SEEK_TO_DATA, SEEK_TO_HOLE };
+
+int64_t file_no_seek(struct file *f, int64_t offset, int whence)
+{
+	(void)f, (void)offset, (void)whence;
+	return -ESPIPE;
+}
+
+/* Where the offset counts from, or an errno.  Files have data from start to end and the hole behind it. */
+static int64_t seek_base(struct file *f, int64_t offset, int whence)
+{
+	struct vattr attr;
+
+	if (whence == SEEK_FROM_START)
+		return 0;
+	if (whence == SEEK_FROM_HERE)
+		return (int64_t)f->pos;
+	if (whence < 0 || whence > SEEK_TO_HOLE)
+		return -EINVAL;
+	int error = vfs_getattr(f->vnode, &attr);
+	if (error || whence == SEEK_FROM_END)
+		return error ? error : (int64_t)attr.size;
+	if (offset < 0 || (uint64_t)offset >= attr.size)
+		return -ENXIO;
+	return whence == SEEK_TO_DATA ? 0 : (int64_t)attr.size - offset;
+}
+
+int64_t file_seek(struct file *f, int64_t offset, int whence)
+{
+	if (f->flags & OPEN_PATH)
+		return -EBADF;
+	if (f->ops->seek)
+		return f->ops->seek(f, offset, whence);
+	mutex_lock(&f->lock);
+	int64_t to = seek_base(f, offset, whence);
+	if (to >= 0) {
+		if (__builtin_add_overflow(to, offset, &to))
+			to = -EOVERFLOW;
+		else if (to < 0)
+			to = -EINVAL;
+		else
+			f->pos = (uint64_t)to;
+	}
+	mutex_unlock(&f->lock);
+	return to;
+}
+
+/* ---- names and mappings ------------------------------------------------------------------------------------------------ */
+
+ssize file_path(struct vnode *root, struct file *f, char *to, size_t size)
+{
+	struct vnode *v = f->vnode;
+
+	if (!S_ISFIFO(v->mode) || v->parent)
+		return vnode_path(root, v, to, size);
+	int len = snprintf(to, size, "pipe:[%llu]", (unsigned long long)v->ino);
+	return len >= 0 && (size_t)len < size ? len : -ERANGE;
+}
+
+/* Names the object after the file, for /proc/PID/maps. */
+static int name_object(struct file *f)
+{
+	char *name = kmalloc(PATH_MAX_BYTES);
+	if (!name)
+		return -ENOMEM;
+	ssize len = file_path(NULL, f, name, PATH_MAX_BYTES);
+	char *fitting = len < 0 ? NULL : kmalloc((size_t)len + 1);
+	if (fitting)
+		memcpy(fitting, name, (size_t)len + 1);
+	kfree(name);
+	f->vnode->object->name = fitting;
+	return fitting || len < 0 ? 0 : -ENOMEM;
+}
+
+int file_map_check(struct file *f, unsigned rights, unsigned flags, struct object **object)
+{
+	struct vnode *v = f->vnode;
+	bool shared = (flags & MAP_TYPE) != MAP_PRIVATE;
+
+	*object = NULL;
+	if (f->flags & OPEN_PATH)
+		return -EBADF;
+	if (!file_readable(f) || (shared && rights & VM_WRITE && !file_writable(f)))
+		return -EACCES;
+	if (dev_is_zero(f))
+		return 0;
+	if (!S_ISREG(v->mode) || !v->object)
+		return -ENODEV;
+	*object = v->object;
+	return v->object->name ? 0 : name_object(f);
+}

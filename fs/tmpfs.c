@@ -1,0 +1,284 @@
+/*
+ * fs/tmpfs.c - files that live in memory: the mount, nodes, attributes, contents; see tmpfs.h.
+ *
+ * Contents are an object without a pager: its pages start zeroed, and read(), write() and mmap use the same ones.  A mount holds at most
+ * half of the machine's memory.  Pages that come by writing are counted after each write; those that come by faults in a mapping, when
+ * the file is next written, cut or freed.
+ *
+ * Writers of one file are kept apart by its vnode->lock, which is also held while the bytes come from the user: a fault on the way takes the
+ * locks of spaces and objects, never one of a vnode.
+ */
+#include "fs/tmpfs.h"
+#include "vm/frame.h"
+#include "vm/heap.h"
+#include "lib/assert.h"
+#include "lib/string.h"
+
+static const struct file_ops tmpfs_file_ops;
+
+/* ---- counting ---------------------------------------------------------------------------------------------------------- */
+
+/* Brings the mount's count of pages up to date for this file. */
+static void charge(struct vnode *v, size_t npages)
+{
+	struct tmpfs *fs = tmpfs_of(v);
+	struct tmpfs_node *node = tmpfs_node(v);
+
+	spin_lock(&fs->lock);
+	fs->charged += npages - node->charged;
+	node->charged = npages;
+	spin_unlock(&fs->lock);
+}
+
+void tmpfs_changed(struct vnode *v)
+{
+	struct timespec64 now = vfs_now();
+	struct tmpfs *fs = tmpfs_of(v);
+
+	spin_lock(&fs->lock);
+	tmpfs_node(v)->mtime = tmpfs_node(v)->ctime = now;
+	spin_unlock(&fs->lock);
+}
+
+void tmpfs_count_link(struct vnode *v, int n)
+{
+	struct timespec64 now = vfs_now();
+	struct tmpfs *fs = tmpfs_of(v);
+
+	spin_lock(&fs->lock);
+	tmpfs_node(v)->nlink += (uint32_t)n;
+	tmpfs_node(v)->ctime = now;
+	spin_unlock(&fs->lock);
+}
+
+/* As Linux's relatime: a read is noted only if none has been since the last change. */
+static void accessed(struct vnode *v)
+{
+	struct tmpfs_node *node = tmpfs_node(v);
+
+	if (node->atime.sec < node->mtime.sec || (node->atime.sec == node->mtime.sec && node->atime.nsec <= node->mtime.nsec))
+		node->atime = vfs_now();
+}
+
+/* ---- contents ---------------------------------------------------------------------------------------------------------- */
+
+static ssize tmpfs_read(struct file *f, struct uio *uio, uint64_t *pos)
+{
+	ssize n = object_read(f->vnode->object, uio, *pos);
+	if (n > 0) {
+		*pos += (uint64_t)n;
+		accessed(f->vnode);
+	}
+	return n;
+}
+
+/* Bytes of a write of n bytes at pos that the mount has room for: all, or whole pages. */
+static size_t clip_to_limit(const struct tmpfs *fs, uint64_t pos, size_t n)
+{
+	size_t room = fs->charged < fs->limit ? fs->limit - fs->charged : 0;
+	size_t first = PAGE_SIZE - (pos & PAGE_MASK);		/* bytes in the first page */
+
+	if (n / PAGE_SIZE + 2 <= room)
+		return n;
+	if (room == 0)
+		return 0;
+	size_t most = first + (room - 1) * PAGE_SIZE;
+	return n < most ? n : most;
+}
+
+static ssize tmpfs_write(struct file *f, struct uio *uio, uint64_t *pos)
+{
+	struct vnode *v = f->vnode;
+	struct object *o = v->object;
+	ssize n;
+
+	if (uio->left == 0)
+		return 0;
+	mutex_lock(&v->lock);
+	if (f->flags & OPEN_APPEND)
+		*pos = o->size;
+	struct uio part = *uio;
+	part.left = clip_to_limit(tmpfs_of(v), *pos, uio->left);
+	if (part.left > 0) {
+		n = object_write(o, &part, *pos);
+		charge(v, o->npages);
+	} else {
+		n = -ENOSPC;
+	}
+	mutex_unlock(&v->lock);
+	if (n > 0) {
+		*pos += (uint64_t)n;
+		uio->base += (size_t)n;
+		uio->left -= (size_t)n;
+		tmpfs_changed(v);
+	}
+	return n;
+}
+
+static const struct file_ops tmpfs_file_ops = { .read = tmpfs_read, .write = tmpfs_write };
+
+static int tmpfs_open(struct vnode *v, struct file *f)
+{
+	if (S_ISREG(v->mode))
+		f->ops = &tmpfs_file_ops;
+	return 0;
+}
+
+/* ---- attributes -------------------------------------------------------------------------------------------------------- */
+
+static int tmpfs_getattr(struct vnode *v, struct vattr *attr)
+{
+	const struct tmpfs_node *node = tmpfs_node(v);
+
+	attr->nlink = node->nlink;
+	attr->atime = node->atime;
+	attr->mtime = node->mtime;
+	attr->ctime = node->ctime;
+	if (S_ISREG(v->mode)) {
+		attr->size = v->object->size;
+		attr->blocks = v->object->npages * (PAGE_SIZE / 512);
+	} else if (S_ISLNK(v->mode)) {
+		attr->size = strlen(node->target);
+	} else if (S_ISDIR(v->mode)) {
+		attr->size = (node->dir.count + 2) * 20;
+	}
+	return 0;
+}
+
+static int tmpfs_setattr(struct vnode *v, const struct vattr *attr, unsigned which)
+{
+	struct tmpfs_node *node = tmpfs_node(v);
+
+	if (which & VATTR_MODE)
+		v->mode = (v->mode & S_IFMT) | (attr->mode & 07777);
+	if (which & VATTR_UID)
+		v->uid = attr->uid;
+	if (which & VATTR_GID)
+		v->gid = attr->gid;
+	if (which & VATTR_SIZE) {
+		object_resize(v->object, attr->size);
+		charge(v, v->object->npages);
+		tmpfs_changed(v);
+	}
+	if (which & VATTR_ATIME)
+		node->atime = attr->atime;
+	if (which & VATTR_MTIME)
+		node->mtime = attr->mtime;
+	node->ctime = vfs_now();
+	return 0;
+}
+
+static ssize tmpfs_readlink(struct vnode *v, char *to, size_t size)
+{
+	size_t len = strlen(tmpfs_node(v)->target);
+	if (len > size)
+		len = size;
+	memcpy(to, tmpfs_node(v)->target, len);
+	return (ssize)len;
+}
+
+/* ---- nodes and the mount ----------------------------------------------------------------------------------------------- */
+
+static void tmpfs_release(struct vnode *v)
+{
+	struct tmpfs_node *node = tmpfs_node(v);
+
+	if (S_ISREG(v->mode)) {
+		charge(v, 0);
+		object_put(v->object);
+	} else if (S_ISLNK(v->mode)) {
+		kfree(node->target);
+	} else if (S_ISDIR(v->mode)) {
+		assert(node->dir.count == 0);
+	}
+}
+
+const struct vnode_ops tmpfs_ops = {
+	.lookup = tmpfs_lookup, .create = tmpfs_create, .symlink = tmpfs_symlink, .link = tmpfs_link, .unlink = tmpfs_unlink,
+	.rename = tmpfs_rename, .readlink = tmpfs_readlink, .readdir = tmpfs_readdir,
+	.getattr = tmpfs_getattr, .setattr = tmpfs_setattr, .open = tmpfs_open, .release = tmpfs_release,
+};
+
+struct vnode *tmpfs_create_node(struct tmpfs *fs, uint32_t mode, uint64_t rdev)
+{
+	struct object *contents = NULL;
+
+	if (S_ISREG(mode) && !(contents = object_create(NULL, NULL, 0)))
+		return NULL;
+	struct vnode *v = vnode_create(&fs->mount, &tmpfs_ops, 0, mode, sizeof(struct tmpfs_node));
+	if (!v) {
+		if (contents)
+			object_put(contents);
+		return NULL;
+	}
+	struct tmpfs_node *node = tmpfs_node(v);
+	v->object = contents;
+	v->rdev = rdev;
+	node->nlink = S_ISDIR(mode) ? 2 : 1;
+	node->atime = node->mtime = node->ctime = vfs_now();
+	if (S_ISDIR(mode)) {
+		list_init(&node->dir.entries);
+		node->dir.next_pos = DIR_FIRST;
+	}
+	spin_lock(&fs->lock);
+	v->ino = fs->next_ino++;
+	spin_unlock(&fs->lock);
+	return v;
+}
+
+static int tmpfs_statfs(struct mount *m, struct linux_statfs *s)
+{
+	const struct tmpfs *fs = container_of(m, struct tmpfs, mount);
+
+	s->type = STATFS_TMPFS;
+	s->blocks = fs->limit;
+	s->bfree = s->bavail = fs->charged < fs->limit ? fs->limit - fs->charged : 0;
+	s->files = s->ffree = fs->limit;
+	return 0;
+}
+
+struct mount *tmpfs_mount(void)
+{
+	struct tmpfs *fs = kzalloc(sizeof *fs);
+	struct frame_stats frames;
+
+	if (!fs)
+		return NULL;
+	frame_get_stats(&frames);
+	spin_init(&fs->lock, "tmpfs", RANK_LEAF);
+	fs->limit = frames.managed / 2;
+	fs->next_ino = 1;
+	fs->mount.type = fs->mount.source = "tmpfs";
+	fs->mount.statfs = tmpfs_statfs;
+	list_init(&fs->mount.all);
+	fs->mount.root = tmpfs_create_node(fs, S_IFDIR | 01777, 0);
+	if (!fs->mount.root) {
+		kfree(fs);
+		return NULL;
+	}
+	return &fs->mount;
+}
+
+static int add(struct mount *m, const char *name, uint32_t mode, uint64_t rdev, const char *target)
+{
+	struct vnode *dir = m->root, *v = NULL;
+	size_t len = strlen(name);
+
+	mutex_lock(&dir->lock);
+	int error = tmpfs_lookup(dir, name, len, &v) == 0 ? -EEXIST : 0;
+	if (!error)
+		error = target ? tmpfs_symlink(dir, name, len, target, &v) : tmpfs_create(dir, name, len, mode, rdev, &v);
+	mutex_unlock(&dir->lock);
+	vnode_put(v);
+	return error;
+}
+
+int tmpfs_add(struct mount *m, const char *name, uint32_t mode, uint64_t rdev)
+{
+	return add(m, name, mode, rdev, NULL);
+}
+
+int tmpfs_add_link(struct mount *m, const char *name, const char *target)
+{
+	return add(m, name, 0, 0, target);
+}

@@ -1,0 +1,221 @@
+/*
+ * fs/vnode.c - the life of vnodes, and their place in the tree of names; see vnode.h.
+ *
+ * The step of a reference count from 1 to 0, and back, happens under vnode_idle_lock, so that vnode_revive and the last vnode_put agree on
+ * who wins.  A vnode at 0 is either in the idle list or on its way out.
+ *
+ * A child holds a reference to the directory that it was found in.  Where the directory's file system keeps its children by reference too
+ * (tmpfs), unlink cuts that side of the circle.
+ *
+ * Locks: vnode_idle_lock and vnode_links_lock are leaves: nothing is taken under them.
+ */
+#include "fs/mount.h"
+#include "vm/heap.h"
+#include "lib/assert.h"
+#include "lib/string.h"
+
+enum { IDLE_MAX = 1024 };
+
+static struct spinlock vnode_idle_lock = SPINLOCK_INIT("vnode_idle", RANK_LEAF);
+static struct spinlock vnode_links_lock = SPINLOCK_INIT("vnode_links", RANK_LEAF);
+static struct list idle_vnodes = LIST_INIT(idle_vnodes);	/* the longest idle first; vnode_idle_lock, as the next two */
+static size_t idle_count, live_count;
+
+struct vnode *vnode_create(struct mount *mount, const struct vnode_ops *ops, uint64_t ino, uint32_t mode, size_t extra)
+{
+	struct vnode *v = kzalloc(sizeof *v + extra);
+	if (!v)
+		return NULL;
+	v->ops = ops;
+	v->mount = mount;
+	mutex_init(&v->lock, "vnode", RANK_VNODE);
+	v->refs = 1;
+	v->mode = mode;
+	v->ino = ino;
+	v->data = extra ? v + 1 : NULL;
+	list_init(&v->idle);
+	spin_lock(&vnode_idle_lock);
+	live_count++;
+	spin_unlock(&vnode_idle_lock);
+	return v;
+}
+
+struct vnode *vnode_ref(struct vnode *v)
+{
+	__atomic_add_fetch(&v->refs, 1, __ATOMIC_RELAXED);
+	return v;
+}
+
+struct vnode *vnode_revive(struct vnode *v)
+{
+	spin_lock(&vnode_idle_lock);
+	if (v->refs == 0 && list_empty(&v->idle)) {
+		v = NULL;
+	} else if (__atomic_fetch_add(&v->refs, 1, __ATOMIC_RELAXED) == 0) {
+		list_remove(&v->idle);
+		idle_count--;
+		live_count++;
+	}
+	spin_unlock(&vnode_idle_lock);
+	return v;
+}
+
+/* Nobody has it any more: frees it, and hands over the reference to its parent. */
+static struct vnode *release(struct vnode *v)
+{
+	struct vnode *parent = v->parent;
+
+	assert(v->refs == 0 && !v->covered_by && !v->pipe);
+	if (v->ops->release)
+		v->ops->release(v);
+	kfree(v->name);
+	kfree(v);
+	return parent;
+}
+
+/* Gives up one reference.  Returns the vnode that has to be released for it, if any. */
+static struct vnode *drop(struct vnode *v)
+{
+	unsigned refs = __atomic_load_n(&v->refs, __ATOMIC_RELAXED);
+	struct vnode *out = NULL;
+
+	while (refs > 1)
+		if (__atomic_compare_exchange_n(&v->refs, &refs, refs - 1, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+			return NULL;
+
+	spin_lock(&vnode_idle_lock);
+	if (__atomic_sub_fetch(&v->refs, 1, __ATOMIC_ACQ_REL) == 0) {
+		live_count--;
+		out = v;
+		if (v->mount->flags & MOUNT_KEEP_VNODES && !v->unlinked) {
+			list_append(&idle_vnodes, &v->idle);
+			out = ++idle_count > IDLE_MAX ? container_of(list_pop(&idle_vnodes), struct vnode, idle) : NULL;
+			idle_count -= out != NULL;
+		}
+	}
+	spin_unlock(&vnode_idle_lock);
+	return out;
+}
+
+void vnode_put(struct vnode *v)
+{
+	while (v) {
+		struct vnode *dead = drop(v);
+		v = dead ? release(dead) : NULL;
+	}
+}
+
+size_t vnode_drop_idle(void)
+{
+	for (size_t n = 0;; n++) {
+		spin_lock(&vnode_idle_lock);
+		struct list *first = list_pop(&idle_vnodes);
+		idle_count -= first != NULL;
+		spin_unlock(&vnode_idle_lock);
+		if (!first)
+			return n;
+		vnode_put(release(container_of(first, struct vnode, idle)));
+	}
+}
+
+size_t vnode_count(void)
+{
+	return live_count;
+}
+
+/* ---- names ------------------------------------------------------------------------------------------------------------- */
+
+char *vnode_copy_name(const char *name, size_t len)
+{
+	char *copy = kmalloc(len + 1);
+	if (copy) {
+		memcpy(copy, name, len);
+		copy[len] = '\0';
+	}
+	return copy;
+}
+
+void vnode_use_link(struct vnode *v, struct vnode *dir, char *name)
+{
+	vnode_ref(dir);
+	spin_lock(&vnode_links_lock);
+	char *old_name = v->name;
+	struct vnode *old_parent = v->parent;
+	v->name = name;
+	v->parent = dir;
+	v->unlinked = false;
+	spin_unlock(&vnode_links_lock);
+
+	kfree(old_name);
+	vnode_put(old_parent);
+}
+
+int vnode_set_link(struct vnode *v, struct vnode *dir, const char *name, size_t len)
+{
+	char *copy = vnode_copy_name(name, len);
+	if (!copy)
+		return -ENOMEM;
+	vnode_use_link(v, dir, copy);
+	return 0;
+}
+
+/* From the root of a mount to the directory that it covers, down to the lowest mount. */
+static struct vnode *below_mounts(struct vnode *v)
+{
+	while (v == v->mount->root && v->mount->covers)
+		v = v->mount->covers;
+	return v;
+}
+
+struct vnode *vnode_parent(struct vnode *v)
+{
+	spin_lock(&vnode_links_lock);
+	struct vnode *below = below_mounts(v);
+	struct vnode *parent = vnode_ref(below->parent ? below->parent : v);
+	spin_unlock(&vnode_links_lock);
+	return parent;
+}
+
+/* Writes the path in front of `end`, not below `to`; returns where it begins, or NULL: no room. */
+static char *path_before(struct vnode *root, struct vnode *v, char *to, char *end)
+{
+	char *at = end;
+
+	while (v != root) {
+		v = below_mounts(v);
+		if (v == root || !v->parent)
+			break;
+		size_t len = strlen(v->name);
+		if ((size_t)(at - to) < len + 1)
+			return NULL;
+		at -= len;
+		memcpy(at, v->name, len);
+		*--at = '/';
+		v = v->parent;
+	}
+	if (at == end) {
+		if (at == to)
+			return NULL;
+		*--at = '/';
+	}
+	return at;
+}
+
+ssize vnode_path(struct vnode *root, struct vnode *v, char *to, size_t size)
+{
+	static const char deleted[] = " (deleted)";
+	size_t tail = v->unlinked ? sizeof deleted : 1;
+
+	if (size < tail + 1)
+		return -ERANGE;
+	char *end = to + size - tail;
+	memcpy(end, v->unlinked ? deleted : "", tail);
+	spin_lock(&vnode_links_lock);
+	char *at = path_before(root, v, to, end);
+	spin_unlock(&vnode_links_lock);
+	if (!at)
+		return -ERANGE;
+	size_t len = (size_t)(to + size - at);
+	memmove(to, at, len);
+	return (ssize)len - 1;
+}
