@@ -1,0 +1,29 @@
+/* kernel/abi/termios.h - Linux x86-64: terminal modes, window size, and the ioctl numbers of terminals. */
+#pragma once
+#include <stdint.h>
+
+enum { TERMIOS_CHARS = 19 };
+struct termios2 {			/* struct termios is the part before ispeed */
+	uint32_t iflag, oflag, cflag, lflag;
+	uint8_t line, cc[TERMIOS_CHARS];
+	uint32_t ispeed, ospeed;
+};
+_Static_assert(sizeof(struct termios2) == 44, "struct termios2 has 44 bytes");
+enum { TERMIOS_SIZE = 36 };
+
+struct winsize { uint16_t rows, columns, xpixel, ypixel; };
+
+enum { VINTR, VQUIT, VERASE, VKILL, VEOF, VTIME, VMIN, VSWTC, VSTART, VSTOP, VSUSP, VEOL, VREPRINT, VDISCARD, VWERASE, VLNEXT, VEOL2 };
+enum { PARMRK = 010, ISTRIP = 040, INLCR = 0100, IGNCR = 0200, ICRNL = 0400, IXON = 02000, IXANY = 04000, IMAXBEL = 020000, IUTF8 = 040000 };
+enum { OPOST = 1, ONLCR = 4, OCRNL = 010, ONOCR = 020, ONLRET = 040, XTABS = 014000 };
+enum { B115200 = 010002, CS8 = 060, CREAD = 0200, HUPCL = 02000, CLOCAL = 04000 };
+enum { ISIG = 1, ICANON = 2, ECHO = 010, ECHOE = 020, ECHOK = 040, ECHONL = 0100, NOFLSH = 0200, TOSTOP = 0400, ECHOCTL = 01000, ECHOKE = 04000,
+	IEXTEN = 0100000 };
+
+enum {
+	TCGETS = 0x5401, TCSETS, TCSETSW, TCSETSF, TCSBRK = 0x5409, TCXONC, TCFLSH, TIOCEXCL, TIOCNXCL, TIOCSCTTY, TIOCGPGRP, TIOCSPGRP, TIOCOUTQ,
+	TIOCGWINSZ = 0x5413, TIOCSWINSZ, TIOCMGET, FIONREAD = 0x541b, TIOCNOTTY = 0x5422, TIOCSETD, TIOCGETD, TCSBRKP, TIOCGSID = 0x5429,
+	TCGETS2 = (int)0x802c542a, TCSETS2 = 0x402c542b, TCSETSW2, TCSETSF2,
+};
+enum { TCOOFF, TCOON, TCIOFF, TCION };		/* TCXONC */
+enum { TCIFLUSH, TCOFLUSH, TCIOFLUSH };		/* TCFLSH */
