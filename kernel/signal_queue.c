@@ -14,7 +14,7 @@
 #include "lib/string.h"
 #include "vm/heap.h"
 
-enum { RLIMIT_SIGPENDING = 11, FIRST_REALTIME = 32 };
+enum { FIRST_REALTIME = 32 };
 
 struct signal_info {
 	struct list link;
@@ -183,8 +183,10 @@ static int send(struct process *p, struct thread *to, int signo, const struct si
 	struct signal_info *entry = NULL;
 	bool used = false;
 
+	if (signo == SIGKILL)
+		to = NULL;			/* it is for the whole process: process_killed looks there */
 	if (info) {
-		bool full = p->signals.count >= p->limits[RLIMIT_SIGPENDING].cur && signo >= FIRST_REALTIME;
+		bool full = p->signals.count >= p->limits[LIMIT_SIGPENDING].cur && signo >= FIRST_REALTIME;
 		entry = full ? NULL : kmalloc(sizeof *entry);
 		if (entry) {
 			entry->info = *info;

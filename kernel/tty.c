@@ -307,10 +307,10 @@ uint64_t tty_device(const struct tty *t)
 	return t ? makedev64(MAJOR_SERIAL, MINOR_SERIAL) : 0;
 }
 
-void tty_leave_session(struct process *leader)
+void tty_session_ends(struct process *leader)
 {
 	struct tty *t = leader->tty;
-	if (!t)
+	if (!t || leader->sid != leader->pid)
 		return;
 	mutex_lock(&tree_lock);
 	pid_type group = t->session == leader->sid ? t->foreground : 0;

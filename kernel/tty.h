@@ -35,8 +35,8 @@ struct tty {
 
 /* Registers the devices and starts the thread; input is taken from then on. */
 void tty_init(void);
-/* The session leader exits, or gives its terminal up: hang-up, the session loses the terminal.  Takes tree_lock. */
-void tty_leave_session(struct process *leader);
+/* A process exits, or gives its terminal up: if it leads its session, the session loses the terminal, with a hang-up.  Takes tree_lock. */
+void tty_session_ends(struct process *leader);
 /* Its device number, for /proc/PID/stat; 0 for NULL. */
 uint64_t tty_device(const struct tty *);
 

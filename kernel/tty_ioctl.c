@@ -81,7 +81,7 @@ static long give_up_controlling(struct tty *t)
 	if (me->tty != t)
 		return -ENOTTY;
 	if (me->sid == me->pid) {
-		tty_leave_session(me);
+		tty_session_ends(me);
 		return 0;
 	}
 	mutex_lock(&tree_lock);
