@@ -79,10 +79,12 @@ bool sim_frame_in_use(pfn_t pfn)
 }
 
 enum contents { CONTENTS_ANY, CONTENTS_ZERO };
+unsigned long sim_alloc_failures;
 
 /* The allocator cleared the frame already where it should be zero: what the freed one held can be looked at otherwise only. */
 static pfn_t handed_out(pfn_t pfn, unsigned order, enum contents contents)
 {
+	sim_alloc_failures += pfn == PFN_NONE;
 	for (pfn_t p = pfn; pfn != PFN_NONE && p < pfn + ((pfn_t)1 << order); p++) {
 		uint8_t *bytes = direct(p);
 		if (frame_state[p] == FRAME_IN_USE)

@@ -70,6 +70,8 @@ sim_pte *sim_table_entry(pfn_t table, unsigned level, size_t page);
 
 /* Frames: is it handed out at the moment? */
 bool sim_frame_in_use(pfn_t);
+/* How often a frame was asked for in vain. */
+extern unsigned long sim_alloc_failures;
 
 /* Maps and unmaps frames in the host's address space, for kernel ranges. */
 void sim_host_map(vaddr_t, pfn_t, unsigned prot);
