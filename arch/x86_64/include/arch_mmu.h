@@ -1,0 +1,16 @@
+/*
+ * arch_mmu.h - x86-64's part of arch/mmu.h: the direct map, and what a set of page tables is.
+ */
+#pragma once
+#include "arch_types.h"
+
+struct mmu {
+	paddr_t root;		/* physical address of the top table, for CR3 */
+	size_t resident;	/* leaf entries that point to counted pages */
+};
+
+/* What one leaf table maps. */
+#define MMU_TABLE_REACH	((size_t)1 << HUGE_SHIFT)
+
+static inline void *direct(pfn_t pfn) { return (void *)(DIRECT_BASE + ((vaddr_t)pfn << PAGE_SHIFT)); }
+static inline pfn_t direct_pfn(const void *p) { return ((vaddr_t)p - DIRECT_BASE) >> PAGE_SHIFT; }
