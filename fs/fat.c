@@ -14,9 +14,10 @@ static struct fat_volume *volume_of(const struct vnode *v) { return v->mount->da
 /* The node's vnode, with a reference; volume->tree is held; NULL: no memory. */
 static struct vnode *node_vnode(struct fat_volume *vol, struct fat_node *n)
 {
-	if (n->vnode)
-		return vnode_ref(n->vnode);
-	struct vnode *v = vnode_create(&vol->mount, &fat_vnode_ops, n->ino, n->mode, 0);
+	struct vnode *v = n->vnode ? vnode_revive(n->vnode) : NULL;
+	if (v)
+		return v;
+	v = vnode_create(&vol->mount, &fat_vnode_ops, n->ino, n->mode, 0);
 	if (!v)
 		return NULL;
 	v->uid = n->uid;
@@ -99,7 +100,8 @@ static void fat_release_vnode(struct vnode *v)
 	struct fat_volume *vol = volume_of(v);
 	struct fat_node *n = v->data;
 	mutex_lock(&vol->tree);
-	n->vnode = NULL;
+	if (n->vnode == v)			/* else a new one took its place while it was on its way out */
+		n->vnode = NULL;
 	mutex_unlock(&vol->tree);
 	if (v->object)
 		object_put(v->object);
