@@ -1,58 +1,72 @@
 /*
- * arch_cpu.h - x86-64: the inline part of arch/cpu.h.
+ * arch_cpu.h - x86-64: the inline part of arch/cpu.h, and the per-CPU data.
  *
- * GS points to the processor's struct percpu while in the kernel; its first word is the running thread.
+ * In the kernel the GS base is always that of the processor's struct arch_cpu; on the way to user mode it changes places with the user's
+ * (SWAPGS).  The assembler files know the first fields by their offsets.
  */
 #pragma once
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include "arch_types.h"
 
-static inline void cpu_relax(void) { __asm__ volatile("pause"); }
+struct arch_thread;
+
+struct arch_cpu {
+	void *current;			/* the running struct thread */
+	vaddr_t kernel_stack;		/* top of its kernel stack: where SYSCALL puts the frame */
+	vaddr_t user_sp;		/* scratch of the SYSCALL entry */
+	struct arch_thread *running;	/* whose registers are loaded; NULL before the first switch */
+	pfn_t root;			/* what CR3 holds */
+};
+extern struct arch_cpu boot_cpu;
+
+static inline void cpu_relax(void) { __asm__ volatile("pause" ::: "memory"); }
+static inline void cpu_irq_enable(void) { __asm__ volatile("sti" ::: "memory"); }
+static inline void cpu_irq_disable(void) { __asm__ volatile("cli" ::: "memory"); }
 
 static inline unsigned long cpu_irq_save(void)
 {
 	unsigned long flags;
-
-	__asm__ volatile("pushfq; popq %0; cli" : "=r"(flags) : : "memory");
+	__asm__ volatile("pushfq; popq %0; cli" : "=r"(flags) :: "memory");
 	return flags;
 }
 
 static inline void cpu_irq_restore(unsigned long flags)
 {
-	if (flags & 0x200)
-		__asm__ volatile("sti" : : : "memory");
+	enum { INTERRUPTS_ON = 1 << 9 };
+	if (flags & INTERRUPTS_ON)
+		cpu_irq_enable();
 }
-
-static inline void cpu_irq_enable(void)  { __asm__ volatile("sti" : : : "memory"); }
-static inline void cpu_irq_disable(void) { __asm__ volatile("cli" : : : "memory"); }
 
 static inline void *cpu_current(void)
 {
 	void *thread;
-
-	__asm__ volatile("movq %%gs:0, %0" : "=r"(thread));
+	/* Volatile: after a switch another thread's stack runs the same code. */
+	__asm__ volatile("movq %%gs:%c1, %0" : "=r"(thread) : "i"(offsetof(struct arch_cpu, current)));
 	return thread;
 }
 
-static inline void cpu_set_current(void *thread) { __asm__ volatile("movq %0, %%gs:0" : : "r"(thread) : "memory"); }
+static inline void cpu_set_current(void *thread)
+{
+	__asm__ volatile("movq %0, %%gs:%c1" :: "r"(thread), "i"(offsetof(struct arch_cpu, current)) : "memory");
+}
 
 static inline uint64_t cpu_cycles(void)
 {
 	uint32_t low, high;
-
 	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
 	return (uint64_t)high << 32 | low;
 }
 
 static inline void page_zero(void *page)
 {
-	uint64_t n = 512;
-
-	__asm__ volatile("rep stosq" : "+D"(page), "+c"(n) : "a"(0ul) : "memory");
+	size_t words = ((size_t)1 << PAGE_SHIFT) / 8;
+	__asm__ volatile("rep stosq" : "+D"(page), "+c"(words) : "a"(0) : "memory");
 }
 
 static inline void page_copy(void *to, const void *from)
 {
-	uint64_t n = 512;
-
-	__asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(n) : : "memory");
+	size_t words = ((size_t)1 << PAGE_SHIFT) / 8;
+	__asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words) :: "memory");
 }

@@ -1,11 +1,9 @@
-/*
- * arch_mmu.h - x86-64's part of arch/mmu.h: the direct map, and what a set of page tables is.
- */
+/* arch_mmu.h - x86-64: the inline part of arch/mmu.h. */
 #pragma once
 #include "arch_types.h"
 
 struct mmu {
-	paddr_t root;		/* physical address of the top table, for CR3 */
+	pfn_t root;		/* the level-4 table; its upper half is the same in all */
 	size_t resident;	/* leaf entries that point to counted pages */
 };
 
