@@ -5,7 +5,8 @@
  * into the tree and the run queue.  Memory is not copied (vm/space.c); a vfork child runs in the parent's space, and the parent sleeps
  * until it has execed or exited.
  */
-#include "kernel/life.h"
+#include "kernel/sched.h"
+#include "arch/time.h"
 #include "kernel/clone.h"
 #include "kernel/files.h"
 #include "arch/uaccess.h"
@@ -83,13 +84,6 @@ void process_abandon(struct process *p)
 
 static int copy_resources(struct process *child, struct process *parent, uint64_t flags)
 {
-	if (parent->exe_path) {
-		size_t size = strlen(parent->exe_path) + 1;
-		child->exe_path = kmalloc(size);
-		if (!child->exe_path)
-			return -ENOMEM;
-		memcpy(child->exe_path, parent->exe_path, size);
-	}
 	child->exe = parent->exe ? vnode_ref(parent->exe) : NULL;
 	child->files = files_copy(parent->files);
 	if (!child->files)

@@ -6,7 +6,7 @@
  *
  * Lock: tree_lock for all of it.
  */
-#include "kernel/life.h"
+#include "kernel/sched.h"
 #include "kernel/files.h"
 #include "lib/string.h"
 #include "vm/heap.h"
@@ -124,10 +124,8 @@ void process_drop_files(struct process *p)
 	struct file_table *files = p->files;
 	struct fs_context fs = p->fs;
 	struct vnode *exe = p->exe;
-	char *path = p->exe_path;
 	p->files = NULL;
 	p->exe = NULL;
-	p->exe_path = NULL;
 	p->fs.root = p->fs.cwd = NULL;
 	mutex_unlock(&tree_lock);
 
@@ -136,5 +134,4 @@ void process_drop_files(struct process *p)
 	if (fs.root)
 		fs_context_drop(&fs);
 	vnode_put(exe);
-	kfree(path);
 }

@@ -84,8 +84,7 @@ struct process {
 	struct fs_context fs;
 	struct file_table *files;
 	char name[16];			/* comm */
-	char *exe_path;			/* owned; for /proc/PID/exe */
-	struct vnode *exe;
+	struct vnode *exe;		/* the program, referenced; for /proc/PID/exe (vnode_path) */
 	uint32_t uid, euid, suid, gid, egid, sgid;
 	unsigned ngroups;
 	uint32_t groups[GROUPS_MAX];	/* supplementary groups */

@@ -16,6 +16,7 @@
 #include "kernel/sched.h"
 #include "arch/mmu.h"
 #include "arch/time.h"
+#include "arch/trap.h"
 #include "arch/uaccess.h"
 #include "fs/fat.h"
 #include "lib/string.h"

@@ -1,0 +1,238 @@
+/*
+ * kernel/exec.c - execve: a new program for a process.
+ *
+ * In this order, so that any failure leaves the process as it was:
+ *   1. find the program; a script (#!) names its interpreter, up to four times;
+ *   2. copy the strings from the old space into kernel pages (exec_args.c);
+ *   3. build a new space: segments and stack are mapped, nothing is read but the headers;
+ *   4. switch to it, write the strings, argument vectors and auxiliary vector to its stack;
+ *   5. what cannot fail: the old space goes, signal handlers, descriptors and registers are reset.
+ *
+ * Layout of the address space, Linux's without randomisation: the stack ends at USER_MAX; mappings grow downwards from below the range
+ * that is kept for the stack (128 MiB at least); position-independent programs lie at two thirds of user memory; the break behind the program.
+ */
+#include "kernel/exec.h"
+#include "kernel/files.h"
+#include "kernel/life.h"
+#include "kernel/sched.h"
+#include "kernel/signal.h"
+#include "arch/cpu.h"
+#include "arch/uaccess.h"
+#include "lib/string.h"
+#include "vm/heap.h"
+#include "vm/mmap.h"
+
+static const size_t STACK_GAP_MIN = (size_t)128 << 20, STACK_EXTRA = 32 * 4096;
+
+static int  find_program(struct exec *, struct vnode *at, const char *path);
+static int  build_space(struct exec *);
+static int  enter_space(struct exec *);
+static void commit(struct exec *);
+static void drop(struct exec *);
+
+long process_exec(struct vnode *at, const char *path, const struct exec_strings *strings)
+{
+	struct exec *e = kzalloc(sizeof *e);
+	if (!e)
+		return -ENOMEM;
+	e->process = current;
+	e->first_script_string = EXEC_SCRIPT_STRINGS;
+	int error = find_program(e, at, path);
+	if (!error)
+		error = exec_gather(e, strings, path);
+	if (!error)
+		error = build_space(e);
+	if (!error)
+		error = enter_space(e);
+	if (!error)
+		commit(e);
+	drop(e);
+	return error;
+}
+
+/* ---- 1. the program ------------------------------------------------------------------ */
+
+/* Opens a file that may be executed.  Reading it is the kernel's business: the right to execute is enough. */
+static int open_executable(struct fs_context *fs, struct vnode *at, const char *path, struct file **out)
+{
+	struct vnode *vnode;
+	struct fs_context kernel = *fs;
+	int error = 0;
+	if (at && path[0] == '\0')
+		vnode = vnode_ref(at);
+	else
+		error = vfs_walk(fs, at, path, WALK_FOLLOW, &vnode);
+	if (error)
+		return error;
+	kernel.uid = kernel.gid = 0;
+	if (!S_ISREG(vnode->mode))
+		error = -EACCES;
+	else
+		error = vfs_permission(fs, vnode, MAY_EXECUTE);
+	if (!error)
+		error = vfs_open_vnode(&kernel, vnode, OPEN_READ, out);
+	vnode_put(vnode);
+	return error;
+}
+
+/* What ps shows: the path's last part. */
+static void set_name(struct exec *e, const char *path)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	memcpy(e->name, name, strnlen(name, sizeof e->name - 1));
+}
+
+static int find_program(struct exec *e, struct vnode *at, const char *path)
+{
+	struct fs_context *fs = &e->process->fs;
+	const char *program = path;
+
+	set_name(e, path);
+	for (unsigned depth = 0; ; depth++) {
+		int error = open_executable(fs, at, program, &e->file);
+		if (error)
+			return error;
+		error = exec_script(e, program);
+		if (error < 0)
+			return error;
+		if (error == 0)
+			break;
+		if (depth == EXEC_SCRIPT_DEPTH)
+			return -ELOOP;
+		file_put(e->file);
+		e->file = NULL;
+		program = e->script_string[e->first_script_string];
+		at = NULL;
+	}
+	int error = elf_open(&e->image, e->file->vnode->object);
+	if (error)
+		return error;
+
+	char *interpreter;
+	error = elf_interpreter(&e->image, &interpreter);
+	if (error || !interpreter)
+		return error;
+	error = open_executable(fs, NULL, interpreter, &e->interpreter_file);
+	kfree(interpreter);
+	if (!error)
+		error = elf_open(&e->interpreter, e->interpreter_file->vnode->object);
+	return error == -ENOEXEC ? -ELIBBAD : error;
+}
+
+/* ---- 3. the new space ------------------------------------------------------------------ */
+
+static int map_file(struct exec *e, struct elf_image *image, struct file *file, enum elf_role role)
+{
+	struct object *object;
+	int error = file_map_check(file, VM_READ | VM_EXEC, MAP_PRIVATE, &object);
+	return error ? error : elf_map(image, e->space, role, NULL);
+}
+
+static int build_space(struct exec *e)
+{
+	struct space *s = e->space = space_create();
+	uint64_t limit = e->process->limits[LIMIT_STACK].cur;
+	size_t gap = STACK_GAP_MIN, most = USER_MAX / 6 * 5;
+	bool exec_stack = elf_wants_exec_stack(&e->image);
+
+	if (!s)
+		return -ENOMEM;
+	if (limit > gap)
+		gap = limit < most ? limit : most;
+	s->stack_limit = limit < gap ? limit : gap;
+	s->stack_top = USER_MAX;
+	s->mmap_top = page_floor(USER_MAX - gap);
+	int error = map_file(e, &e->image, e->file, ELF_PROGRAM);
+	if (!error && e->interpreter_file)
+		error = map_file(e, &e->interpreter, e->interpreter_file, ELF_INTERPRETER);
+	if (error)
+		return error;
+	vm_set_brk(s, page_ceil(e->image.end));
+	size_t initial = page_ceil(exec_stack_bytes(e)) + STACK_EXTRA;
+	if (initial > s->stack_limit)
+		initial = page_floor(s->stack_limit);
+	return vm_map_stack(s, USER_MAX, initial, VM_READ | VM_WRITE | (exec_stack ? VM_EXEC : 0));
+}
+
+/* ---- 4. entering it -------------------------------------------------------------------- */
+
+static struct space *exchange_space(struct process *p, struct space *s)
+{
+	mutex_lock(&tree_lock);
+	struct space *old = p->space;
+	p->space = s;
+	mutex_unlock(&tree_lock);
+	sched_use_space(s);
+	return old;
+}
+
+/* set-user-ID and set-group-ID programs: what the new program will be. */
+static int find_identity(struct exec *e)
+{
+	const struct process *p = e->process;
+	struct vattr attr;
+	int error = vfs_getattr(e->file->vnode, &attr);
+	if (error)
+		return error;
+	e->euid = attr.mode & S_ISUID ? attr.uid : p->euid;
+	e->egid = (attr.mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) ? attr.gid : p->egid;
+	e->secure = e->euid != p->uid || e->egid != p->gid;
+	return 0;
+}
+
+static int enter_space(struct exec *e)
+{
+	int error = find_identity(e);
+	if (error)
+		return error;
+	struct space *old = exchange_space(e->process, e->space);
+	error = elf_zero_tails(&e->image);
+	if (!error && e->interpreter_file)
+		error = elf_zero_tails(&e->interpreter);
+	if (!error)
+		error = exec_write_stack(e);
+	if (error)
+		old = exchange_space(e->process, old);
+	e->space = old;				/* the one that is to go */
+	return error;
+}
+
+/* ---- 5. no way back ---------------------------------------------------------------------- */
+
+static void commit(struct exec *e)
+{
+	struct process *p = e->process;
+	struct thread *t = current_thread();
+	struct vnode *program = vnode_ref(e->file->vnode), *before;
+
+	process_release_vfork(p);
+	files_close_on_exec(p->files);
+	signal_exec(p);
+	if (e->secure)
+		p->death_signal = 0;
+	p->euid = p->suid = p->fs.uid = e->euid;
+	p->egid = p->sgid = p->fs.gid = e->egid;
+	t->clear_child_tid = 0;
+	t->robust_list = 0;
+	frame_exec(&t->arch, e->interpreter_file ? e->interpreter.entry : e->image.entry, e->stack);
+
+	mutex_lock(&tree_lock);
+	memcpy(p->name, e->name, sizeof p->name);
+	before = p->exe;
+	p->exe = program;
+	p->executed = true;
+	mutex_unlock(&tree_lock);
+	vnode_put(before);
+}
+
+static void drop(struct exec *e)
+{
+	if (e->space)
+		space_put(e->space);
+	elf_close(&e->image);
+	elf_close(&e->interpreter);
+	file_put(e->file);
+	file_put(e->interpreter_file);
+	exec_drop_strings(e);
+	kfree(e);
+}

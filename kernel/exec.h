@@ -1,0 +1,52 @@
+/*
+ * kernel/exec.h - between the files of execve: exec.c, exec_args.c, exec_script.c.
+ */
+#pragma once
+#include "kernel/elf.h"
+#include "kernel/life.h"
+
+enum {
+	EXEC_SCRIPT_DEPTH = 4,			/* scripts whose interpreter is a script */
+	EXEC_SCRIPT_STRINGS = 2 * (EXEC_SCRIPT_DEPTH + 1) + 1,
+	EXEC_SCRIPT_LINE = 256,			/* bytes of the first line that count */
+	EXEC_STRING_MAX = 131072,		/* bytes of one argument, with its NUL */
+};
+
+/* The strings in the order in which they will lie in memory, NUL-terminated, page after page. */
+struct exec_page {
+	struct exec_page *next;
+	size_t used;
+	char bytes[];
+};
+
+struct exec {
+	struct process *process;
+	struct file *file, *interpreter_file;
+	struct elf_image image, interpreter;
+	struct space *space;
+	vaddr_t stack;				/* where the new program's stack pointer is */
+	char name[16];
+	uint32_t euid, egid;
+	bool secure;
+
+	struct exec_page *first, *last;
+	size_t bytes, limit;			/* of strings; limit counts their pointers too */
+	size_t argc, envc;
+
+	/* argv[0] and more in place of the first argument, when it is a script: from first_script_string on. */
+	const char *script_string[EXEC_SCRIPT_STRINGS];
+	unsigned first_script_string;
+	char *script_line[EXEC_SCRIPT_DEPTH + 1];	/* owned */
+	unsigned script_lines;
+};
+
+/* exec_script.c: is e->file a script?  Then its interpreter and argument are put before the strings: 1.  0: no. -ENOEXEC, -ENOMEM, -EIO. */
+int exec_script(struct exec *, const char *path);
+
+/* exec_args.c: copies all strings.  -E2BIG, -EFAULT, -ENOMEM. */
+int exec_gather(struct exec *, const struct exec_strings *, const char *path);
+/* Bytes of stack that exec_write_stack will need. */
+size_t exec_stack_bytes(const struct exec *);
+/* With the new space active: writes it all; e->stack is the result. -EFAULT. */
+int exec_write_stack(struct exec *);
+void exec_drop_strings(struct exec *);

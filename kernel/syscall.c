@@ -1,0 +1,53 @@
+/*
+ * kernel/syscall.c - from a system call's number to its function.
+ *
+ * Linux's numbers come first; those of Faultline, from 1024 on, lie behind them in the same table.
+ */
+#include "kernel/syscall.h"
+#include "arch/trap.h"
+#include "kernel/process.h"
+#include "lib/print.h"
+#include "vm/sync.h"
+
+typedef long (*syscall_fn)(const unsigned long args[6]);
+
+enum { LINUX_CALLS = 464, OWN_FIRST = 1024, OWN_CALLS = 16, CALLS = LINUX_CALLS + OWN_CALLS };
+
+#define SLOT(number) ((number) < OWN_FIRST ? (number) : (number) - OWN_FIRST + LINUX_CALLS)
+#define SYSCALL(number, name) [SLOT(number)] = sys_##name,
+static const syscall_fn table[CALLS] = {
+#include "kernel/syscalls.def"
+};
+#undef SYSCALL
+
+static bool logged[CALLS + 1];			/* unknown calls: by slot; the last is for all numbers beyond */
+
+static unsigned long slot_of(unsigned long number)
+{
+	if (number < LINUX_CALLS)
+		return number;
+	if (number >= OWN_FIRST && number < OWN_FIRST + OWN_CALLS)
+		return SLOT(number);
+	return CALLS;
+}
+
+static __attribute__((noinline, cold)) long unknown_call(unsigned long number)
+{
+	unsigned long slot = slot_of(number);
+	if (!logged[slot]) {
+		logged[slot] = true;
+		kprintf("faultline: %s asks for system call %lu, which is not there\n", current->name, number);
+	}
+	return -ENOSYS;
+}
+
+long kernel_syscall(struct trap_frame *frame, unsigned long number, const unsigned long args[6])
+{
+	unsigned long slot = slot_of(number);
+	(void)frame;
+	if (__builtin_expect(slot == CALLS || !table[slot], 0))
+		return unknown_call(number);
+	long result = table[slot](args);
+	lock_check_none_held();
+	return result;
+}

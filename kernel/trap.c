@@ -1,0 +1,85 @@
+/*
+ * kernel/trap.c - what the processor reports: page faults and other exceptions; and the way back to user mode.
+ *
+ *	user access → arch's entry → kernel_page_fault → vm_fault → ... → mmu_map
+ *
+ * A fault that cannot be served is a signal in user mode; in a system call the copy function's fix-up turns it into EFAULT.
+ */
+#include "arch/trap.h"
+#include "arch/cpu.h"
+#include "kernel/life.h"
+#include "kernel/sched.h"
+#include "kernel/signal.h"
+#include "vm/fault.h"
+
+static void send_fault_signal(struct thread *, const struct fault_result *, vaddr_t addr, unsigned long hw_error);
+static bool survive_no_memory(struct thread *);
+
+enum { TRAP_PAGE_FAULT = 14 };
+
+bool kernel_page_fault(struct trap_frame *frame, vaddr_t addr, enum fault_access access, enum fault_mode mode, unsigned long hw_error)
+{
+	struct thread *t = current_thread();
+	struct process *p = t->process;
+	struct fault_result result;
+
+	(void)frame;
+	if (!p || !p->space || (mode == FAULT_KERNEL && addr >= USER_MAX))
+		return false;
+	cpu_irq_enable();
+	do
+		result = vm_fault(p->space, addr, access, mode, &p->faults);
+	while (result.outcome == FAULT_NO_MEMORY && survive_no_memory(t));
+	if (result.outcome != FAULT_DONE && mode == FAULT_USER)
+		send_fault_signal(t, &result, addr, hw_error);
+	cpu_irq_disable();
+	return result.outcome == FAULT_DONE || mode == FAULT_USER;
+}
+
+static void send_fault_signal(struct thread *t, const struct fault_result *result, vaddr_t addr, unsigned long hw_error)
+{
+	struct siginfo info = { .fault.addr = addr };
+	switch (result->outcome) {
+	case FAULT_NO_MEMORY:
+		return;				/* SIGKILL has been sent */
+	case FAULT_SIGNAL_BUS:
+		info.signo = SIGBUS;
+		info.code = BUS_ADRERR;
+		break;
+	default:
+		info.signo = SIGSEGV;
+		info.code = result->outcome == FAULT_SIGNAL_SEGV_ACCERR ? SEGV_ACCERR : SEGV_MAPERR;
+		if (addr >= USER_MAX)
+			info.code = SEGV_MAPERR;
+	}
+	signal_force(t, info.signo, &info, TRAP_PAGE_FAULT, hw_error);
+}
+
+/* Another process is made to give its memory, and gets the time to do so: true, try again.  Nobody can: this one dies. */
+static bool survive_no_memory(struct thread *t)
+{
+	if (!process_killed(t->process) && oom_kill() && !process_killed(t->process)) {
+		sched_yield();
+		return !process_killed(t->process);
+	}
+	signal_send_process(t->process, SIGKILL, NULL);
+	return false;
+}
+
+void kernel_user_exception(struct trap_frame *frame, int signo, int code, vaddr_t addr, unsigned trapno, unsigned long hw_error)
+{
+	struct siginfo info = { .signo = signo, .code = code, .fault.addr = addr };
+	(void)frame;
+	signal_force(current_thread(), signo, &info, trapno, hw_error);
+}
+
+void kernel_user_return(struct trap_frame *frame)
+{
+	lock_check_none_held();
+	while (kernel_work_pending()) {
+		if (sched_needed())
+			sched_yield();
+		if (current_thread()->signal_work)
+			signal_deliver(frame);
+	}
+}
