@@ -1,201 +1,222 @@
-; arch/x86_64/boot.asm - from the boot loader to C.
+; arch/x86_64/boot.asm - from the loader's 32-bit world to C in the higher half.
 ;
-; GRUB starts us in 32-bit protected mode without paging, with the Multiboot2 magic in eax and the information's physical
-; address in ebx (Multiboot2 specification, 3.3).  The header's relocatable tag allows any 2 MiB-aligned base, so nothing here uses an
-; absolute address: ebp holds the difference between where we are and where we were linked.
+; The loader may put the image anywhere in the low 4 GiB (Multiboot2 tag 10), so everything here is found relative to where the
+; code runs: ESI holds the image's physical start from the first lines on.  The tables built here map
+;   the low 4 GiB at 0 (to have ground under the feet when paging comes on) and at DIRECT_BASE, and the image at KERNEL_BASE,
+; all of it writable and executable; direct_map.c replaces them by exact ones, reusing those of the image.
 ;
-; Early page tables: the low 4 GiB at 0 (until C has its own tables) and at DIRECT_BASE, and 16 MiB of kernel image at KERNEL_BASE, all in
-; 2 MiB pages, writable and executable.  boot.c replaces them by exact ones.
+; The formats: Multiboot2 specification 3.1 (header) and 3.3 (machine state at entry); Intel SDM volume 3, 9.8.5 (entering long mode).
 
-%define KERNEL_BASE	0xffffffff80000000
-%define PHYS(sym)	((sym) - KERNEL_BASE)
-%define MAGIC		0xe85250d6
-%define LOADED_BY	0x36d76289
-%define BASE_ALIGN	0x200000
+MULTIBOOT2_HEADER	equ 0xe85250d6
+MULTIBOOT2_LOADED	equ 0x36d76289
+COM1			equ 0x3f8
 
-section .multiboot progbits alloc noexec nowrite align=8
+PRESENT_WRITE		equ 3
+HUGE_PRESENT_WRITE	equ 0x83
+DIRECT_SLOT		equ 256		; of the root table: DIRECT_BASE
+IMAGE_SLOT		equ 511		; KERNEL_BASE
+IMAGE_SLOT2		equ 510		; of the next
+
+; boot_tables, one page each
+ROOT			equ 0
+LOW_GIGABYTES		equ 0x1000
+LOW_HUGE		equ 0x2000	; four of them
+IMAGE_GIGABYTES		equ 0x6000
+IMAGE_HUGE		equ 0x7000
+IMAGE_LEAF		equ 0x8000
+BOOT_TABLES		equ 0x9000
+
+CODE64			equ 8
+DATA			equ 16
+
+extern arch_start
+extern boot_tables_at, boot_stack_top_at
+
+section .boot exec align=4096
+bits 32
+
 header:
-	dd MAGIC, 0, header_end - header, -(MAGIC + header_end - header)
+	dd MULTIBOOT2_HEADER
+	dd 0				; architecture: 32-bit protected mode of i386
+	dd header_end - header
+	dd -(MULTIBOOT2_HEADER + header_end - header)
+	; module alignment: on pages
 	align 8
-	dw 6, 0				; module alignment: modules start at page boundaries
+	dw 6, 0
 	dd 8
+	; relocatable: anywhere from 1 MiB on, on a page, as low as possible
 	align 8
-	dw 10, 0			; relocatable header
+	dw 10, 0
 	dd 24
-	dd BASE_ALIGN			; lowest address
-	dd 0xf0000000			; highest address of the image's end
-	dd BASE_ALIGN			; alignment
-%ifndef LOAD_PREFERENCE
-%define LOAD_PREFERENCE 1		; 1: as low as possible, 2: as high as possible (a test uses that)
-%endif
-	dd LOAD_PREFERENCE
+global multiboot_min_address
+multiboot_min_address:
+	dd 0x100000, 0xffffffff, 4096, 1
+	; end
 	align 8
 	dw 0, 0
 	dd 8
 header_end:
 
-section .boot progbits alloc exec nowrite align=16
-bits 32
-global boot_start
-boot_start:
+global start
+start:
 	cli
 	cld
-	lea	esp, [ebx + 8]		; the information's second word is reserved: enough of a stack to learn where we are
-	call	.here
-.here:
-	pop	ebp
-	sub	ebp, PHYS(.here)
-	lea	esp, [ebp + PHYS(boot_stack_top)]
-	cmp	eax, LOADED_BY
-	mov	esi, PHYS(text_no_multiboot)
-	jne	fail
-	mov	[ebp + PHYS(boot_info_address)], ebx
+	mov esp, 0x7c00			; free RAM on every PC; for one return address
+	cmp eax, MULTIBOOT2_LOADED
+	jne .base
+	lea esp, [ebx + 8]		; better: the reserved word of the information
+.base:	call .here
+.here:	pop esi
+	sub esi, .here - header		; ESI: where the image lies
+	lea esp, [esi + boot_stack_top_at]
+	mov ebp, ebx			; EBP: the information
+	lea edi, [esi + (no_multiboot - header)]
+	cmp eax, MULTIBOOT2_LOADED
+	jne refuse
 
-	; long mode and no-execute: CPUID 0x80000001
-	mov	eax, 0x80000000
-	cpuid
-	mov	esi, PHYS(text_no_long_mode)
-	cmp	eax, 0x80000001
-	jb	fail
-	mov	eax, 0x80000001
-	cpuid
-	bt	edx, 29
-	jnc	fail
-	mov	esi, PHYS(text_no_nx)
-	bt	edx, 20
-	jnc	fail
-
-	; four page directories for the low 4 GiB
-	lea	edi, [ebp + PHYS(early_low)]
-	mov	eax, 0x83		; present, writable, 2 MiB
-	mov	ecx, 4 * 512
-.low:
-	mov	[edi], eax
-	mov	dword [edi + 4], 0
-	add	edi, 8
-	add	eax, 0x200000
-	loop	.low
-	; one for the kernel image: linked at KERNEL_BASE + x, loaded at x + ebp
-	lea	edi, [ebp + PHYS(early_kernel)]
-	lea	eax, [ebp + 0x83]
-	mov	ecx, 8
-.kernel:
-	mov	[edi], eax
-	mov	dword [edi + 4], 0
-	add	edi, 8
-	add	eax, 0x200000
-	loop	.kernel
-	; the upper levels
-	lea	edi, [ebp + PHYS(early_pdpt_low)]
-	lea	eax, [ebp + PHYS(early_low) + 3]
-	mov	ecx, 4
-.pdpt:
-	mov	[edi], eax
-	add	edi, 8
-	add	eax, 0x1000
-	loop	.pdpt
-	lea	eax, [ebp + PHYS(early_kernel) + 3]
-	mov	[ebp + PHYS(early_pdpt_kernel) + 510 * 8], eax
-	lea	eax, [ebp + PHYS(early_pdpt_low) + 3]
-	mov	[ebp + PHYS(early_root)], eax
-	mov	[ebp + PHYS(early_root) + 256 * 8], eax
-	lea	eax, [ebp + PHYS(early_pdpt_kernel) + 3]
-	mov	[ebp + PHYS(early_root) + 511 * 8], eax
-
-	mov	eax, cr4
-	or	eax, 0x20		; PAE
-	mov	cr4, eax
-	lea	eax, [ebp + PHYS(early_root)]
-	mov	cr3, eax
-	mov	ecx, 0xc0000080		; EFER: long mode, no-execute, SYSCALL
+	call check_processor
+	call build_tables
+	mov eax, cr4
+	or eax, 1 << 5			; PAE
+	mov cr4, eax
+	lea eax, [esi + boot_tables_at + ROOT]
+	mov cr3, eax
+	mov ecx, 0xc0000080		; EFER: long mode, no-execute
 	rdmsr
-	or	eax, 0x901
+	or eax, 1 << 8 | 1 << 11
 	wrmsr
-	mov	eax, cr0
-	and	eax, ~0x0c		; no emulation, no trap on FPU use
-	or	eax, 0x80010023		; paging, write protection, FPU errors by exception, monitor
-	mov	cr0, eax
+	mov eax, cr0
+	or eax, 1 << 31 | 1		; paging, protection
+	mov cr0, eax
 
-	lea	eax, [ebp + PHYS(early_gdt)]
-	mov	[ebp + PHYS(early_gdtr) + 2], eax
-	lgdt	[ebp + PHYS(early_gdtr)]
-	lea	eax, [ebp + PHYS(long_mode)]
-	push	dword 8
-	push	eax
+	lea eax, [esi + (gdt - header)]
+	sub esp, 8
+	mov word [esp], gdt_end - gdt - 1
+	mov [esp + 2], eax
+	lgdt [esp]
+	lea eax, [esi + (long_mode - header)]
+	push dword CODE64
+	push eax
 	retf
 
-; esi: a message's link address.  To the serial line, then stop.
-fail:
-	add	esi, ebp
-.next:
-	lodsb
-	test	al, al
-	jz	.stop
-	mov	ah, al
-	mov	dx, 0x3fd
-	mov	ecx, 100000
-.busy:
-	in	al, dx
-	test	al, 0x20
-	jnz	.ready
-	loop	.busy
-.ready:
-	mov	dx, 0x3f8
-	mov	al, ah
-	out	dx, al
-	jmp	.next
-.stop:
-	mov	dx, 0xf4		; ends an emulator that has the device
-	mov	al, 0x7e
-	out	dx, al
-.halt:
-	hlt
-	jmp	.halt
+; Prints the text at EDI and stops.
+refuse:
+	mov dx, COM1 + 3
+	mov al, 3			; 8 bits, no parity
+	out dx, al
+.next:	mov dx, COM1 + 5
+.wait:	in al, dx
+	test al, 0x20			; transmitter empty (on a machine without the port: all ones)
+	jz .wait
+	mov al, [edi]
+	inc edi
+	test al, al
+	jz .stop
+	mov dx, COM1
+	out dx, al
+	jmp .next
+.stop:	hlt
+	jmp .stop
+
+check_processor:
+	lea edi, [esi + (no_cpuid - header)]
+	pushfd
+	pop eax
+	mov ecx, eax
+	xor eax, 1 << 21		; EFLAGS.ID can be changed where there is CPUID
+	push eax
+	popfd
+	pushfd
+	pop eax
+	cmp eax, ecx
+	je refuse
+	lea edi, [esi + (no_long_mode - header)]
+	mov eax, 0x80000000
+	cpuid
+	cmp eax, 0x80000001
+	jb refuse
+	mov eax, 0x80000001
+	cpuid
+	bt edx, 29
+	jnc refuse
+	lea edi, [esi + (no_nx - header)]
+	bt edx, 20
+	jnc refuse
+	ret
+
+; The tables are in .bss, which the loader has zeroed.
+build_tables:
+	lea edi, [esi + boot_tables_at]
+	lea eax, [edi + LOW_GIGABYTES + PRESENT_WRITE]
+	mov [edi + ROOT], eax
+	mov [edi + ROOT + 8 * DIRECT_SLOT], eax
+	lea eax, [edi + IMAGE_GIGABYTES + PRESENT_WRITE]
+	mov [edi + ROOT + 8 * IMAGE_SLOT], eax
+	lea eax, [edi + IMAGE_HUGE + PRESENT_WRITE]
+	mov [edi + IMAGE_GIGABYTES + 8 * IMAGE_SLOT2], eax
+	lea eax, [edi + IMAGE_LEAF + PRESENT_WRITE]
+	mov [edi + IMAGE_HUGE], eax
+
+	lea eax, [edi + LOW_HUGE + PRESENT_WRITE]
+	xor ecx, ecx
+.gigabyte:
+	mov [edi + LOW_GIGABYTES + 8 * ecx], eax
+	add eax, 4096
+	inc ecx
+	cmp ecx, 4
+	jb .gigabyte
+	mov eax, HUGE_PRESENT_WRITE
+	xor ecx, ecx
+.huge:	mov [edi + LOW_HUGE + 8 * ecx], eax
+	add eax, 0x200000
+	inc ecx
+	cmp ecx, 2048
+	jb .huge
+	lea eax, [esi + PRESENT_WRITE]
+	xor ecx, ecx
+.leaf:	mov [edi + IMAGE_LEAF + 8 * ecx], eax
+	add eax, 4096
+	inc ecx
+	cmp ecx, 512
+	jb .leaf
+	ret
 
 bits 64
 long_mode:
-	mov	ax, 16
-	mov	ds, ax
-	mov	es, ax
-	mov	ss, ax
-	xor	eax, eax
-	mov	fs, ax
-	mov	gs, ax
-	mov	rax, .high
-	jmp	rax
-.high:
-	mov	rsp, boot_stack_top
-	mov	edi, [rel boot_info_address]
-	movsxd	rsi, ebp		; how far from the link address we were loaded
-	xor	ebp, ebp		; back-traces end here
-	extern	boot_main
-	call	boot_main
-	ud2
+	mov ax, DATA
+	mov ds, ax
+	mov es, ax
+	mov ss, ax
+	xor eax, eax
+	mov fs, ax
+	mov gs, ax
+	mov rax, .high
+	jmp rax
+.high:	mov rsp, boot_stack_top
+	mov edi, ebp			; both came zero-extended
+	mov esi, esi
+	xor ebp, ebp			; back-traces end here
+	call arch_start
+.stop:	hlt
+	jmp .stop
 
-section .rodata
-text_no_multiboot: db "Faultline: not started by a Multiboot2 boot loader", 13, 10, 0
-text_no_long_mode: db "Faultline: this processor has no 64-bit mode", 13, 10, 0
-text_no_nx:	   db "Faultline: this processor has no execute-disable", 13, 10, 0
-
-section .data
 align 8
-early_gdt:
-	dq 0
-	dq 0x00af9a000000ffff		; 64-bit code
-	dq 0x00cf92000000ffff		; data
-early_gdtr:
-	dw 23
-	dq 0
-boot_info_address: dd 0
+gdt:	dq 0
+	dq 0x00209a0000000000		; code, 64 bits
+	dq 0x0000920000000000		; data
+gdt_end:
 
-section .bss nobits alloc write align=4096
-global boot_stack_top
-early_root:		resb 4096
-early_pdpt_low:		resb 4096
-early_pdpt_kernel:	resb 4096
-early_low:		resb 4 * 4096
-early_kernel:		resb 4096
-boot_stack:		resb 4 * 4096
+no_multiboot:	db "faultline: not started by a Multiboot2 loader; boot it with GRUB's 'multiboot2' command", 13, 10, 0
+no_cpuid:	db "faultline: this processor has no CPUID; a 64-bit x86 is needed", 13, 10, 0
+no_long_mode:	db "faultline: this processor has no 64-bit mode", 13, 10, 0
+no_nx:		db "faultline: this processor cannot forbid execution (NX), or the firmware has switched that off", 13, 10, 0
+
+; The page below the stack is taken out of the map by direct_map.c.
+section .pages nobits alloc write noexec align=4096
+global boot_tables, boot_stack_guard, boot_stack_top
+boot_tables:
+	resb BOOT_TABLES
+boot_stack_guard:
+	resb 4096
+	resb 16384
 boot_stack_top:
-
-section .note.GNU-stack noalloc noexec nowrite progbits
