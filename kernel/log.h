@@ -5,8 +5,8 @@
 
 enum { LOG_SIZE = 16384 };
 
-/* From kprintf, any context.  Lines get their level and time in front, as Linux shows them. */
-void log_append(const char *bytes, size_t n);
+/* log_append is in lib/print.h: lines get their level and time in front, as Linux shows them. */
+
 /* Positions count the bytes ever written.  What is there: [start, end). */
 struct log_range { uint64_t start, end; };
 struct log_range log_range(void);
