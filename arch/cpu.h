@@ -9,6 +9,8 @@
  *   void cpu_set_current(void *thread)
  *   uint64_t cpu_cycles(void)                 a counter of cycles or instructions (x86: TSC); cheap, never goes back
  *   void page_zero(void *page), page_copy(void *to, const void *from)   one page, page-aligned
+ *   void cpu_copy(void *to, const void *from, size_t n)   upwards, any alignment: what memcpy is made of (the kernel's own lib/string.c only)
+ *   void cpu_fill(void *to, int byte, size_t n)           the same for memset
  */
 #pragma once
 #include "arch_cpu.h"

@@ -17,3 +17,6 @@ int vsnprintf(char *to, size_t size, const char *format, va_list args) __attribu
 void kprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Upcall of kprintf with the finished text (kernel/log.c): keeps it for dmesg; any context. */
 void log_append(const char *bytes, size_t n);
+void kvprintf(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
+/* The kernel is dying: from now on kprintf takes no lock. */
+void kprintf_dying(void);

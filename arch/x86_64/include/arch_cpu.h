@@ -70,3 +70,16 @@ static inline void page_copy(void *to, const void *from)
 	size_t words = ((size_t)1 << PAGE_SHIFT) / 8;
 	__asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words) :: "memory");
 }
+
+static inline void cpu_copy(void *to, const void *from, size_t n)
+{
+	size_t words = n / 8, rest = n % 8;
+	__asm__ volatile("rep movsq; movq %3, %2; rep movsb" : "+D"(to), "+S"(from), "+c"(words) : "r"(rest) : "memory");
+}
+
+static inline void cpu_fill(void *to, int byte, size_t n)
+{
+	size_t words = n / 8, rest = n % 8;
+	uint64_t pattern = (uint8_t)byte * 0x0101010101010101u;
+	__asm__ volatile("rep stosq; movq %3, %1; rep stosb" : "+D"(to), "+c"(words) : "a"(pattern), "r"(rest) : "memory");
+}
