@@ -47,6 +47,7 @@ struct mount *dev_mount(void)
 		return NULL;
 	dev_fs->type = "devtmpfs";
 	dev_fs->source = "dev";
+	dev_fs->root->mode = S_IFDIR | 0755;
 	for (unsigned i = 0; i < device_count; i++)
 		make_node(&devices[i]);
 	if (tmpfs_add(dev_fs, "shm", S_IFDIR | 01777, 0) || tmpfs_add(dev_fs, "pts", S_IFDIR | 0755, 0)

@@ -20,7 +20,8 @@ struct mount;
 struct pipe;
 
 struct vattr { uint32_t mode, uid, gid, nlink; uint64_t ino, size, rdev, blocks /* of 512 bytes */; struct timespec64 atime, mtime, ctime; };
-enum { VATTR_MODE = 1, VATTR_UID = 2, VATTR_GID = 4, VATTR_SIZE = 8, VATTR_ATIME = 16, VATTR_MTIME = 32 };
+enum { VATTR_MODE = 1, VATTR_UID = 2, VATTR_GID = 4, VATTR_SIZE = 8, VATTR_ATIME = 16, VATTR_MTIME = 32,
+	VATTR_NOW = 64 /* vfs_setattr only: both times are the present one, which needs less of a right */ };
 
 /* One entry of a directory at a time; returns non-zero to stop (the entry was not taken). next: the position of the entry after it. */
 typedef int (*dirent_fn)(void *context, const char *name, size_t len, uint64_t ino, unsigned type /* FT_* */, uint64_t next);
@@ -62,7 +63,7 @@ struct vnode {
 	uint32_t uid, gid;
 	uint64_t ino, rdev;
 	struct object *object;		/* contents of a regular file; NULL: none, or not yet (open makes it) */
-	struct pipe *pipe;		/* an open fifo's; pipe_table_lock */
+	struct pipe *pipe;		/* an open fifo's, or that of a pipe without a name; lock */
 	struct vnode *parent;		/* directory in which it was found last, referenced; NULL: a root, or never looked up */
 	char *name;			/* its name there; owned */
 	bool unlinked;			/* that name is gone */

@@ -1,0 +1,103 @@
+/*
+ * fs/attr.c - what is known of a file: reading and changing it, and reading a directory.
+ */
+#include "fs/vfs.h"
+#include "fs/walk.h"
+
+int vfs_getattr(struct vnode *v, struct vattr *attr)
+{
+	*attr = (struct vattr){ .mode = v->mode, .uid = v->uid, .gid = v->gid, .nlink = 1, .ino = v->ino, .rdev = v->rdev };
+	if (v->object)
+		attr->size = v->object->size;
+	if (!v->ops->getattr) {
+		attr->atime = attr->mtime = attr->ctime = vfs_now();
+		return 0;
+	}
+	int error = v->ops->getattr(v, attr);
+	if (!error && attr->blocks == 0 && S_ISREG(v->mode) && !v->ops->setattr)
+		attr->blocks = (attr->size + 511) / 512;
+	return error;
+}
+
+/* The rules of chmod, chown, utimensat and truncate; may take bits off attr->mode, and add to *which. */
+static int check_setattr(const struct fs_context *fs, const struct vnode *v, struct vattr *attr, unsigned *which)
+{
+	bool owner = fs->uid == 0 || fs->uid == v->uid;
+
+	if (*which & VATTR_MODE && !owner)
+		return -EPERM;
+	if (*which & VATTR_MODE && fs->uid != 0 && fs->gid != v->gid)
+		attr->mode &= ~(uint32_t)02000;
+	if (*which & VATTR_UID && fs->uid != 0 && !(owner && attr->uid == v->uid))
+		return -EPERM;
+	if (*which & VATTR_GID && fs->uid != 0 && !(owner && (attr->gid == v->gid || attr->gid == fs->gid)))
+		return -EPERM;
+	if (*which & (VATTR_UID | VATTR_GID) && !S_ISDIR(v->mode) && !(*which & VATTR_MODE)) {
+		attr->mode = v->mode & ~(uint32_t)(04000 | (v->mode & 010 ? 02000 : 0));
+		*which |= VATTR_MODE;
+	}
+	if (*which & VATTR_NOW && !owner)
+		return vfs_permission(fs, v, MAY_WRITE);
+	if (*which & (VATTR_ATIME | VATTR_MTIME) && !(*which & VATTR_NOW) && !owner)
+		return -EPERM;
+	return 0;
+}
+
+int vfs_setattr(struct fs_context *fs, struct vnode *v, const struct vattr *attr, unsigned which)
+{
+	struct vattr change = *attr;
+	int error = check_writable_mount(v);
+
+	if (!error)
+		error = check_setattr(fs, v, &change, &which);
+	if (!error && !v->ops->setattr)
+		error = -EPERM;
+	if (error)
+		return error;
+	mutex_lock(&v->lock);
+	error = v->ops->setattr(v, &change, which);
+	mutex_unlock(&v->lock);
+	return error;
+}
+
+int vfs_truncate(struct fs_context *fs, struct vnode *v, uint64_t size)
+{
+	struct vattr attr = { .size = size };
+
+	if (S_ISDIR(v->mode))
+		return -EISDIR;
+	if (!S_ISREG(v->mode))
+		return -EINVAL;
+	return vfs_setattr(fs, v, &attr, VATTR_SIZE);
+}
+
+static uint64_t parent_ino(struct vnode *dir)
+{
+	struct vnode *parent = vnode_parent(dir);
+	uint64_t ino = parent->ino;
+
+	vnode_put(parent);
+	return ino;
+}
+
+int vfs_readdir(struct vnode *dir, uint64_t *pos, dirent_fn fn, void *context)
+{
+	if (!S_ISDIR(dir->mode) || !dir->ops->readdir)
+		return -ENOTDIR;
+	if (dir->unlinked)
+		return -ENOENT;
+	if (*pos == 0) {
+		if (fn(context, ".", 1, dir->ino, FT_DIR, 1))
+			return 0;
+		*pos = 1;
+	}
+	if (*pos == 1) {
+		if (fn(context, "..", 2, parent_ino(dir), FT_DIR, DIR_FIRST))
+			return 0;
+		*pos = DIR_FIRST;
+	}
+	mutex_lock(&dir->lock);
+	int error = dir->ops->readdir(dir, pos, fn, context);
+	mutex_unlock(&dir->lock);
+	return error;
+}

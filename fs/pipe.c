@@ -1,0 +1,426 @@
+/*
+ * fs/pipe.c - pipes: a ring of pages between writers and readers; see pipe.h.
+ *
+ * A page is taken when bytes are written and freed when they are read (one is kept for the next write); the last one is filled up before
+ * another is begun.  So an empty pipe costs little, and a full one 64 KiB.
+ *
+ * A pipe hangs on a vnode: a fifo's while it is open, or one of its own.  It lives as long as it has a reader or a writer.
+ *
+ * Locks: vnode->lock guards vnode->pipe (its coming and going); pipe->lock (mutex, RANK_PIPE) all fields of the pipe.  pipe->lock is held while
+ * bytes move from and to the user: a fault on the way takes the locks of spaces and objects, never one of a pipe.
+ */
+#include "fs/vfs.h"
+#include "arch/uaccess.h"
+#include "vm/heap.h"
+#include "lib/assert.h"
+#include "lib/string.h"
+
+enum { PIPE_SLOTS = 16, PIPE_SLOTS_MAX = 256, IOCTL_READABLE_BYTES = 0x541b };
+
+struct slot { char *page; size_t start, len; };
+
+struct pipe {
+	struct mutex lock;
+	struct waitq changed;		/* bytes, room, readers or writers */
+	unsigned readers, writers;	/* open descriptions */
+	unsigned reader_opens, writer_opens;	/* ever: what an open that waits for the other side compares */
+	struct slot *ring;		/* nslots of them; `used` in use from `head` on */
+	unsigned nslots, head, used;
+	char *spare;			/* an empty page, or NULL */
+};
+
+/* What a file opened without a writer remembers: writer_opens, so that poll reports no end before there was one. */
+#define SEEN(f) ((f)->pos)
+
+static struct slot *slot_at(const struct pipe *p, unsigned i) { return &p->ring[(p->head + i) % p->nslots]; }
+
+/* Sleepers prepared under pipe->lock, or look under it after they did: none is missed. */
+static void wake_sleepers(struct pipe *p)
+{
+	if (!list_empty(&p->changed.waiters))
+		wake_all(&p->changed);
+}
+
+static int wait_change(struct pipe *p)
+{
+	wait_prepare(&p->changed);
+	mutex_unlock(&p->lock);
+	int error = wait_sleep(&p->changed, WAIT_INTERRUPTIBLE);
+	wait_finish(&p->changed);
+	mutex_lock(&p->lock);
+	return error;
+}
+
+/* ---- pages ------------------------------------------------------------------------------------------------------------- */
+
+/* Bytes that can be written without waiting. */
+static size_t room(const struct pipe *p)
+{
+	size_t n = (p->nslots - p->used) * PAGE_SIZE;
+
+	if (p->used) {
+		const struct slot *last = slot_at(p, p->used - 1);
+		n += PAGE_SIZE - last->start - last->len;
+	}
+	return n;
+}
+
+/* The slot that the next byte goes to, with room in it; NULL: no memory (there is a free slot). */
+static struct slot *slot_to_fill(struct pipe *p)
+{
+	struct slot *s = p->used ? slot_at(p, p->used - 1) : NULL;
+
+	if (s && s->start + s->len < PAGE_SIZE)
+		return s;
+	char *page = p->spare ? p->spare : kmalloc(PAGE_SIZE);
+	if (!page)
+		return NULL;
+	p->spare = NULL;
+	s = slot_at(p, p->used++);
+	*s = (struct slot){ .page = page };
+	return s;
+}
+
+static void drop_first_slot(struct pipe *p)
+{
+	char *page = slot_at(p, 0)->page;
+
+	if (p->spare)
+		kfree(page);
+	else
+		p->spare = page;
+	p->head = (p->head + 1) % p->nslots;
+	p->used--;
+}
+
+/* Moves what there is, or fits: the bytes, or -EFAULT, -ENOMEM if none. */
+static ssize take(struct pipe *p, struct uio *uio)
+{
+	size_t done = 0;
+
+	while (p->used > 0 && uio->left > 0) {
+		struct slot *s = slot_at(p, 0);
+		size_t n = s->len < uio->left ? s->len : uio->left;
+		size_t moved = uio_out(uio, s->page + s->start, n);
+
+		s->start += moved;
+		s->len -= moved;
+		done += moved;
+		if (s->len == 0)
+			drop_first_slot(p);
+		if (moved < n)
+			return done ? (ssize)done : -EFAULT;
+	}
+	return (ssize)done;
+}
+
+static ssize put(struct pipe *p, struct uio *uio)
+{
+	size_t done = 0;
+
+	while (uio->left > 0 && room(p) > 0) {
+		struct slot *s = slot_to_fill(p);
+		if (!s)
+			return done ? (ssize)done : -ENOMEM;
+		size_t end = s->start + s->len, n = PAGE_SIZE - end < uio->left ? PAGE_SIZE - end : uio->left;
+		size_t moved = uio_in(uio, s->page + end, n);
+
+		s->len += moved;
+		done += moved;
+		if (s->len == 0) {			/* a slot in use is never empty */
+			assert(!p->spare);
+			p->spare = s->page;
+			p->used--;
+		}
+		if (moved < n)
+			return done ? (ssize)done : -EFAULT;
+	}
+	return (ssize)done;
+}
+
+/* ---- reading and writing ----------------------------------------------------------------------------------------------- */
+
+static ssize pipe_read(struct file *f, struct uio *uio, uint64_t *pos)
+{
+	struct pipe *p = f->data;
+	ssize n = 0;
+
+	(void)pos;
+	if (uio->left == 0)
+		return 0;
+	mutex_lock(&p->lock);
+	while (p->used == 0 && p->writers > 0 && n == 0)
+		n = f->flags & OPEN_NONBLOCK ? -EAGAIN : wait_change(p);
+	if (p->used > 0) {
+		n = take(p, uio);
+		wake_sleepers(p);
+	}
+	mutex_unlock(&p->lock);
+	return n;
+}
+
+/* Is there room for the next step of a write?  Small writes go as a whole. */
+static bool may_put(const struct pipe *p, size_t left, size_t whole)
+{
+	return room(p) >= (whole <= PIPE_ATOMIC ? left : 1);
+}
+
+static ssize pipe_write(struct file *f, struct uio *uio, uint64_t *pos)
+{
+	struct pipe *p = f->data;
+	size_t whole = uio->left, done = 0;
+	ssize n = 0;
+
+	(void)pos;
+	if (whole == 0)
+		return 0;
+	mutex_lock(&p->lock);
+	while (uio->left > 0 && n >= 0) {
+		if (p->readers == 0) {
+			n = -EPIPE;
+		} else if (may_put(p, uio->left, whole)) {
+			n = put(p, uio);
+			done += n > 0 ? (size_t)n : 0;
+			wake_sleepers(p);
+		} else {
+			n = f->flags & OPEN_NONBLOCK ? -EAGAIN : wait_change(p);
+		}
+	}
+	mutex_unlock(&p->lock);
+	return done ? (ssize)done : n;
+}
+
+static unsigned pipe_poll(struct file *f, struct waitq **queue)
+{
+	struct pipe *p = f->data;
+	unsigned events = 0;
+
+	*queue = &p->changed;
+	mutex_lock(&p->lock);
+	if (file_readable(f)) {
+		events |= p->used ? POLL_IN | POLL_READ_NORMAL : 0;
+		events |= p->writers == 0 && SEEN(f) != p->writer_opens ? POLL_HUP : 0;
+	}
+	if (file_writable(f)) {
+		events |= p->used < p->nslots ? POLL_OUT | POLL_WRITE_NORMAL : 0;
+		events |= p->readers == 0 ? POLL_ERR : 0;
+	}
+	mutex_unlock(&p->lock);
+	return events;
+}
+
+static long pipe_ioctl(struct file *f, unsigned command, unsigned long arg)
+{
+	struct pipe *p = f->data;
+	int bytes = 0;
+
+	if (command != IOCTL_READABLE_BYTES)
+		return -ENOTTY;
+	mutex_lock(&p->lock);
+	for (unsigned i = 0; i < p->used; i++)
+		bytes += (int)slot_at(p, i)->len;
+	mutex_unlock(&p->lock);
+	return user_put(arg, bytes);
+}
+
+/* ---- coming and going -------------------------------------------------------------------------------------------------- */
+
+static struct pipe *pipe_alloc(void)
+{
+	struct pipe *p = kzalloc(sizeof *p);
+	struct slot *ring = kmalloc(PIPE_SLOTS * sizeof *ring);
+
+	if (!p || !ring) {
+		kfree(p);
+		kfree(ring);
+		return NULL;
+	}
+	mutex_init(&p->lock, "pipe", RANK_PIPE);
+	waitq_init(&p->changed);
+	p->ring = ring;
+	p->nslots = PIPE_SLOTS;
+	return p;
+}
+
+static void pipe_free(struct pipe *p)
+{
+	while (p->used > 0)
+		drop_first_slot(p);
+	kfree(p->spare);
+	kfree(p->ring);
+	kfree(p);
+}
+
+/* A description that reads or writes (or both) comes. */
+static void join(struct pipe *p, struct file *f)
+{
+	mutex_lock(&p->lock);
+	SEEN(f) = p->writers ? ~(uint64_t)0 : p->writer_opens;
+	if (file_readable(f)) {
+		p->readers++;
+		p->reader_opens++;
+	}
+	if (file_writable(f)) {
+		p->writers++;
+		p->writer_opens++;
+	}
+	wake_sleepers(p);
+	mutex_unlock(&p->lock);
+}
+
+static void pipe_leave(struct file *f)
+{
+	struct pipe *p = f->data;
+
+	mutex_lock(&f->vnode->lock);
+	mutex_lock(&p->lock);
+	p->readers -= file_readable(f);
+	p->writers -= file_writable(f);
+	bool last = p->readers == 0 && p->writers == 0;
+	wake_sleepers(p);
+	mutex_unlock(&p->lock);
+	if (last) {
+		f->vnode->pipe = NULL;
+		pipe_free(p);
+	}
+	mutex_unlock(&f->vnode->lock);
+}
+
+static const struct file_ops pipe_ops = {
+	.read = pipe_read, .write = pipe_write, .ioctl = pipe_ioctl, .seek = file_no_seek, .poll = pipe_poll, .release = pipe_leave,
+};
+
+bool file_is_pipe(const struct file *f)
+{
+	return f->ops == &pipe_ops;
+}
+
+/* The other side has to come before an open returns. */
+static int wait_for_other_side(struct file *f)
+{
+	struct pipe *p = f->data;
+	bool reader = file_readable(f);
+	int error = 0;
+
+	mutex_lock(&p->lock);
+	unsigned *others = reader ? &p->writers : &p->readers, *opens = reader ? &p->writer_opens : &p->reader_opens;
+	unsigned before = *opens;
+	while (*others == 0 && *opens == before && !error)
+		error = wait_change(p);
+	mutex_unlock(&p->lock);
+	return error;
+}
+
+int pipe_open(struct file *f)
+{
+	struct vnode *v = f->vnode;
+	bool reads = file_readable(f), writes = file_writable(f);
+
+	mutex_lock(&v->lock);
+	if (!v->pipe)
+		v->pipe = pipe_alloc();
+	struct pipe *p = v->pipe;
+	int error = !p ? -ENOMEM : !reads && f->flags & OPEN_NONBLOCK && p->readers == 0 ? -ENXIO : 0;
+	if (!error) {
+		f->data = p;
+		join(p, f);
+	} else if (p && p->readers == 0 && p->writers == 0) {
+		v->pipe = NULL;
+		pipe_free(p);
+	}
+	mutex_unlock(&v->lock);
+	if (error)
+		return error;
+	f->ops = &pipe_ops;
+	if (!(reads && writes) && !(f->flags & OPEN_NONBLOCK))
+		error = wait_for_other_side(f);
+	if (error)
+		pipe_leave(f);
+	return error;
+}
+
+static int pipe_statfs(struct mount *m, struct linux_statfs *s)
+{
+	(void)m;
+	s->type = STATFS_PIPE;
+	return 0;
+}
+
+static struct mount pipe_mount = { .type = "pipefs", .source = "none", .statfs = pipe_statfs };
+static const struct vnode_ops pipe_vnode_ops = { .open = NULL };
+static uint64_t pipe_numbers;			/* atomic */
+
+int pipe_create(struct file *ends[2], unsigned flags)
+{
+	if (!pipe_mount.dev)
+		mount_number(&pipe_mount);
+	uint64_t ino = __atomic_add_fetch(&pipe_numbers, 1, __ATOMIC_RELAXED);
+	struct vnode *v = vnode_create(&pipe_mount, &pipe_vnode_ops, ino, S_IFIFO | 0600, 0);
+	struct pipe *p = v ? pipe_alloc() : NULL;
+
+	ends[0] = p ? file_create(&pipe_ops, v, flags | OPEN_READ) : NULL;
+	ends[1] = ends[0] ? file_create(&pipe_ops, vnode_ref(v), flags | OPEN_WRITE) : NULL;
+	if (!ends[1])
+		goto no_memory;
+	v->pipe = p;
+	for (int i = 0; i < 2; i++) {
+		ends[i]->data = p;
+		join(p, ends[i]);
+	}
+	return 0;
+
+no_memory:
+	if (ends[0]) {
+		vnode_put(v);			/* the reference that the other end did not take */
+		ends[0]->ops = &file_directory_ops;	/* it was never a pipe: nothing to leave */
+		file_put(ends[0]);
+	} else {
+		vnode_put(v);
+	}
+	if (p)
+		pipe_free(p);
+	return -ENOMEM;
+}
+
+/* ---- capacity ---------------------------------------------------------------------------------------------------------- */
+
+size_t pipe_size(const struct file *f)
+{
+	return ((struct pipe *)f->data)->nslots * PAGE_SIZE;
+}
+
+static unsigned slots_for(size_t bytes)
+{
+	unsigned n = 1;
+
+	while (n * PAGE_SIZE < bytes && n <= PIPE_SLOTS_MAX)
+		n *= 2;
+	return n;
+}
+
+ssize pipe_resize(struct file *f, size_t bytes)
+{
+	struct pipe *p = f->data;
+	unsigned n = slots_for(bytes);
+
+	if (n > PIPE_SLOTS_MAX)
+		return -EPERM;
+	struct slot *ring = kmalloc(n * sizeof *ring);
+	if (!ring)
+		return -ENOMEM;
+	mutex_lock(&p->lock);
+	bool fits = p->used <= n;
+	if (fits) {
+		for (unsigned i = 0; i < p->used; i++)
+			ring[i] = *slot_at(p, i);
+		struct slot *old = p->ring;
+		p->ring = ring;
+		p->nslots = n;
+		p->head = 0;
+		ring = old;
+		wake_sleepers(p);
+	}
+	mutex_unlock(&p->lock);
+	kfree(ring);
+	return fits ? (ssize)(n * PAGE_SIZE) : -EBUSY;
+}

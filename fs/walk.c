@@ -1,0 +1,273 @@
+/*
+ * fs/walk.c - from a path to a directory and a name, or to a vnode; see walk.h.
+ *
+ * The text is walked in place.  A symbolic link replaces what is left of it by its target and what comes after the link, in a new
+ * buffer; 40 of them end the walk, which is what ends circles.
+ *
+ * Locks: the lock of one directory at a time, during the lookup of one name.
+ */
+#include "fs/walk.h"
+#include "vm/heap.h"
+#include "lib/string.h"
+
+int vfs_permission(const struct fs_context *fs, const struct vnode *v, unsigned may)
+{
+	unsigned granted = v->mode;
+
+	if (may & MAY_WRITE && v->mount->flags & MOUNT_READONLY && (S_ISREG(v->mode) || S_ISDIR(v->mode) || S_ISLNK(v->mode)))
+		return -EROFS;
+	if (fs->uid == 0)
+		return may & MAY_EXECUTE && !S_ISDIR(v->mode) && !(v->mode & 0111) ? -EACCES : 0;
+	if (v->uid == fs->uid)
+		granted >>= 6;
+	else if (v->gid == fs->gid)
+		granted >>= 3;
+	return may & ~granted ? -EACCES : 0;
+}
+
+struct vnode *cross_mounts(struct vnode *v)
+{
+	while (v->covered_by) {
+		struct vnode *root = vnode_ref(v->covered_by->root);
+		vnode_put(v);
+		v = root;
+	}
+	return v;
+}
+
+int dir_lookup_locked(struct vnode *dir, const char *name, size_t len, struct vnode **out)
+{
+	if (!dir->ops->lookup)
+		return -ENOTDIR;
+	int error = dir->ops->lookup(dir, name, len, out);
+	if (!error && (!(*out)->parent || (*out)->unlinked)) {
+		error = vnode_set_link(*out, dir, name, len);
+		if (error)
+			vnode_put(*out);
+	}
+	return error;
+}
+
+static int lookup(struct vnode *dir, const char *name, size_t len, struct vnode **out)
+{
+	mutex_lock(&dir->lock);
+	int error = dir_lookup_locked(dir, name, len, out);
+	mutex_unlock(&dir->lock);
+	if (!error && (*out)->covered_by)
+		*out = cross_mounts(*out);
+	return error;
+}
+
+/* What the component w->last is, in w->dir. */
+static int step(struct walk *w, struct vnode **out)
+{
+	switch (w->kind) {
+	case LAST_NAME:
+		return lookup(w->dir, w->last, w->last_len, out);
+	case LAST_DOT_DOT:
+		*out = w->dir == w->fs->root ? vnode_ref(w->dir) : vnode_parent(w->dir);
+		return 0;
+	default:
+		*out = vnode_ref(w->dir);
+		return 0;
+	}
+}
+
+int walk_begin(struct walk *w, struct fs_context *fs, struct vnode *at, const char *path)
+{
+	*w = (struct walk){ .fs = fs, .rest = path };
+	if (*path == '\0')
+		return -ENOENT;
+	w->dir = vnode_ref(*path == '/' ? fs->root : at ? at : fs->cwd);
+	return 0;
+}
+
+void walk_end(struct walk *w)
+{
+	vnode_put(w->dir);
+	kfree(w->buffer);
+}
+
+static void walk_enter(struct walk *w, struct vnode *dir)
+{
+	vnode_put(w->dir);
+	w->dir = dir;
+}
+
+/* Takes the next component off the rest: w->last, kind, slash. */
+static int next_component(struct walk *w)
+{
+	const char *end = w->rest;
+
+	while (*end != '/' && *end != '\0')
+		end++;
+	w->last = w->rest;
+	w->last_len = (size_t)(end - w->last);
+	w->slash = *end == '/';
+	while (*end == '/')
+		end++;
+	w->rest = end;
+	if (w->last_len > NAME_MAX_BYTES)
+		return -ENAMETOOLONG;
+	w->kind = LAST_NAME;
+	if (w->last[0] == '.' && w->last_len == 1)
+		w->kind = LAST_DOT;
+	else if (w->last[0] == '.' && w->last_len == 2 && w->last[1] == '.')
+		w->kind = LAST_DOT_DOT;
+	return 0;
+}
+
+/* Enters the directory w->last, which is not the last component. */
+static int descend(struct walk *w)
+{
+	struct vnode *child;
+	int error = step(w, &child);
+	if (error)
+		return error;
+	if (S_ISDIR(child->mode)) {
+		walk_enter(w, child);
+		return 0;
+	}
+	error = S_ISLNK(child->mode) ? walk_link(w, child) : -ENOTDIR;
+	vnode_put(child);
+	return error;
+}
+
+int walk_to_last(struct walk *w)
+{
+	for (;;) {
+		while (*w->rest == '/')
+			w->rest++;
+		if (*w->rest == '\0') {
+			w->kind = w->kind == LAST_JUMPED ? LAST_JUMPED : LAST_NONE;
+			return 0;
+		}
+		if (!S_ISDIR(w->dir->mode))
+			return -ENOTDIR;
+		int error = vfs_permission(w->fs, w->dir, MAY_EXECUTE);
+		if (!error)
+			error = next_component(w);
+		if (error || *w->rest == '\0')
+			return error;
+		error = descend(w);
+		if (error)
+			return error;
+	}
+}
+
+/* New text to walk: the target, and what comes after the link. */
+static int replace_rest(struct walk *w, const char *target, size_t len)
+{
+	size_t tail = strlen(w->rest);
+
+	if (len == 0)
+		return -ENOENT;
+	if (len + 1 + tail >= PATH_MAX_BYTES)
+		return -ENAMETOOLONG;
+	char *text = kmalloc(len + 1 + tail + 1);
+	if (!text)
+		return -ENOMEM;
+	memcpy(text, target, len);
+	if (w->slash)
+		text[len++] = '/';
+	memcpy(text + len, w->rest, tail + 1);
+	kfree(w->buffer);
+	w->buffer = text;
+	w->rest = text;
+	if (*text == '/')
+		walk_enter(w, vnode_ref(w->fs->root));
+	return 0;
+}
+
+int walk_link(struct walk *w, struct vnode *link)
+{
+	char few[128], *target = few;
+
+	if (++w->links > LINKS_MAX)
+		return -ELOOP;
+	if (link->ops->follow) {
+		struct vnode *to;
+		int error = link->ops->follow(link, &to);
+		if (!error) {
+			walk_enter(w, to);
+			w->kind = LAST_JUMPED;
+		}
+		return error;
+	}
+	ssize len = vfs_readlink(link, few, sizeof few);
+	if (len == sizeof few) {
+		target = kmalloc(PATH_MAX_BYTES);
+		if (!target)
+			return -ENOMEM;
+		len = vfs_readlink(link, target, PATH_MAX_BYTES);
+	}
+	int error = len < 0 ? (int)len : replace_rest(w, target, (size_t)len);
+	if (target != few)
+		kfree(target);
+	return error;
+}
+
+int walk_final(struct walk *w, enum walk_how how, struct vnode **out)
+{
+	for (;;) {
+		int error = walk_to_last(w);
+		if (!error)
+			error = step(w, out);
+		if (error)
+			return error;
+		if (!S_ISLNK((*out)->mode) || w->kind != LAST_NAME || (how == WALK_NOFOLLOW && !w->slash))
+			break;
+		error = walk_link(w, *out);
+		vnode_put(*out);
+		if (error)
+			return error;
+	}
+	if (!w->slash || S_ISDIR((*out)->mode))
+		return 0;
+	vnode_put(*out);
+	return -ENOTDIR;
+}
+
+int vfs_walk(struct fs_context *fs, struct vnode *at, const char *path, enum walk_how how, struct vnode **out)
+{
+	struct walk w;
+	int error = walk_begin(&w, fs, at, path);
+	if (!error)
+		error = walk_final(&w, how, out);
+	walk_end(&w);
+	return error;
+}
+
+ssize vfs_readlink(struct vnode *v, char *to, size_t size)
+{
+	if (!S_ISLNK(v->mode) || !v->ops->readlink)
+		return -EINVAL;
+	return v->ops->readlink(v, to, size);
+}
+
+ssize vfs_path(struct fs_context *fs, struct vnode *at, const char *path, char *to, size_t size)
+{
+	struct vnode *v;
+	int error = vfs_walk(fs, at, path, WALK_FOLLOW, &v);
+	if (error)
+		return error;
+	ssize len = vnode_path(fs->root, v, to, size);
+	vnode_put(v);
+	return len;
+}
+
+/* ---- where a process stands -------------------------------------------------------------------------------------------- */
+
+void fs_context_copy(struct fs_context *to, const struct fs_context *from)
+{
+	*to = *from;
+	vnode_ref(to->root);
+	vnode_ref(to->cwd);
+}
+
+void fs_context_drop(struct fs_context *fs)
+{
+	vnode_put(fs->root);
+	vnode_put(fs->cwd);
+	fs->root = fs->cwd = NULL;
+}
