@@ -1,7 +1,7 @@
 /*
  * tests/host/model.c - the model test: random operations of several processes on vm/, beside a reference that is too plain to be wrong.
  *
- *   model SEED STEPS [MIB]
+ *   model SEED STEPS [KIB]
  *
  * The reference is, for each process, an array of pages with rights and bytes; files and shared memory are arrays of pages too.  Each step
  * does one operation on both and compares the result; every CHECK_STEPS all that can be seen is compared, and vm_check must be
@@ -508,7 +508,11 @@ static void touch(struct process *p, vaddr_t va, enum fault_access access)
 
 static void op_touch(struct process *p)
 {
-	vaddr_t va = address_of(any_page()) + below(PAGE_SIZE);
+	size_t page = any_page();
+
+	while (!p->page[page].mapped && !one_in(8))
+		page = any_page();
+	vaddr_t va = address_of(page) + below(PAGE_SIZE);
 
 	touch(p, va, one_in(10) ? FAULT_EXEC : one_in(2) ? FAULT_WRITE : FAULT_READ);
 }
@@ -613,6 +617,44 @@ static void op_file_write(struct process *p)
 		f->size = offset + (size_t)put;
 }
 
+static void unmap_everywhere(const struct ref_object *f)
+{
+	for (struct process *p = process; p < process + PROCESSES; p++)
+		for (size_t page = 0; page < SIM_PAGES && p->space; page++)
+			if (p->page[page].object == f && vm_munmap(p->space, address_of(page), PAGE_SIZE) == 0)
+				ref_unmap(p, page, 1);
+}
+
+/* A file loses its mappings and gets another size (the one in memory), or is forgotten and read anew. */
+static void op_file_renew(struct process *p)
+{
+	unsigned kind = below(FILES);
+	struct ref_object *f = &file[kind];
+	(void)p;
+
+	unmap_everywhere(f);
+	if (f->refs > 1)
+		return;			/* no memory for that */
+	if (kind != FILE_TMPFS) {
+		struct object *old = f->object;
+		f->object = object_create(old->pager, f, f->size);
+		if (f->object)
+			object_put(old);
+		else if (memory_was_refused())
+			f->object = old;
+		else
+			fail("no object");
+		return;
+	}
+	f->size = below((FILE_PAGES - 1) * PAGE_SIZE);
+	object_resize(f->object, f->size);
+	for (unsigned i = 0; i < FILE_PAGES; i++) {
+		size_t keep = f->size > i * PAGE_SIZE ? f->size - i * PAGE_SIZE : 0;
+		if (f->page[i] && keep < PAGE_SIZE)
+			memset(f->page[i] + keep, 0, PAGE_SIZE - keep);
+	}
+}
+
 /* A file read into user memory: maybe into a mapping of the same file, maybe into nothing. One page at most, so that it is all or not. */
 static void op_file_read_to_user(struct process *p)
 {
@@ -641,6 +683,7 @@ static const struct operation { const char *name; void (*run)(struct process *);
 	{ "mmap", op_mmap, 14 }, { "munmap", op_munmap, 7 }, { "mprotect", op_mprotect, 12 }, { "brk", op_brk, 6 },
 	{ "touch", op_touch, 40 }, { "sweep", op_sweep, 14 }, { "stack", op_stack, 5 }, { "fork", op_fork, 5 }, { "exit", op_exit, 4 },
 	{ "file read", op_file_read, 4 }, { "file write", op_file_write, 4 }, { "file read to user", op_file_read_to_user, 6 },
+	{ "file renew", op_file_renew, 2 },
 };
 enum { OPERATIONS = sizeof operations / sizeof *operations };
 
@@ -663,7 +706,7 @@ static void one_step(void)
 static void start(size_t memory)
 {
 	sim_boot_config(&(struct sim_config){
-		.ram = { { 0, 0x9f000 }, { 0x100000, 0x200000 }, { 0x280000, 0x180000 + memory } },
+		.ram = { { 0, 0x20000 }, { 0x180000, 0x1c3000 }, { 0x280000, 0x280000 + memory } },
 		.image = { 0x180000, 0x180000 + FILE_PAGES * PAGE_SIZE } });
 	for (unsigned i = 0; i < PROCESSES; i++)
 		process[i].page = calloc(SIM_PAGES, sizeof *process[i].page);
@@ -722,7 +765,7 @@ int main(int argc, char **argv)
 	seed = argc > 1 ? strtoul(argv[1], NULL, 0) : 1;
 	steps = argc > 2 ? strtoul(argv[2], NULL, 0) : 20000;
 	random_state = seed;
-	size_t memory = (argc > 3 ? strtoul(argv[3], NULL, 0) : 2 + seed % 3) << 20;
+	size_t memory = (argc > 3 ? strtoul(argv[3], NULL, 0) : 512u << seed % 4) << 10;
 
 	signal(SIGABRT, on_abort);
 	start(memory);
@@ -737,6 +780,6 @@ int main(int argc, char **argv)
 	compare_all();
 	finish(frames);
 	print_coverage();
-	printf("ok 1 - model %dx%d: seed %lu, %lu steps, %zu MiB\n1..1\n", SIM_LEVELS, SIM_TABLE_BITS, seed, steps, memory >> 20);
+	printf("ok 1 - model %dx%d: seed %lu, %lu steps, %zu KiB\n1..1\n", SIM_LEVELS, SIM_TABLE_BITS, seed, steps, memory >> 10);
 	return 0;
 }
