@@ -174,8 +174,9 @@ static int find_identity(struct exec *e)
 	int error = vfs_getattr(e->file->vnode, &attr);
 	if (error)
 		return error;
-	e->euid = attr.mode & S_ISUID ? attr.uid : p->euid;
-	e->egid = (attr.mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) ? attr.gid : p->egid;
+	bool gains = !p->no_new_privileges;
+	e->euid = gains && (attr.mode & S_ISUID) ? attr.uid : p->euid;
+	e->egid = gains && (attr.mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) ? attr.gid : p->egid;
 	e->secure = e->euid != p->uid || e->egid != p->gid;
 	return 0;
 }

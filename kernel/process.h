@@ -101,6 +101,7 @@ struct process {
 	bool executed;			/* has made an execve since its fork (setpgid of the parent is refused then) */
 	int death_signal;		/* prctl(PR_SET_PDEATHSIG) */
 	int nice;
+	bool no_new_privileges;		/* set-user-ID bits do nothing */
 	struct tty *tty;		/* controlling terminal */
 
 	struct spinlock signal_lock;
