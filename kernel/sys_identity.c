@@ -1,0 +1,124 @@
+/*
+ * kernel/sys_identity.c - user and group numbers of a process.
+ *
+ * Root (effective user 0) may take any; others may take what they are, were or saved.  The effective ones decide about files
+ * (process->fs).  Protected by: the process's own thread writes them; others read single words.
+ */
+#include "kernel/process.h"
+#include "kernel/syscall.h"
+#include "arch/uaccess.h"
+#include "lib/string.h"
+
+#define UNCHANGED ((uint32_t)-1)
+
+/* Users and groups follow the same rules. */
+struct identity { uint32_t *real, *effective, *saved, *file; };
+
+static struct identity user_of(struct process *p)  { return (struct identity){ &p->uid, &p->euid, &p->suid, &p->fs.uid }; }
+static struct identity group_of(struct process *p) { return (struct identity){ &p->gid, &p->egid, &p->sgid, &p->fs.gid }; }
+
+static bool may_take(const struct identity *i, uint32_t id)
+{
+	return current->euid == 0 || id == UNCHANGED || id == *i->real || id == *i->effective || id == *i->saved;
+}
+
+static void set(const struct identity *i, uint32_t real, uint32_t effective, uint32_t saved)
+{
+	if (real != UNCHANGED)
+		*i->real = real;
+	if (effective != UNCHANGED)
+		*i->effective = *i->file = effective;
+	if (saved != UNCHANGED)
+		*i->saved = saved;
+}
+
+static long set_one(struct identity i, uint32_t id)
+{
+	if (id == UNCHANGED)
+		return -EINVAL;
+	if (current->euid == 0)
+		set(&i, id, id, id);
+	else if (id == *i.real || id == *i.saved)
+		set(&i, UNCHANGED, id, UNCHANGED);
+	else
+		return -EPERM;
+	return 0;
+}
+
+static long set_pair(struct identity i, uint32_t real, uint32_t effective)
+{
+	bool root = current->euid == 0;
+	if (!root && real != UNCHANGED && real != *i.real && real != *i.effective)
+		return -EPERM;
+	if (!may_take(&i, effective))
+		return -EPERM;
+	bool saves = real != UNCHANGED || (effective != UNCHANGED && effective != *i.real);
+	set(&i, real, effective, UNCHANGED);
+	if (saves)
+		*i.saved = *i.effective;
+	return 0;
+}
+
+static long set_three(struct identity i, const unsigned long args[6])
+{
+	if (!may_take(&i, (uint32_t)args[0]) || !may_take(&i, (uint32_t)args[1]) || !may_take(&i, (uint32_t)args[2]))
+		return -EPERM;
+	set(&i, (uint32_t)args[0], (uint32_t)args[1], (uint32_t)args[2]);
+	return 0;
+}
+
+static long get_three(struct identity i, const unsigned long args[6])
+{
+	return user_put(args[0], *i.real) || user_put(args[1], *i.effective) || user_put(args[2], *i.saved) ? -EFAULT : 0;
+}
+
+/* Answers with the old number, whether it was changed or not. */
+static long set_file_identity(struct identity i, uint32_t id)
+{
+	uint32_t before = *i.file;
+	if (id == before || may_take(&i, id))
+		*i.file = id == UNCHANGED ? before : id;
+	return before;
+}
+
+long sys_getuid(const unsigned long args[6])  { (void)args; return current->uid; }
+long sys_geteuid(const unsigned long args[6]) { (void)args; return current->euid; }
+long sys_getgid(const unsigned long args[6])  { (void)args; return current->gid; }
+long sys_getegid(const unsigned long args[6]) { (void)args; return current->egid; }
+long sys_setuid(const unsigned long args[6])  { return set_one(user_of(current), (uint32_t)args[0]); }
+long sys_setgid(const unsigned long args[6])  { return set_one(group_of(current), (uint32_t)args[0]); }
+long sys_setreuid(const unsigned long args[6])  { return set_pair(user_of(current), (uint32_t)args[0], (uint32_t)args[1]); }
+long sys_setregid(const unsigned long args[6])  { return set_pair(group_of(current), (uint32_t)args[0], (uint32_t)args[1]); }
+long sys_setresuid(const unsigned long args[6]) { return set_three(user_of(current), args); }
+long sys_setresgid(const unsigned long args[6]) { return set_three(group_of(current), args); }
+long sys_getresuid(const unsigned long args[6]) { return get_three(user_of(current), args); }
+long sys_getresgid(const unsigned long args[6]) { return get_three(group_of(current), args); }
+long sys_setfsuid(const unsigned long args[6])  { return set_file_identity(user_of(current), (uint32_t)args[0]); }
+long sys_setfsgid(const unsigned long args[6])  { return set_file_identity(group_of(current), (uint32_t)args[0]); }
+
+/* getgroups(size, *list) */
+long sys_getgroups(const unsigned long args[6])
+{
+	const struct process *p = current;
+	int size = (int)args[0];
+	if (size < 0 || (size && (unsigned)size < p->ngroups))
+		return -EINVAL;
+	if (size && user_copy_out(args[1], p->groups, p->ngroups * sizeof p->groups[0]))
+		return -EFAULT;
+	return p->ngroups;
+}
+
+long sys_setgroups(const unsigned long args[6])
+{
+	struct process *p = current;
+	uint32_t list[GROUPS_MAX];
+	if (p->euid != 0)
+		return -EPERM;
+	if (args[0] > GROUPS_MAX)
+		return -EINVAL;
+	if (user_copy_in(list, args[1], args[0] * sizeof list[0]))
+		return -EFAULT;
+	memcpy(p->groups, list, args[0] * sizeof list[0]);
+	p->ngroups = (unsigned)args[0];
+	return 0;
+}

@@ -1,0 +1,168 @@
+/*
+ * kernel/sys_limits.c - resource limits, resource use, priorities.
+ *
+ * Limits that the kernel obeys: STACK, NOFILE, NPROC, SIGPENDING, CORE (there are no core files).  The others are kept and told.
+ */
+#include "kernel/sched.h"
+#include "kernel/syscall.h"
+#include "arch/uaccess.h"
+
+enum { NOFILE_MOST = 1 << 20, NICE_MIN = -20, NICE_MAX = 19, PRIO_PROCESS = 0, PRIO_PGRP = 1, PRIO_USER = 2 };
+enum { RUSAGE_SELF = 0, RUSAGE_CHILDREN = -1, RUSAGE_THREAD = 1 };
+
+struct limit { uint64_t cur, max; };
+
+void limits_init(struct process *p)
+{
+	for (int i = 0; i < LIMITS; i++)
+		p->limits[i].cur = p->limits[i].max = LIMIT_NONE;
+	p->limits[LIMIT_STACK].cur = 8 << 20;
+	p->limits[LIMIT_CORE].cur = 0;
+	p->limits[LIMIT_NPROC].cur = p->limits[LIMIT_NPROC].max = 2048;
+	p->limits[LIMIT_NOFILE].cur = 1024;
+	p->limits[LIMIT_NOFILE].max = 4096;
+	p->limits[LIMIT_MEMLOCK].cur = p->limits[LIMIT_MEMLOCK].max = 8 << 20;
+	p->limits[LIMIT_SIGPENDING].cur = p->limits[LIMIT_SIGPENDING].max = 2048;
+	p->limits[LIMIT_MSGQUEUE].cur = p->limits[LIMIT_MSGQUEUE].max = 819200;
+	p->limits[LIMIT_NICE].cur = p->limits[LIMIT_NICE].max = 0;
+	p->limits[LIMIT_RTPRIO].cur = p->limits[LIMIT_RTPRIO].max = 0;
+}
+
+/* The stack grows by today's limit, but not over what exec kept free for it. */
+static void apply_stack_limit(struct process *p, uint64_t limit)
+{
+	struct space *s = p->space;
+	if (!s)
+		return;
+	mutex_lock(&s->lock);
+	size_t gap = s->stack_top - s->mmap_top;
+	s->stack_limit = limit < gap ? limit : gap;
+	mutex_unlock(&s->lock);
+}
+
+/* tree_lock held. */
+static long change_limit(struct process *p, unsigned which, const struct limit *new, struct limit *old)
+{
+	const struct process *self = current;
+	if (!p || p->state != PROCESS_ALIVE)
+		return -ESRCH;
+	if (p != self && self->euid != 0 && (self->uid != p->uid || self->uid != p->euid || self->uid != p->suid))
+		return -EPERM;
+	*old = (struct limit){ p->limits[which].cur, p->limits[which].max };
+	if (!new)
+		return 0;
+	if (new->cur > new->max)
+		return -EINVAL;
+	if ((new->max > old->max && self->euid != 0) || (which == LIMIT_NOFILE && new->max > NOFILE_MOST))
+		return -EPERM;
+	p->limits[which].cur = new->cur;
+	p->limits[which].max = new->max;
+	if (which == LIMIT_STACK)
+		apply_stack_limit(p, new->cur);
+	return 0;
+}
+
+static long limit_call(pid_type pid, unsigned which, vaddr_t new, vaddr_t old)
+{
+	struct limit wanted, before;
+	if (which >= LIMITS)
+		return -EINVAL;
+	if (new && user_get(wanted, new))
+		return -EFAULT;
+	mutex_lock(&tree_lock);
+	long result = change_limit(pid == 0 ? current : process_find(pid), which, new ? &wanted : NULL, &before);
+	mutex_unlock(&tree_lock);
+	if (!result && old && user_put(old, before))
+		result = -EFAULT;
+	return result;
+}
+
+/* prlimit64(pid, which, *new, *old) */
+long sys_prlimit64(const unsigned long args[6])
+{
+	return limit_call((pid_type)args[0], (unsigned)args[1], args[2], args[3]);
+}
+
+long sys_getrlimit(const unsigned long args[6])
+{
+	return args[1] ? limit_call(0, (unsigned)args[0], 0, args[1]) : -EFAULT;
+}
+
+long sys_setrlimit(const unsigned long args[6])
+{
+	return args[1] ? limit_call(0, (unsigned)args[0], args[1], 0) : -EFAULT;
+}
+
+/* getrusage(who, *usage) */
+long sys_getrusage(const unsigned long args[6])
+{
+	struct rusage64 usage;
+	int who = (int)args[0];
+	if (who != RUSAGE_SELF && who != RUSAGE_CHILDREN && who != RUSAGE_THREAD)
+		return -EINVAL;
+	process_usage(current, who == RUSAGE_CHILDREN ? USAGE_CHILDREN : USAGE_SELF, &usage);
+	return user_put(args[1], usage);
+}
+
+/* ---- priorities: kept and told; the scheduler treats all alike ------------------------ */
+
+static bool is_meant(const struct process *p, int which, unsigned who)
+{
+	const struct process *self = current;
+	switch (which) {
+	case PRIO_PROCESS:
+		return who ? p->pid == (pid_type)who : p == self;
+	case PRIO_PGRP:
+		return p->pgid == (who ? (pid_type)who : self->pgid);
+	default:
+		return p->uid == (who ? who : self->uid);
+	}
+}
+
+/* getpriority(which, who): 20 - nice, so that it is never negative. */
+long sys_getpriority(const unsigned long args[6])
+{
+	long best = -ESRCH;
+	if ((int)args[0] < PRIO_PROCESS || (int)args[0] > PRIO_USER)
+		return -EINVAL;
+	mutex_lock(&tree_lock);
+	list_for_each(l, &process_list) {
+		const struct process *p = container_of(l, struct process, all);
+		if (is_meant(p, (int)args[0], (unsigned)args[1]) && 20 - p->nice > best)
+			best = 20 - p->nice;
+	}
+	mutex_unlock(&tree_lock);
+	return best;
+}
+
+static long set_nice(struct process *p, int nice)
+{
+	const struct process *self = current;
+	if (self->euid != 0 && self->euid != p->uid && self->euid != p->euid)
+		return -EPERM;
+	if (self->euid != 0 && nice < p->nice)
+		return -EACCES;
+	p->nice = nice;
+	return 0;
+}
+
+/* setpriority(which, who, nice) */
+long sys_setpriority(const unsigned long args[6])
+{
+	int nice = (int)args[2];
+	long result = -ESRCH;
+	if ((int)args[0] < PRIO_PROCESS || (int)args[0] > PRIO_USER)
+		return -EINVAL;
+	nice = nice < NICE_MIN ? NICE_MIN : nice > NICE_MAX ? NICE_MAX : nice;
+	mutex_lock(&tree_lock);
+	list_for_each(l, &process_list) {
+		struct process *p = container_of(l, struct process, all);
+		if (!is_meant(p, (int)args[0], (unsigned)args[1]))
+			continue;
+		long one = set_nice(p, nice);
+		if (result == -ESRCH || one)
+			result = one;
+	}
+	mutex_unlock(&tree_lock);
+	return result;
+}

@@ -1,0 +1,106 @@
+/*
+ * kernel/sys_memory.c - system calls about memory: Linux's argument checks before vm/mmap.h, and Faultline's own reports.
+ */
+#include "kernel/files.h"
+#include "kernel/process.h"
+#include "kernel/syscall.h"
+#include "arch/uaccess.h"
+#include "vm/check.h"
+#include "vm/mmap.h"
+
+enum { PROT_SEM = 8 };			/* accepted, means nothing on x86 */
+
+/* mmap(hint, length, rights, flags, fd, offset) */
+long sys_mmap(const unsigned long args[6])
+{
+	unsigned rights = (unsigned)args[2] & VM_RIGHTS, flags = (unsigned)args[3];
+	struct object *object = NULL;
+	struct file *file = NULL;
+
+	if (args[5] & PAGE_MASK)
+		return -EINVAL;
+	if (!(flags & MAP_ANONYMOUS)) {
+		file = files_get(current->files, (int)args[4]);
+		if (!file)
+			return -EBADF;
+		int error = file_map_check(file, rights, flags, &object);
+		if (error) {
+			file_put(file);
+			return error;
+		}
+		if (!object)
+			flags |= MAP_ANONYMOUS;		/* /dev/zero */
+		else if ((flags & MAP_TYPE) != MAP_PRIVATE && !file_writable(file))
+			rights |= VM_NOWRITE;
+	}
+	vaddr_t at = vm_mmap(current->space, args[0], args[1], rights, flags, object, object ? args[5] : 0, NULL);
+	file_put(file);
+	return (long)at;
+}
+
+long sys_munmap(const unsigned long args[6])
+{
+	return vm_munmap(current->space, args[0], args[1]);
+}
+
+long sys_mprotect(const unsigned long args[6])
+{
+	return vm_mprotect(current->space, args[0], args[1], (unsigned)args[2] & ~(unsigned)PROT_SEM);
+}
+
+long sys_brk(const unsigned long args[6])
+{
+	return (long)vm_brk(current->space, args[0]);
+}
+
+/* ---- Faultline's own ---------------------------------------------------------------- */
+
+/* How much of a structure that may have grown since the program was built; 0: not even its head. */
+static size_t known_size(size_t asked, size_t size)
+{
+	return asked < 2 * sizeof(uint32_t) ? 0 : asked < size ? asked : size;
+}
+
+static int find_stats(enum faultstat_what what, pid_type pid, struct faultstat *to)
+{
+	int error = 0;
+	mutex_lock(&tree_lock);
+	const struct process *p = what == FAULTSTAT_PROCESS ? process_find(pid) : current;
+	if (!p)
+		error = -ESRCH;
+	else
+		stats_export(what == FAULTSTAT_SYSTEM ? &system_faults : what == FAULTSTAT_CHILDREN ? &p->child_faults : &p->faults, to);
+	mutex_unlock(&tree_lock);
+	return error;
+}
+
+/* faultstat(what, pid, *to, size) */
+long sys_faultstat(const unsigned long args[6])
+{
+	struct faultstat stat;
+	size_t size = known_size(args[3], sizeof stat);
+	if (!size || args[0] > FAULTSTAT_SYSTEM)
+		return -EINVAL;
+	int error = find_stats((enum faultstat_what)args[0], (pid_type)args[1], &stat);
+	if (error)
+		return error;
+	stat.size = (uint32_t)size;
+	stat.version = FAULTSTAT_VERSION;
+	return user_copy_out(args[2], &stat, size) ? -EFAULT : 0;
+}
+
+/* vmcheck(*to, size) */
+long sys_vmcheck(const unsigned long args[6])
+{
+	struct vmcheck report = { 0 };
+	size_t size = known_size(args[1], sizeof report);
+	if (!size)
+		return -EINVAL;
+	vm_check(&report);
+	report.tasks = process_count();
+	report.open_files = file_count();
+	report.vnodes = vnode_count();
+	report.size = (uint32_t)size;
+	report.version = VMCHECK_VERSION;
+	return user_copy_out(args[0], &report, size) ? -EFAULT : 0;
+}

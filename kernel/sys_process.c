@@ -1,0 +1,395 @@
+/*
+ * kernel/sys_process.c - system calls about processes: life, families, groups and sessions, and what a thread keeps in the kernel.
+ */
+#include "kernel/clone.h"
+#include "kernel/files.h"
+#include "kernel/sched.h"
+#include "kernel/syscall.h"
+#include "arch/uaccess.h"
+#include "lib/print.h"
+#include "lib/string.h"
+#include "vm/heap.h"
+
+/* ---- fork, exec, exit ------------------------------------------------------------- */
+
+long sys_fork(const unsigned long args[6])
+{
+	(void)args;
+	return process_fork(&(struct clone_args){ .exit_signal = SIGCHLD });
+}
+
+long sys_vfork(const unsigned long args[6])
+{
+	(void)args;
+	return process_fork(&(struct clone_args){ .flags = CLONE_VFORK | CLONE_VM, .exit_signal = SIGCHLD });
+}
+
+/* clone(flags, stack, parent_tid, child_tid, tls) */
+long sys_clone(const unsigned long args[6])
+{
+	return process_fork(&(struct clone_args){
+		.flags = (uint32_t)args[0] & ~(uint32_t)CLONE_SIGNAL_MASK, .exit_signal = (int)(args[0] & CLONE_SIGNAL_MASK), .stack = args[1],
+		.parent_tid = args[2], .child_tid = args[3], .tls = args[4],
+	});
+}
+
+/* Answered with ENOSYS, which sends C libraries back to clone. */
+long sys_clone3(const unsigned long args[6])
+{
+	(void)args;
+	return -ENOSYS;
+}
+
+/* The path at this user address, to be kfreed; NULL: *error says why. */
+static char *copy_path(vaddr_t from, long *error)
+{
+	char *path = kmalloc(PATH_MAX_BYTES);
+	if (!path) {
+		*error = -ENOMEM;
+		return NULL;
+	}
+	*error = user_string(path, from, PATH_MAX_BYTES);
+	if (*error >= 0)
+		return path;
+	kfree(path);
+	return NULL;
+}
+
+/* execve(path, argv, envp) */
+long sys_execve(const unsigned long args[6])
+{
+	long result;
+	char *path = copy_path(args[0], &result);
+	if (!path)
+		return result;
+	result = process_exec(NULL, path, &(struct exec_strings){ UIO_USER, args[1], args[2] });
+	kfree(path);
+	return result;
+}
+
+enum { AT_FDCWD = -100, AT_SYMLINK_NOFOLLOW = 0x100, AT_EMPTY_PATH = 0x1000 };
+
+static long exec_at(int fd, char *path, const struct exec_strings *strings, unsigned flags)
+{
+	struct file *file = NULL;
+	long result;
+	if (fd != AT_FDCWD && path[0] != '/') {
+		file = files_get(current->files, fd);
+		if (!file)
+			return -EBADF;
+	}
+	if (path[0] == '\0') {
+		if (!(flags & AT_EMPTY_PATH) || !file) {
+			file_put(file);
+			return -ENOENT;
+		}
+		snprintf(path, PATH_MAX_BYTES, "/dev/fd/%d", fd);
+		file_put(file);
+		return process_exec(NULL, path, strings);
+	}
+	struct vnode *vnode = NULL;
+	result = 0;
+	if (flags & AT_SYMLINK_NOFOLLOW) {
+		result = vfs_walk(&current->fs, file ? file->vnode : NULL, path, WALK_NOFOLLOW, &vnode);
+		if (result == 0 && S_ISLNK(vnode->mode))
+			result = -ELOOP;
+		vnode_put(vnode);
+	}
+	if (result == 0)
+		result = process_exec(file ? file->vnode : NULL, path, strings);
+	file_put(file);
+	return result;
+}
+
+/* execveat(dirfd, path, argv, envp, flags) */
+long sys_execveat(const unsigned long args[6])
+{
+	unsigned flags = (unsigned)args[4];
+	if (flags & ~(unsigned)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
+		return -EINVAL;
+	long result;
+	char *path = copy_path(args[1], &result);
+	if (!path)
+		return result;
+	result = exec_at((int)args[0], path, &(struct exec_strings){ UIO_USER, args[2], args[3] }, flags);
+	kfree(path);
+	return result;
+}
+
+/* With one thread in a process both end it. */
+long sys_exit(const unsigned long args[6]) { process_exit(exit_code((int)args[0])); }
+long sys_exit_group(const unsigned long args[6]) { process_exit(exit_code((int)args[0])); }
+
+/* ---- waiting ---------------------------------------------------------------------- */
+
+/* wait4(pid, *status, options, *rusage) */
+long sys_wait4(const unsigned long args[6])
+{
+	pid_type pid = (pid_type)args[0];
+	unsigned options = (unsigned)args[2];
+	enum wait_which which = pid == -1 ? WAIT_ALL : pid > 0 ? WAIT_PID : WAIT_GROUP;
+	struct wait_result result;
+
+	if (options & ~(WAIT_NOHANG | WAIT_STOPPED | WAIT_CONTINUED | WAIT_NO_THREAD | WAIT_ANY_KIND | WAIT_CLONE_KIND))
+		return -EINVAL;
+	if (pid == INT32_MIN)
+		return -ESRCH;
+	long found = process_wait(which, pid > 0 ? pid : pid == 0 ? current->pgid : -pid, options | WAIT_EXITED, &result);
+	if (found <= 0)
+		return found;
+	if (args[1] && user_put(args[1], result.status))
+		return -EFAULT;
+	if (args[3] && user_put(args[3], result.usage))
+		return -EFAULT;
+	return found;
+}
+
+static int wait_status_value(const struct wait_result *r)
+{
+	switch (r->code) {
+	case CLD_EXITED:
+		return r->status >> 8;
+	case CLD_KILLED:
+		return r->status & 0x7f;
+	case CLD_STOPPED:
+		return r->status >> 8 & 0xff;
+	default:
+		return SIGCONT;
+	}
+}
+
+/* waitid(which, id, *info, options, *rusage) */
+long sys_waitid(const unsigned long args[6])
+{
+	pid_type id = (pid_type)args[1];
+	unsigned options = (unsigned)args[3];
+	struct wait_result result;
+	struct siginfo info = { 0 };
+
+	if (options & ~(WAIT_NOHANG | WAIT_STOPPED | WAIT_EXITED | WAIT_CONTINUED | WAIT_KEEP | WAIT_NO_THREAD | WAIT_ANY_KIND | WAIT_CLONE_KIND))
+		return -EINVAL;
+	if (!(options & (WAIT_EXITED | WAIT_STOPPED | WAIT_CONTINUED)) || args[0] > WAIT_GROUP)
+		return -EINVAL;
+	if ((args[0] == WAIT_PID && id <= 0) || (args[0] == WAIT_GROUP && id < 0))
+		return -EINVAL;
+	if (args[0] == WAIT_GROUP && id == 0)
+		id = current->pgid;
+	long found = process_wait((enum wait_which)args[0], id, options, &result);
+	if (found < 0)
+		return found;
+	if (found > 0) {
+		info.signo = SIGCHLD;
+		info.code = result.code;
+		info.child.pid = result.pid;
+		info.child.uid = result.uid;
+		info.child.status = wait_status_value(&result);
+		if (args[4] && user_put(args[4], result.usage))
+			return -EFAULT;
+	}
+	return args[2] ? user_put(args[2], info) : 0;
+}
+
+/* ---- families, groups, sessions --------------------------------------------------- */
+
+long sys_getpid(const unsigned long args[6])
+{
+	(void)args;
+	return current->pid;
+}
+
+long sys_gettid(const unsigned long args[6])
+{
+	(void)args;
+	return current_thread()->tid;
+}
+
+long sys_getppid(const unsigned long args[6])
+{
+	const struct process *parent = current->parent;
+	(void)args;
+	return parent ? parent->pid : 0;
+}
+
+enum which_number { GROUP_OF, SESSION_OF };
+
+static long number_of(pid_type pid, enum which_number which)
+{
+	mutex_lock(&tree_lock);
+	const struct process *p = pid == 0 ? current : process_find(pid);
+	long result = !p ? -ESRCH : which == GROUP_OF ? p->pgid : p->sid;
+	mutex_unlock(&tree_lock);
+	return result;
+}
+
+long sys_getpgid(const unsigned long args[6]) { return number_of((pid_type)args[0], GROUP_OF); }
+long sys_getsid(const unsigned long args[6]) { return number_of((pid_type)args[0], SESSION_OF); }
+
+long sys_getpgrp(const unsigned long args[6])
+{
+	(void)args;
+	return current->pgid;
+}
+
+/* A process of this group in this session; NULL: none.  tree_lock held. */
+static const struct process *member_of(pid_type pgid, pid_type sid)
+{
+	list_for_each(l, &process_list) {
+		const struct process *p = container_of(l, struct process, all);
+		if (p->pgid == pgid && p->sid == sid)
+			return p;
+	}
+	return NULL;
+}
+
+/* tree_lock held. */
+static long set_group(struct process *p, pid_type pgid)
+{
+	const struct process *self = current;
+	if (!p || (p != self && p->parent != self))
+		return -ESRCH;
+	if (p != self && p->sid != self->sid)
+		return -EPERM;
+	if (p != self && p->executed)
+		return -EACCES;
+	if (p->sid == p->pid)
+		return -EPERM;
+	if (pgid != p->pid && !member_of(pgid, self->sid))
+		return -EPERM;
+	p->pgid = pgid;
+	return 0;
+}
+
+/* setpgid(pid, pgid) */
+long sys_setpgid(const unsigned long args[6])
+{
+	pid_type pid = (pid_type)args[0] ? (pid_type)args[0] : current->pid;
+	pid_type pgid = (pid_type)args[1] ? (pid_type)args[1] : pid;
+	if (pgid < 0)
+		return -EINVAL;
+	mutex_lock(&tree_lock);
+	long result = set_group(process_find(pid), pgid);
+	mutex_unlock(&tree_lock);
+	return result;
+}
+
+long sys_setsid(const unsigned long args[6])
+{
+	struct process *p = current;
+	long result = -EPERM;
+	bool leads = false;
+	(void)args;
+	mutex_lock(&tree_lock);
+	list_for_each(l, &process_list)
+		leads = leads || container_of(l, struct process, all)->pgid == p->pid;
+	if (!leads) {
+		result = p->sid = p->pgid = p->pid;
+		p->tty = NULL;
+	}
+	mutex_unlock(&tree_lock);
+	return result;
+}
+
+/* ---- threads ---------------------------------------------------------------------- */
+
+enum { ROBUST_HEAD_BYTES = 24 };
+
+long sys_set_tid_address(const unsigned long args[6])
+{
+	current_thread()->clear_child_tid = args[0];
+	return current_thread()->tid;
+}
+
+long sys_set_robust_list(const unsigned long args[6])
+{
+	if (args[1] != ROBUST_HEAD_BYTES)
+		return -EINVAL;
+	current_thread()->robust_list = args[0];
+	return 0;
+}
+
+/* get_robust_list(pid, **head, *size) */
+long sys_get_robust_list(const unsigned long args[6])
+{
+	mutex_lock(&tree_lock);
+	const struct process *p = (pid_type)args[0] == 0 ? current : process_find((pid_type)args[0]);
+	vaddr_t head = p && p->state == PROCESS_ALIVE ? process_thread(p)->robust_list : 0;
+	mutex_unlock(&tree_lock);
+	const size_t size = ROBUST_HEAD_BYTES;
+	if (!p)
+		return -ESRCH;
+	return user_put(args[2], size) || user_put(args[1], head) ? -EFAULT : 0;
+}
+
+long sys_arch_prctl(const unsigned long args[6])
+{
+	return arch_prctl(&current_thread()->arch, (int)args[0], args[1]);
+}
+
+long sys_sched_yield(const unsigned long args[6])
+{
+	(void)args;
+	sched_yield();
+	return 0;
+}
+
+static long check_pid(pid_type pid)
+{
+	mutex_lock(&tree_lock);
+	bool there = pid == 0 || process_find(pid);
+	mutex_unlock(&tree_lock);
+	return there ? 0 : -ESRCH;
+}
+
+/* sched_getaffinity(pid, size, *mask): there is one processor. */
+long sys_sched_getaffinity(const unsigned long args[6])
+{
+	const uint64_t mask = 1;
+	long error = check_pid((pid_type)args[0]);
+	if (args[1] < sizeof mask || args[1] % sizeof mask)
+		return -EINVAL;
+	if (!error)
+		error = user_put(args[2], mask);
+	return error ? error : (long)sizeof mask;
+}
+
+long sys_sched_setaffinity(const unsigned long args[6])
+{
+	uint64_t mask = 0;
+	long error = check_pid((pid_type)args[0]);
+	if (error)
+		return error;
+	if (user_copy_in(&mask, args[2], args[1] < sizeof mask ? args[1] : sizeof mask))
+		return -EFAULT;
+	return mask & 1 ? 0 : -EINVAL;
+}
+
+/* getcpu(*cpu, *node) */
+long sys_getcpu(const unsigned long args[6])
+{
+	const unsigned zero = 0;
+	if ((args[0] && user_put(args[0], zero)) || (args[1] && user_put(args[1], zero)))
+		return -EFAULT;
+	return 0;
+}
+
+long sys_personality(const unsigned long args[6])
+{
+	struct process *p = current;
+	uint32_t before = p->personality;
+	if ((uint32_t)args[0] != 0xffffffff)
+		p->personality = (uint32_t)args[0];
+	return before;
+}
+
+/* Programs ask for these and do without them. */
+long sys_rseq(const unsigned long args[6])
+{
+	(void)args;
+	return -ENOSYS;
+}
+
+long sys_membarrier(const unsigned long args[6])
+{
+	(void)args;
+	return -ENOSYS;
+}
