@@ -29,6 +29,9 @@ $(HOST_BUILD)/$(1)/%: $(HOST_BUILD)/$(1)/tests/host/%.o $(HOST_LIB_SRC:%.c=$(HOS
 -include $$(HOST_LIB_SRC:%.c=$(HOST_BUILD)/$(1)/%.d) $$(HOST_TESTS:%=$(HOST_BUILD)/$(1)/tests/host/test_%.d) \
 	$(HOST_BUILD)/$(1)/tests/host/model.d
 endef
+# The FAT driver is compiled into fat_drive.c, on the host's heap.
+HOST_FAT_SRC = tests/host/fat_drive.c fs/vnode.c
+$(foreach m,$(HOST_MACHINES),$(eval $(HOST_BUILD)/$(m)/test_fat: $(HOST_FAT_SRC:%.c=$(HOST_BUILD)/$(m)/%.o)))
 $(eval $(call host_machine,3x5,3,5))
 $(eval $(call host_machine,4x4,4,4))
 
