@@ -201,8 +201,8 @@ static struct page_record *make_at_once(struct object *o, uint64_t index, int *w
 	*why = -EAGAIN;
 	if (o->pager) {
 		pfn_t pfn = o->pager->borrow ? o->pager->borrow(o, index) : PFN_NONE;
-		if (pfn == PFN_NONE)
-			return NULL;
+		if (pfn == PFN_NONE || page_type(pages[pfn]) != PAGE_RESERVED)
+			return NULL;		/* or a damaged image gives one cluster to two files: the second gets a copy */
 		r = record_insert(o, index, pfn, RECORD_READY, true);
 	} else {
 		pfn_t pfn = frame_alloc_anon_zeroed();
