@@ -1,15 +1,27 @@
-/* kernel/files.h - file descriptors of a process: a growing table; protected by its mutex (RANK_FILES). */
+/*
+ * kernel/files.h - file descriptors of a process: a growing table; protected by its mutex (RANK_FILES).
+ */
 #pragma once
 #include "fs/vfs.h"
 
 struct file_table;
-struct file_table *files_create(void);
-struct file_table *files_copy(struct file_table *);	/* fork: the same descriptions */
-void files_put(struct file_table *);			/* closes all */
+struct file_table *files_create(void);			/* NULL: no memory */
+struct file_table *files_copy(struct file_table *);	/* fork: the same descriptions; NULL: no memory */
+struct file_table *files_ref(struct file_table *);	/* clone with CLONE_FILES: the same table */
+void files_put(struct file_table *);			/* the last reference closes all; may sleep */
 void files_close_on_exec(struct file_table *);
 /* The file at fd with a reference, or NULL. */
 struct file *files_get(struct file_table *, int fd);
-/* Lowest free descriptor at or above `from`, takes over the reference; -EMFILE, -ENOMEM. */
+/* Lowest free descriptor at or above `from`, takes over the reference if it succeeds; -EMFILE, -ENOMEM. */
 int files_install(struct file_table *, struct file *, int from, bool close_on_exec);
+/* The same at this descriptor, in place of what is there (which is closed); returns fd, or -EBADF (beyond the limit), -ENOMEM. */
+int files_replace(struct file_table *, struct file *, int fd, bool close_on_exec);
+/* Takes the file at fd out, reference and all; NULL: there is none. */
+struct file *files_remove(struct file_table *, int fd);
+/* 1, 0, or -EBADF. */
+int files_get_close_on_exec(struct file_table *, int fd);
+int files_set_close_on_exec(struct file_table *, int fd, bool on);
 /* For /proc/PID/fd: next open descriptor at or above fd, with a reference; -1: none. */
 int files_next(struct file_table *, int fd, struct file **);
+/* Slots of the table: no descriptor is as high. */
+int files_size(struct file_table *);
