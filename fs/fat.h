@@ -19,7 +19,7 @@
  * and its release follow each other without a sleep: on one processor nobody meets it in between.
  */
 #pragma once
-#include "fs/vfs.h"
+#include "fs/mount.h"
 
 /* How file contents are read: boot argument pager=, /proc/sys/vm/pager.  A plain word, read once for each page. */
 enum pager_mode {
