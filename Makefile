@@ -1,0 +1,129 @@
+# Makefile - builds, tests and measures Faultline.
+#
+#   make             kernel, user programs, image and ISO in build/; DEBUG=1: with assertions and lock checks, in build/debug/
+#   make test        every test; last line: N passed, 0 failed
+#   make host-test, guest-test, run-test      a part of it
+#   make bench       the costs of memory and process operations, in instructions
+#   make gdb         attaches to a waiting ./run.sh --gdb
+#   make size        lines of code of each folder
+#   make clean
+#
+# V=1 shows the commands.  Each kernel object is built twice, for the two variants, from the same sources.
+
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+
+# Packages that are missing are installed before anything is built.
+ifneq ($(filter-out clean size help,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(FAULTLINE_SETUP),done)
+ifneq ($(shell tools/setup.sh > /dev/null || echo missing),)
+$(error packages are missing)
+endif
+export FAULTLINE_SETUP := done
+endif
+endif
+
+ifdef V
+Q :=
+say = @:
+else
+Q := @
+say = @printf '%-5s %s\n'
+endif
+
+# ---- the kernel ------------------------------------------------------------------------------------------------------------
+
+CC := gcc
+KERNEL_C := $(sort $(wildcard arch/x86_64/*.c vm/*.c fs/*.c kernel/*.c lib/*.c))
+KERNEL_ASM := $(sort $(wildcard arch/x86_64/*.asm))
+KERNEL_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
+	-fno-stack-protector -fno-omit-frame-pointer -fno-asynchronous-unwind-tables \
+	-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -I. -Iarch/x86_64/include
+KERNEL_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -T arch/x86_64/kernel.ld
+
+# kernel FOLDER,FLAGS: how this variant is made.  It is linked twice: the names of the first pass's functions become a table in
+# the second, for back-traces; the table lies behind the code, so that no function moves.
+define kernel
+OBJECTS_$(1) := $$(KERNEL_C:%.c=$(1)/obj/%.o) $$(KERNEL_ASM:%.asm=$(1)/obj/%.asm.o)
+
+$(1)/obj/%.o: %.c Makefile
+	$$(say) CC $$<
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(KERNEL_CFLAGS) $(2) -MMD -MP -c $$< -o $$@
+$(1)/obj/%.asm.o: %.asm Makefile
+	$$(say) NASM $$<
+	@mkdir -p $$(@D)
+	$$(Q)nasm -f elf64 -g -I arch/x86_64/ -MD $$(@:.o=.d) -MP -o $$@ $$<
+
+$(1)/faultline.elf: $$(OBJECTS_$(1)) arch/x86_64/kernel.ld arch/x86_64/symbols.awk
+	$$(say) LINK $$@
+	$$(Q)$$(CC) $$(KERNEL_LDFLAGS) -o $(1)/pass1.elf $$(OBJECTS_$(1)) -lgcc
+	$$(Q)nm -n $(1)/pass1.elf | awk -f arch/x86_64/symbols.awk > $(1)/symbols.asm
+	$$(Q)nasm -f elf64 -o $(1)/symbols.o $(1)/symbols.asm
+	$$(Q)$$(CC) $$(KERNEL_LDFLAGS) -o $$@ $$(OBJECTS_$(1)) $(1)/symbols.o -lgcc
+# GRUB reads the whole file: without debug information it is a tenth.
+$(1)/faultline.boot: $(1)/faultline.elf
+	$$(Q)objcopy --strip-all $$< $$@
+
+$(1)/faultline.iso: $(1)/faultline.boot build/faultline.img tools/grub.cfg tools/mkiso
+	$$(say) ISO $$@
+	$$(Q)tools/mkiso $$@ $(1)/faultline.boot build/faultline.img
+$(1)/faultline-packed.iso: $(1)/faultline.boot build/faultline-packed.img tools/grub.cfg tools/mkiso
+	$$(say) ISO $$@
+	$$(Q)tools/mkiso $$@ $(1)/faultline.boot build/faultline-packed.img
+-include $$(OBJECTS_$(1):.o=.d)
+endef
+
+VARIANT := $(if $(DEBUG),build/debug,build)
+.PHONY: all clean test bench size gdb run-test help
+all: $(VARIANT)/faultline.iso
+
+$(eval $(call kernel,build,-DNDEBUG))
+$(eval $(call kernel,build/debug,-DLOCK_CHECK))
+
+# ---- user programs and images ----------------------------------------------------------------------------------------------
+
+USER_PROGRAMS := $(patsubst user/%.c,build/user/%,$(sort $(wildcard user/*.c)))
+USER_CFLAGS := -std=gnu11 -O2 -static -s -Wall -Wextra -I.
+
+build/user/%: user/%.c Makefile
+	$(say) USER $<
+	@mkdir -p $(@D)
+	$(Q)musl-gcc $(USER_CFLAGS) -MMD -MP -MF $@.d -o $@ $<
+-include $(wildcard build/user/*.d)
+
+IMAGE_PARTS := initrd/mkimage initrd/system initrd/manifest.awk $(shell find initrd/root) $(USER_PROGRAMS)
+build/faultline.img: $(IMAGE_PARTS)
+	$(say) IMAGE $@
+	$(Q)initrd/mkimage --programs build/user --out $@
+build/faultline-packed.img: $(IMAGE_PARTS)
+	$(say) IMAGE $@
+	$(Q)initrd/mkimage --programs build/user --packed --out $@
+
+# ---- tests and measurements ------------------------------------------------------------------------------------------------
+
+include $(wildcard tests/host/host.mk tests/guest/guest.mk)
+
+# Each part prints TAP; tap-sum runs them one after the other, shows what fails, and adds up.
+test:
+	$(Q)$(MAKE) --no-print-directory -s all DEBUG=1
+	$(Q)tools/tap-sum --log build/test.log --timeout 840 host-test run-test $(if $(wildcard tests/guest/guest.mk),guest-test)
+
+run-test:
+	$(Q)tests/run/run_test.sh
+
+bench: build/faultline.iso
+	$(Q)tools/bench
+
+gdb:
+	$(Q)gdb -q -ex 'target remote localhost:$(or $(PORT),1234)' $(VARIANT)/faultline.elf
+
+size:
+	$(Q)tools/size
+
+help:
+	@sed -n '3,9s/^# *//p' Makefile
+
+clean:
+	rm -rf build
