@@ -364,7 +364,8 @@ TEST(boot_sectors_that_make_no_sense)
 		assert_true(!lies[i].says || (why_not && strstr(why_not, lies[i].says)));
 	}
 	load("seeds/16");
-	for (size_t cut = 0; cut < size; cut += cut < 2048 ? 1 : 4096)
+	size_t told = fat_get16(drive_image() + 19) * (size_t)512;	/* the file may be longer than that, by part of a track */
+	for (size_t cut = 0; cut < told; cut += cut < 2048 ? 1 : 4096)
 		assert_non_null(drive_everything(drive_image(), cut, drive_image_pfn(), &r));
 	load("seeds/32");
 	put32(44, 0x0fffffff);
