@@ -184,7 +184,6 @@ struct process *process_create_first(void (*fn)(void *), void *arg)
 	}
 	signal_init_thread(t, NULL);
 	limits_init(p);
-	fs_context_init(&p->fs);
 	p->start_ns = time_now_ns();
 	p->exit_signal = SIGCHLD;
 	mutex_lock(&tree_lock);
