@@ -39,11 +39,6 @@ static const char *init_argv[WORDS_MAX + 2], *init_envp[WORDS_MAX + 3] = { "HOME
 static bool panic_wanted;
 
 static void read_cmdline(const char *from_loader);
-const char *system_cmdline(void)
-{
-	return cmdline;
-}
-
 static void say_hello(const struct boot_info *);
 static void start_init(void *boot_info);
 static void could_not_boot(const char *what, const char *why) __attribute__((noreturn));
