@@ -340,5 +340,4 @@ void tty_init(void)
 	dev_register("ttyS0", makedev64(MAJOR_SERIAL, MINOR_SERIAL), 0620, &serial_ops);
 	if (!kthread_create(input_thread, &console))
 		kprintf("tty: no memory for the input thread: the console cannot be typed at\n");
-	console_start();
 }

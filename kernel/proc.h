@@ -1,0 +1,49 @@
+/*
+ * kernel/proc.h - /proc: what its files share.
+ *
+ *	proc.c           the tree: directories and links, lookup and listing
+ *	proc_process.c   the texts of /proc/PID
+ *	proc_memory.c    those about its memory: maps, smaps, statm, cmdline, environ
+ *	proc_system.c    the texts about the whole machine
+ *
+ * A vnode is made by each lookup, and knows its entry in a table, and the process by number and start time, so that a new process with an old
+ * number is not taken for it.  Nothing of a process is kept: every read looks for it under tree_lock.
+ */
+#pragma once
+#include "fs/synth.h"
+#include "fs/vfs.h"
+#include "kernel/process.h"
+
+/* One name in a directory of a fixed kind.  A table ends with a name of NULL. */
+struct proc_entry {
+	const char *name;
+	uint32_t mode;				/* type and permissions */
+	const struct synth *text;		/* regular files */
+	const struct proc_entry *inside;	/* directories with fixed contents */
+	const struct vnode_ops *ops;		/* directories and links with operations of their own */
+};
+
+struct proc_node {
+	const struct proc_entry *entry;		/* NULL: the directory of a process or thread */
+	pid_type pid, tid;			/* 0: not about a process */
+	uint64_t start_ns;			/* the process's */
+	uint64_t id;				/* place in the tree: with pid, the inode number */
+	int fd;					/* in fd/ and fdinfo/ */
+};
+
+/* The process of a node, with tree_lock held; NULL (and nothing held): it is gone. */
+struct process *proc_lock_process(const struct proc_node *);
+void proc_unlock_process(void);
+
+/* What a directory of the machine or of a process contains. */
+extern const struct proc_entry proc_root_entries[], proc_process_entries[], proc_thread_entries[];
+extern const struct vnode_ops proc_fd_ops, proc_fdinfo_ops, proc_task_ops, proc_exe_ops, proc_cwd_ops, proc_root_link_ops, proc_self_ops,
+	proc_thread_self_ops;
+
+/* For the texts of both: "1234", a size in kB. */
+#define KB(pages)	((unsigned long)(pages) * (PAGE_SIZE / 1024))
+struct fault_stats;
+void proc_print_faults(struct text *, const struct fault_stats *);
+void proc_print_mounts(struct text *);
+
+extern const struct synth proc_maps_text, proc_smaps_text, proc_statm_text, proc_cmdline_text, proc_environ_text;

@@ -1,0 +1,133 @@
+/*
+ * kernel/proc_memory.c - the texts of /proc/PID that need its address space: maps, smaps, statm, cmdline, environ.
+ *
+ * The space is taken with a reference and read under its own lock, a region or page at a time; the process may exit meanwhile.
+ * The bytes of the arguments are read through the direct map, where they are resident: the process wrote them, and nothing is taken
+ * away from it again.
+ */
+#include "kernel/proc.h"
+#include "lib/string.h"
+#include "vm/mmap.h"
+
+/* The process's address space with a reference; NULL: it has none (any more). */
+static struct space *space_of(const struct proc_node *n)
+{
+	struct process *p = proc_lock_process(n);
+	if (!p)
+		return NULL;
+	struct space *s = p->space ? space_ref(p->space) : NULL;
+	proc_unlock_process();
+	return s;
+}
+
+static void print_region(struct text *t, const struct region_info *r)
+{
+	enum { NAME_COLUMN = 73 };
+	size_t start = t->len;
+	text_print(t, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", (unsigned long)r->start, (unsigned long)r->end,
+		r->rights & VM_READ ? 'r' : '-', r->rights & VM_WRITE ? 'w' : '-', r->rights & VM_EXEC ? 'x' : '-',
+		r->flags & REGION_SHARED ? 's' : 'p', (unsigned long)r->offset, 0u, 0u, 0ul);
+	if (r->name[0]) {
+		size_t used = t->len - start;
+		text_print(t, "%*s%s", used < NAME_COLUMN ? (int)(NAME_COLUMN - used) : 1, "", r->name);
+	}
+	text_print(t, "\n");
+}
+
+static int make_maps(struct text *t, struct vnode *v, void *arg)
+{
+	struct space *s = space_of(arg);
+	struct region_info r;
+	(void)v;
+	if (!s)
+		return 0;
+	for (vaddr_t at = 0; vm_region_info(s, at, &r); at = r.end)
+		print_region(t, &r);
+	space_put(s);
+	return 0;
+}
+
+static int make_smaps(struct text *t, struct vnode *v, void *arg)
+{
+	struct space *s = space_of(arg);
+	struct region_info r;
+	(void)v;
+	if (!s)
+		return 0;
+	for (vaddr_t at = 0; vm_region_info(s, at, &r); at = r.end) {
+		unsigned long size = (unsigned long)((r.end - r.start) / 1024), resident = KB(r.resident), zero = 0, page = KB(1);
+		bool anonymous = !r.object, dirty = anonymous || r.rights & VM_WRITE;
+		print_region(t, &r);
+		text_print(t, "Size:           %8lu kB\nKernelPageSize: %8lu kB\nMMUPageSize:    %8lu kB\nRss:            %8lu kB\nPss:            %8lu kB\n",
+			size, page, page, resident, resident);
+		text_print(t, "Shared_Clean:   %8lu kB\nShared_Dirty:   %8lu kB\nPrivate_Clean:  %8lu kB\nPrivate_Dirty:  %8lu kB\n", zero, zero,
+			dirty ? zero : resident, dirty ? resident : zero);
+		text_print(t, "Referenced:     %8lu kB\nAnonymous:      %8lu kB\nSwap:           %8lu kB\nSwapPss:        %8lu kB\nLocked:         %8lu kB\n",
+			resident, anonymous ? resident : zero, zero, zero, zero);
+	}
+	space_put(s);
+	return 0;
+}
+
+/* In pages: size, resident, of files, code, 0, data and stack, 0. */
+static int make_statm(struct text *t, struct vnode *v, void *arg)
+{
+	struct space *s = space_of(arg);
+	struct region_info r;
+	size_t size = 0, resident = 0, files = 0, code = 0, data = 0;
+	(void)v;
+	for (vaddr_t at = 0; s && vm_region_info(s, at, &r); at = r.end) {
+		size_t n = (r.end - r.start) / PAGE_SIZE;
+		size += n;
+		resident += r.resident;
+		files += r.object ? r.resident : 0;
+		code += r.rights & VM_EXEC ? n : 0;
+		data += !(r.rights & VM_EXEC) && (r.rights & VM_WRITE) ? n : 0;
+	}
+	if (s)
+		space_put(s);
+	text_print(t, "%zu %zu %zu %zu 0 %zu 0\n", size, resident, files, code, data);
+	return 0;
+}
+
+/* Appends the bytes of [start, end) of the space, as far as they are resident. */
+static void append_memory(struct text *t, struct space *s, vaddr_t start, vaddr_t end)
+{
+	mutex_lock(&s->lock);
+	while (start < end && !t->error) {
+		struct mmu_entry e = mmu_query(&s->mmu, start);
+		vaddr_t next = page_floor(start) + PAGE_SIZE;
+		if (e.pfn == PFN_NONE)
+			break;
+		if (next > end)
+			next = end;
+		text_append(t, (const char *)direct(e.pfn) + (start & PAGE_MASK), next - start);
+		start = next;
+	}
+	mutex_unlock(&s->lock);
+}
+
+static int make_cmdline(struct text *t, struct vnode *v, void *arg)
+{
+	struct space *s = space_of(arg);
+	(void)v;
+	if (!s)
+		return 0;
+	append_memory(t, s, s->arg_start, s->arg_end);
+	space_put(s);
+	return 0;
+}
+
+static int make_environ(struct text *t, struct vnode *v, void *arg)
+{
+	struct space *s = space_of(arg);
+	(void)v;
+	if (!s)
+		return 0;
+	append_memory(t, s, s->env_start, s->env_end);
+	space_put(s);
+	return 0;
+}
+
+const struct synth proc_maps_text = { .make = make_maps }, proc_smaps_text = { .make = make_smaps }, proc_statm_text = { .make = make_statm },
+	proc_cmdline_text = { .make = make_cmdline }, proc_environ_text = { .make = make_environ };

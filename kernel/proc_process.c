@@ -1,0 +1,321 @@
+/*
+ * kernel/proc_process.c - the texts of /proc/PID, in the formats of Linux (proc(5)), which ps, top and others parse byte by byte.
+ */
+#include "kernel/clock.h"
+#include "kernel/files.h"
+#include "kernel/proc.h"
+#include "kernel/sched.h"
+#include "kernel/tty.h"
+#include "lib/string.h"
+#include "vm/frame.h"
+
+static char state_letter(const struct process *p)
+{
+	if (p->state == PROCESS_ZOMBIE || list_empty(&p->threads))
+		return 'Z';
+	if (p->stopped)
+		return 'T';
+	const struct thread *t = container_of(p->threads.next, struct thread, siblings);
+	if (t->state != THREAD_WAITING)
+		return 'R';
+	return t->how == WAIT_INTERRUPTIBLE ? 'S' : 'D';
+}
+
+static const char *state_name(char letter)
+{
+	switch (letter) {
+	case 'R': return "running";
+	case 'S': return "sleeping";
+	case 'D': return "disk sleep";
+	case 'T': return "stopped";
+	default:  return "zombie";
+	}
+}
+
+static uint64_t vsize_pages(const struct process *p) { return p->space ? p->space->mapped : 0; }
+static uint64_t resident_pages(const struct process *p) { return p->space ? space_resident(p->space) : 0; }
+static pid_type parent_pid(const struct process *p) { return p->parent ? p->parent->pid : 0; }
+
+struct signal_sets { uint64_t pending, shared, blocked, ignored, caught; };
+
+static struct signal_sets signal_sets(const struct process *p)
+{
+	struct signal_sets s = { .shared = p->signals.pending };
+	if (!list_empty(&p->threads)) {
+		const struct thread *t = container_of(p->threads.next, struct thread, siblings);
+		s.pending = t->signals.pending;
+		s.blocked = t->blocked;
+	}
+	for (int signo = 1; signo <= SIGNALS; signo++) {
+		uint64_t handler = p->actions[signo - 1].handler;
+		if (handler == SIG_IGN)
+			s.ignored |= signal_bit(signo);
+		else if (handler != SIG_DFL)
+			s.caught |= signal_bit(signo);
+	}
+	return s;
+}
+
+/* One line; the fields have the numbers that proc(5) gives them. */
+static int make_stat(struct text *t, struct vnode *v, void *arg)
+{
+	struct process *p = proc_lock_process(arg);
+	(void)v;
+	if (!p)
+		return -ESRCH;
+	struct cpu_ticks ticks = process_ticks(p);
+	struct signal_sets s = signal_sets(p);
+	struct space *m = p->space;
+	const unsigned long low = 0x7fffffff;
+
+	text_print(t, "%d (%s) %c %d %d %d %d %d 0 ", p->pid, p->name, state_letter(p), parent_pid(p), p->pgid, p->sid,		/* 1 to 9 */
+		(int)tty_device(p->tty), p->tty ? p->tty->foreground : -1);
+	text_print(t, "%lu %lu %lu %lu ", (unsigned long)stats_minor(&p->faults), (unsigned long)stats_minor(&p->child_faults),	/* 10 to 13 */
+		(unsigned long)stats_major(&p->faults), (unsigned long)stats_major(&p->child_faults));
+	text_print(t, "%lu %lu %lu %lu %d %d 1 0 %lu ", (unsigned long)ticks.user, (unsigned long)ticks.kernel,			/* 14 to 22 */
+		(unsigned long)p->child_user_ticks, (unsigned long)p->child_kernel_ticks, 20 + p->nice, p->nice,
+		(unsigned long)(p->start_ns / NS_PER_TICK));
+	text_print(t, "%lu %lu %lu 0 0 %lu 0 0 ", (unsigned long)vsize_pages(p) * PAGE_SIZE, (unsigned long)resident_pages(p),	/* 23 to 30 */
+		(unsigned long)p->limits[LIMIT_RSS].cur, m ? (unsigned long)m->stack_top : 0);
+	text_print(t, "%lu %lu %lu %lu 0 0 0 %d 0 0 0 0 0 0 ", (unsigned long)s.shared & low, (unsigned long)s.blocked & low,	/* 31 to 44 */
+		(unsigned long)s.ignored & low, (unsigned long)s.caught & low, p->exit_signal);
+	text_print(t, "0 0 %lu %lu %lu %lu %lu %d\n", m ? (unsigned long)m->brk_start : 0, m ? (unsigned long)m->arg_start : 0,	/* 45 to 52 */
+		m ? (unsigned long)m->arg_end : 0, m ? (unsigned long)m->env_start : 0, m ? (unsigned long)m->env_end : 0, p->exit_status);
+	proc_unlock_process();
+	return 0;
+}
+
+static void print_memory(struct text *t, const struct process *p)
+{
+	unsigned long size = KB(vsize_pages(p)), resident = KB(resident_pages(p)), peak = KB(p->space->peak_resident);
+	if (peak < resident)
+		peak = resident;
+	text_print(t, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t%8lu kB\nVmPin:\t%8lu kB\nVmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n",
+		size, size, 0ul, 0ul, peak, resident);
+	text_print(t, "RssAnon:\t%8lu kB\nRssFile:\t%8lu kB\nRssShmem:\t%8lu kB\n", resident, 0ul, 0ul);
+	text_print(t, "VmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\nVmLib:\t%8lu kB\nVmPTE:\t%8lu kB\nVmSwap:\t%8lu kB\n",
+		size, 0ul, 0ul, 0ul, 0ul, 0ul);
+}
+
+static void print_ids(struct text *t, const struct process *p)
+{
+	text_print(t, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", p->pid, p->pid, parent_pid(p));
+	text_print(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", p->uid, p->euid, p->suid, p->euid, p->gid, p->egid, p->sgid, p->egid);
+	text_print(t, "FDSize:\t64\nGroups:\t");
+	for (unsigned i = 0; i < p->ngroups; i++)
+		text_print(t, "%u ", p->groups[i]);
+	text_print(t, "\nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", p->pid, p->pid, p->pgid, p->sid);
+}
+
+static int make_status(struct text *t, struct vnode *v, void *arg)
+{
+	struct process *p = proc_lock_process(arg);
+	(void)v;
+	if (!p)
+		return -ESRCH;
+	struct signal_sets s = signal_sets(p);
+	char state = state_letter(p);
+	uint64_t capabilities = p->euid == 0 ? 0x1ffffffffff : 0;
+
+	text_print(t, "Name:\t%s\nUmask:\t%04o\nState:\t%c (%s)\n", p->name, p->fs.umask, state, state_name(state));
+	print_ids(t, p);
+	if (p->space)
+		print_memory(t, p);
+	text_print(t, "Threads:\t1\nSigQ:\t%u/%lu\n", p->signals.count, (unsigned long)p->limits[LIMIT_SIGPENDING].cur);
+	text_print(t, "SigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\nSigCgt:\t%016lx\n", (unsigned long)s.pending,
+		(unsigned long)s.shared, (unsigned long)s.blocked, (unsigned long)s.ignored, (unsigned long)s.caught);
+	text_print(t, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\n", 0ul, (unsigned long)capabilities,
+		(unsigned long)capabilities, 0x1fffffffffful, 0ul);
+	text_print(t, "NoNewPrivs:\t0\nSeccomp:\t0\nCpus_allowed:\t1\nCpus_allowed_list:\t0\nMems_allowed:\t1\nMems_allowed_list:\t0\n");
+	text_print(t, "voluntary_ctxt_switches:\t0\nnonvoluntary_ctxt_switches:\t0\n");
+	proc_unlock_process();
+	return 0;
+}
+
+static void print_limit(struct text *t, uint64_t value)
+{
+	if (value == LIMIT_NONE)
+		text_print(t, "%-20s ", "unlimited");
+	else
+		text_print(t, "%-20lu ", (unsigned long)value);
+}
+
+static int make_limits(struct text *t, struct vnode *v, void *arg)
+{
+	static const struct { const char *name, *unit; } limits[LIMITS] = {
+		{ "Max cpu time", "seconds" }, { "Max file size", "bytes" }, { "Max data size", "bytes" }, { "Max stack size", "bytes" },
+		{ "Max core file size", "bytes" }, { "Max resident set", "bytes" }, { "Max processes", "processes" }, { "Max open files", "files" },
+		{ "Max locked memory", "bytes" }, { "Max address space", "bytes" }, { "Max file locks", "locks" }, { "Max pending signals", "signals" },
+		{ "Max msgqueue size", "bytes" }, { "Max nice priority", "" }, { "Max realtime priority", "" }, { "Max realtime timeout", "us" },
+	};
+	struct process *p = proc_lock_process(arg);
+	(void)v;
+	if (!p)
+		return -ESRCH;
+	text_print(t, "%-25s %-20s %-20s %-10s\n", "Limit", "Soft Limit", "Hard Limit", "Units");
+	for (int i = 0; i < LIMITS; i++) {
+		text_print(t, "%-25s ", limits[i].name);
+		print_limit(t, p->limits[i].cur);
+		print_limit(t, p->limits[i].max);
+		text_print(t, limits[i].unit[0] ? "%-10s\n" : "\n", limits[i].unit);
+	}
+	proc_unlock_process();
+	return 0;
+}
+
+static int make_comm(struct text *t, struct vnode *v, void *arg)
+{
+	struct process *p = proc_lock_process(arg);
+	(void)v;
+	if (!p)
+		return -ESRCH;
+	text_print(t, "%s\n", p->name);
+	proc_unlock_process();
+	return 0;
+}
+
+/* Only its own process may rename itself. */
+static int take_comm(struct vnode *v, void *arg, char *string, size_t len)
+{
+	const struct proc_node *n = arg;
+	(void)v;
+	if (n->pid != current->pid)
+		return -EINVAL;
+	if (len && string[len - 1] == '\n')
+		len--;
+	if (len >= sizeof current->name)
+		len = sizeof current->name - 1;
+	memset(current->name, 0, sizeof current->name);
+	memcpy(current->name, string, len);
+	return 0;
+}
+
+static int make_oom_score_adj(struct text *t, struct vnode *v, void *arg)
+{
+	struct process *p = proc_lock_process(arg);
+	(void)v;
+	if (!p)
+		return -ESRCH;
+	text_print(t, "%d\n", p->oom_score_adj);
+	proc_unlock_process();
+	return 0;
+}
+
+/* A decimal number with a sign, white space around it. */
+static int parse_int(const char *s, long *value)
+{
+	long n = 0;
+	while (*s == ' ' || *s == '\t' || *s == '\n')
+		s++;
+	bool negative = *s == '-';
+	s += negative;
+	if (*s < '0' || *s > '9')
+		return -EINVAL;
+	for (; *s >= '0' && *s <= '9'; s++) {
+		if (n > INT32_MAX / 10)
+			return -EINVAL;
+		n = n * 10 + (*s - '0');
+	}
+	while (*s == ' ' || *s == '\t' || *s == '\n')
+		s++;
+	*value = negative ? -n : n;
+	return *s ? -EINVAL : 0;
+}
+
+static int take_oom_score_adj(struct vnode *v, void *arg, char *string, size_t len)
+{
+	enum { LOWEST = -1000, HIGHEST = 1000 };
+	long value;
+	int error = parse_int(string, &value);
+	(void)v, (void)len;
+	if (error || value < LOWEST || value > HIGHEST)
+		return -EINVAL;
+	struct process *p = proc_lock_process(arg);
+	if (!p)
+		return -ESRCH;
+	if (value < p->oom_score_adj && current->euid != 0)
+		error = -EACCES;
+	else
+		p->oom_score_adj = (int32_t)value;
+	proc_unlock_process();
+	return error;
+}
+
+/* What the OOM policy goes by, as far as one number can say it: the share of memory in thousandths, plus the adjustment. */
+static int make_oom_score(struct text *t, struct vnode *v, void *arg)
+{
+	struct frame_stats frames;
+	frame_get_stats(&frames);
+	struct process *p = proc_lock_process(arg);
+	(void)v;
+	if (!p)
+		return -ESRCH;
+	long score = (long)(resident_pages(p) * 1000 / (frames.managed ? frames.managed : 1)) + p->oom_score_adj;
+	text_print(t, "%ld\n", score > 0 ? score : 0);
+	proc_unlock_process();
+	return 0;
+}
+
+static int make_faults(struct text *t, struct vnode *v, void *arg)
+{
+	struct process *p = proc_lock_process(arg);
+	(void)v;
+	if (!p)
+		return -ESRCH;
+	struct fault_stats copy = p->faults;
+	proc_unlock_process();
+	proc_print_faults(t, &copy);
+	return 0;
+}
+
+static int make_mounts(struct text *t, struct vnode *v, void *arg)
+{
+	(void)v, (void)arg;
+	proc_print_mounts(t);
+	return 0;
+}
+
+static int make_mountinfo(struct text *t, struct vnode *v, void *arg)
+{
+	(void)v, (void)arg;
+	list_for_each(l, &mount_list) {
+		const struct mount *m = container_of(l, struct mount, all);
+		const char *rw = m->flags & MOUNT_READONLY ? "ro" : "rw";
+		text_print(t, "%lu 0 0:%lu / %s %s,relatime - %s %s %s\n", (unsigned long)m->dev, (unsigned long)m->dev, m->path, rw, m->type, m->source, rw);
+	}
+	return 0;
+}
+
+static int make_cgroup(struct text *t, struct vnode *v, void *arg)
+{
+	(void)v, (void)arg;
+	text_print(t, "0::/\n");
+	return 0;
+}
+
+static int make_wchan(struct text *t, struct vnode *v, void *arg)
+{
+	(void)v, (void)arg;
+	text_print(t, "0");
+	return 0;
+}
+
+static const struct synth stat_text = { .make = make_stat }, status_text = { .make = make_status }, limits_text = { .make = make_limits },
+	comm_text = { .make = make_comm, .take = take_comm }, oom_score_text = { .make = make_oom_score },
+	oom_score_adj_text = { .make = make_oom_score_adj, .take = take_oom_score_adj }, faults_text = { .make = make_faults },
+	mounts_text = { .make = make_mounts }, mountinfo_text = { .make = make_mountinfo }, cgroup_text = { .make = make_cgroup },
+	wchan_text = { .make = make_wchan };
+
+#define FILE(name_, mode_, text_)	{ .name = name_, .mode = S_IFREG | (mode_), .text = &(text_) }
+#define LINK(name_, ops_)		{ .name = name_, .mode = S_IFLNK | 0777, .ops = &(ops_) }
+#define DIRECTORY(name_, mode_, ops_)	{ .name = name_, .mode = S_IFDIR | (mode_), .ops = &(ops_) }
+#define ENTRIES_OF_BOTH \
+	FILE("cgroup", 0444, cgroup_text), FILE("cmdline", 0444, proc_cmdline_text), FILE("comm", 0644, comm_text), LINK("cwd", proc_cwd_ops), \
+	FILE("environ", 0400, proc_environ_text), LINK("exe", proc_exe_ops), FILE("faults", 0444, faults_text), DIRECTORY("fd", 0500, proc_fd_ops), \
+	DIRECTORY("fdinfo", 0555, proc_fdinfo_ops), FILE("limits", 0444, limits_text), FILE("maps", 0444, proc_maps_text), \
+	FILE("mountinfo", 0444, mountinfo_text), FILE("mounts", 0444, mounts_text), FILE("oom_score", 0444, oom_score_text), \
+	FILE("oom_score_adj", 0644, oom_score_adj_text), LINK("root", proc_root_link_ops), FILE("smaps", 0444, proc_smaps_text), \
+	FILE("stat", 0444, stat_text), FILE("statm", 0444, proc_statm_text), FILE("status", 0444, status_text), FILE("wchan", 0444, wchan_text)
+
+const struct proc_entry proc_process_entries[] = { ENTRIES_OF_BOTH, DIRECTORY("task", 0555, proc_task_ops), { .name = NULL } };
+const struct proc_entry proc_thread_entries[] = { ENTRIES_OF_BOTH, { .name = NULL } };

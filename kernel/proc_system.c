@@ -1,0 +1,415 @@
+/*
+ * kernel/proc_system.c - the texts of /proc about the whole machine, in the formats of Linux (proc(5)); and the table of what /proc contains.
+ */
+#include "arch/mmu.h"
+#include "fs/fat.h"
+#include "kernel/clock.h"
+#include "kernel/life.h"
+#include "kernel/proc.h"
+#include "kernel/random.h"
+#include "kernel/sched.h"
+#include "kernel/system.h"
+#include "lib/string.h"
+#include "vm/frame.h"
+#include "vm/heap.h"
+#include "vm/kspace.h"
+#include "vm/physmap.h"
+
+/* ---- memory ---------------------------------------------------------------------------- */
+
+/* How many frames are what, by one walk over the page words. */
+struct census { size_t anonymous, files, borrowed, shared, tables, stacks; };
+
+static void count_record(struct census *c, const struct page_record *r)
+{
+	if (r->borrowed)
+		c->borrowed++;
+	else if (r->object && r->object->pager)
+		c->files++;
+	else
+		c->shared++;
+}
+
+/* One processor, and this does not sleep: the words stand still. */
+static struct census count_frames(void)
+{
+	struct census c = { 0 };
+	size_t n;
+	const struct phys_range *ram = physmap_ram(&n);
+
+	for (size_t i = 0; i < n; i++) {
+		for (pfn_t pfn = ram[i].start; pfn < ram[i].end; pfn++) {
+			page_word w = pages[pfn];
+			switch (page_type(w)) {
+			case PAGE_FREE:
+				pfn += ((pfn_t)1 << page_order(w)) - 1;
+				break;
+			case PAGE_ANON:
+				c.anonymous++;
+				break;
+			case PAGE_TABLE:
+				c.tables++;
+				break;
+			case PAGE_RECORD:
+				count_record(&c, page_record(w));
+				break;
+			case PAGE_KERNEL:
+				c.stacks += page_use(w) == USE_STACK ? (size_t)1 << page_order(w) : 0;
+				break;
+			default:
+				break;
+			}
+		}
+	}
+	return c;
+}
+
+/*
+ * Borrowed pages lie in the boot image, which is not among the managed frames: they are in no figure here.  Files' pages are given up on demand only when their
+ * file is forgotten, so MemAvailable counts free frames alone.
+ */
+static int make_meminfo(struct text *t, struct vnode *v, void *arg)
+{
+	struct frame_stats f;
+	struct heap_stats heap;
+	struct census c = count_frames();
+	(void)v, (void)arg;
+	frame_get_stats(&f);
+	heap_get_stats(&heap);
+	const struct { const char *name; unsigned long kb; } lines[] = {
+		{ "MemTotal:", KB(f.managed) }, { "MemFree:", KB(f.free) }, { "MemAvailable:", KB(f.free > f.reserve ? f.free - f.reserve : 0) },
+		{ "Buffers:", 0 }, { "Cached:", KB(c.files + c.shared) }, { "SwapCached:", 0 },
+		{ "Active:", KB(c.anonymous + c.files + c.shared) }, { "Inactive:", 0 },
+		{ "Active(anon):", KB(c.anonymous + c.shared) }, { "Inactive(anon):", 0 }, { "Active(file):", KB(c.files) }, { "Inactive(file):", 0 },
+		{ "Unevictable:", 0 }, { "Mlocked:", 0 }, { "SwapTotal:", 0 }, { "SwapFree:", 0 }, { "Dirty:", 0 }, { "Writeback:", 0 },
+		{ "AnonPages:", KB(c.anonymous) }, { "Mapped:", KB(c.files + c.shared) }, { "Shmem:", KB(c.shared) },
+		{ "KReclaimable:", 0 }, { "Slab:", KB(heap.slab_frames + heap.large_frames) }, { "SReclaimable:", 0 },
+		{ "SUnreclaim:", KB(heap.slab_frames + heap.large_frames) }, { "KernelStack:", KB(c.stacks) }, { "PageTables:", KB(c.tables) },
+		{ "CommitLimit:", KB(f.managed) }, { "Committed_AS:", KB(c.anonymous + c.shared) },
+	};
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+		text_print(t, "%-16s%8lu kB\n", lines[i].name, lines[i].kb);
+	return 0;
+}
+
+static int make_vmstat(struct text *t, struct vnode *v, void *arg)
+{
+	struct census c = count_frames();
+	uint64_t major = stats_major(&system_faults), all = stats_minor(&system_faults) + major;
+	(void)v, (void)arg;
+	text_print(t, "nr_free_pages %zu\nnr_anon_pages %zu\nnr_mapped %zu\nnr_file_pages %zu\nnr_shmem %zu\nnr_page_table_pages %zu\n",
+		frame_free_count(), c.anonymous, c.files + c.shared, c.files + c.shared, c.shared, c.tables);
+	text_print(t, "pgpgin %lu\npgpgout 0\npswpin 0\npswpout 0\npgfault %lu\npgmajfault %lu\n",
+		(unsigned long)KB(system_pages_read), (unsigned long)all, (unsigned long)major);
+	return 0;
+}
+
+static int make_buddyinfo(struct text *t, struct vnode *v, void *arg)
+{
+	static const char *const zone[ZONES] = { "DMA", "DMA32", "Normal" };
+	struct frame_stats f;
+	(void)v, (void)arg;
+	frame_get_stats(&f);
+	for (int z = 0; z < ZONES; z++) {
+		text_print(t, "Node 0, zone %8s ", zone[z]);
+		for (int order = 0; order <= FRAME_MAX_ORDER; order++)
+			text_print(t, "%6zu ", f.free_blocks[z][order]);
+		text_print(t, "\n");
+	}
+	return 0;
+}
+
+void proc_print_faults(struct text *t, const struct fault_stats *s)
+{
+	static const char *const class[] = FAULT_CLASS_NAMES, *const flag[] = FAULT_FLAG_NAMES;
+	text_print(t, "%-16s %12s %16s\n", "class", "faults", "cycles");
+	for (int i = 0; i < FAULT_CLASSES; i++)
+		text_print(t, "%-16s %12lu %16lu\n", class[i], (unsigned long)s->count[i], (unsigned long)s->cost[i]);
+	for (int i = 0; i < FAULT_FLAGS; i++)
+		text_print(t, "flag:%-11s %12lu\n", flag[i], (unsigned long)s->flags[i]);
+	text_print(t, "%-16s %12lu\n", "pages-around", (unsigned long)s->neighbours);
+}
+
+static int make_faults(struct text *t, struct vnode *v, void *arg)
+{
+	(void)v, (void)arg;
+	proc_print_faults(t, &system_faults);
+	text_print(t, "%-16s %12lu\n%-16s %12lu\n%-16s %12lu\n%-16s %12lu\n", "pages-read", (unsigned long)system_pages_read,
+		"tlb-pages", (unsigned long)tlb_stats.pages, "tlb-full", (unsigned long)tlb_stats.full, "tlb-loads", (unsigned long)tlb_stats.loads);
+	return 0;
+}
+
+/* ---- time and load ------------------------------------------------------------------------- */
+
+static int make_stat(struct text *t, struct vnode *v, void *arg)
+{
+	struct sched_stats s = sched_stats;
+	(void)v, (void)arg;
+	for (int i = 0; i < 2; i++)
+		text_print(t, "%s %lu 0 %lu %lu 0 0 0 0 0 0\n", i == 0 ? "cpu " : "cpu0", (unsigned long)s.user_ticks, (unsigned long)s.kernel_ticks,
+			(unsigned long)s.idle_ticks);
+	text_print(t, "intr %lu\nctxt %lu\nbtime %lu\nprocesses %lu\nprocs_running %u\nprocs_blocked 0\n",
+		(unsigned long)(s.user_ticks + s.kernel_ticks + s.idle_ticks), (unsigned long)s.switches,
+		(unsigned long)(clock_boot_realtime_ns() / NS_PER_SECOND), (unsigned long)s.forks, sched_runnable());
+	return 0;
+}
+
+static int make_uptime(struct text *t, struct vnode *v, void *arg)
+{
+	uint64_t up = time_now_ns() / (NS_PER_SECOND / 100), idle = sched_stats.idle_ticks * 100 / TICK_HZ;
+	(void)v, (void)arg;
+	text_print(t, "%lu.%02lu %lu.%02lu\n", (unsigned long)(up / 100), (unsigned long)(up % 100), (unsigned long)(idle / 100),
+		(unsigned long)(idle % 100));
+	return 0;
+}
+
+static int make_loadavg(struct text *t, struct vnode *v, void *arg)
+{
+	const unsigned long one = 1ul << LOAD_SHIFT;
+	unsigned long load[3];
+	(void)v, (void)arg;
+	load_get(load);
+	for (int i = 0; i < 3; i++) {
+		unsigned long rounded = load[i] + one / 200;
+		text_print(t, "%lu.%02lu ", rounded >> LOAD_SHIFT, (rounded & (one - 1)) * 100 >> LOAD_SHIFT);
+	}
+	text_print(t, "%u/%zu %d\n", sched_runnable(), process_count(), process_last_pid());
+	return 0;
+}
+
+/* ---- the machine ------------------------------------------------------------------------------ */
+
+static int make_cpuinfo(struct text *t, struct vnode *v, void *arg)
+{
+	char model[64];
+	uint64_t khz = time_cycles_khz();
+	(void)v, (void)arg;
+	cpu_describe(model, sizeof model);
+	text_print(t, "processor\t: 0\nmodel name\t: %s\ncpu MHz\t\t: %lu.%03lu\nphysical id\t: 0\nsiblings\t: 1\ncore id\t\t: 0\ncpu cores\t: 1\n\n",
+		model, (unsigned long)(khz / 1000), (unsigned long)(khz % 1000));
+	return 0;
+}
+
+static int make_version(struct text *t, struct vnode *v, void *arg)
+{
+	(void)v, (void)arg;
+	text_print(t, "%s version %s (faultline) (gcc " __VERSION__ ") %s\n", SYSTEM_OS, SYSTEM_RELEASE, SYSTEM_VERSION);
+	return 0;
+}
+
+static int make_cmdline(struct text *t, struct vnode *v, void *arg)
+{
+	(void)v, (void)arg;
+	text_print(t, "%s\n", system_cmdline());
+	return 0;
+}
+
+static int make_filesystems(struct text *t, struct vnode *v, void *arg)
+{
+	(void)v, (void)arg;
+	text_print(t, "nodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\n\tvfat\n");
+	return 0;
+}
+
+void proc_print_mounts(struct text *t)
+{
+	list_for_each(l, &mount_list) {
+		const struct mount *m = container_of(l, struct mount, all);
+		text_print(t, "%s %s %s %s,relatime 0 0\n", m->source, m->path, m->type, m->flags & MOUNT_READONLY ? "ro" : "rw");
+	}
+}
+
+static int make_devices(struct text *t, struct vnode *v, void *arg)
+{
+	(void)v, (void)arg;
+	text_print(t, "Character devices:\n  1 mem\n  4 ttyS\n  5 /dev/tty\n  5 /dev/console\n\nBlock devices:\n");
+	return 0;
+}
+
+static int make_swaps(struct text *t, struct vnode *v, void *arg)
+{
+	(void)v, (void)arg;
+	text_print(t, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
+	return 0;
+}
+
+static int make_nothing(struct text *t, struct vnode *v, void *arg)
+{
+	(void)t, (void)v, (void)arg;
+	return 0;
+}
+
+/* ---- /proc/sys ----------------------------------------------------------------------------------- */
+
+static int make_constant(struct text *t, struct vnode *v, void *arg)
+{
+	static const struct { const char *name, *value; } constants[] = {
+		{ "ostype", SYSTEM_OS }, { "osrelease", SYSTEM_RELEASE }, { "version", SYSTEM_VERSION }, { "pid_max", "32768" },
+		{ "threads-max", "32768" }, { "ngroups_max", "65536" }, { "cap_last_cap", "40" }, { "entropy_avail", "256" }, { "poolsize", "256" },
+		{ "overcommit_memory", "1" }, { "overcommit_ratio", "50" }, { "max_map_count", "65530" }, { "swappiness", "0" },
+		{ "file-max", "1048576" }, { "nr_open", "1048576" }, { "pipe-max-size", "1048576" }, { "core_pattern", "core" },
+	};
+	const struct proc_node *n = arg;
+	(void)v;
+	for (size_t i = 0; i < sizeof constants / sizeof *constants; i++)
+		if (strcmp(constants[i].name, n->entry->name) == 0)
+			text_print(t, "%s\n", constants[i].value);
+	return 0;
+}
+
+static enum system_name name_of(const struct proc_node *n)
+{
+	return strcmp(n->entry->name, "hostname") == 0 ? SYSTEM_HOST : SYSTEM_DOMAIN;
+}
+
+static int make_name(struct text *t, struct vnode *v, void *arg)
+{
+	char name[SYSTEM_NAME_SIZE];
+	(void)v;
+	system_get_name(name_of(arg), name);
+	text_print(t, "%s\n", name);
+	return 0;
+}
+
+/* What was written, without the line end that echo adds. */
+static size_t without_newline(const char *string, size_t len)
+{
+	return len && string[len - 1] == '\n' ? len - 1 : len;
+}
+
+static int take_name(struct vnode *v, void *arg, char *string, size_t len)
+{
+	(void)v;
+	len = without_newline(string, len);
+	if (len >= SYSTEM_NAME_SIZE)
+		return -EINVAL;
+	system_set_name(name_of(arg), string, len);
+	return 0;
+}
+
+/* A random UUID (version 4, RFC 4122); boot_id keeps the first one. */
+static int make_uuid(struct text *t, struct vnode *v, void *arg)
+{
+	static unsigned char boot_id[16];
+	const struct proc_node *n = arg;
+	unsigned char id[16];
+	(void)v;
+	random_bytes(id, sizeof id);
+	id[6] = (unsigned char)((id[6] & 0x0f) | 0x40);
+	id[8] = (unsigned char)((id[8] & 0x3f) | 0x80);
+	if (strcmp(n->entry->name, "boot_id") == 0) {
+		if (boot_id[6] == 0)
+			memcpy(boot_id, id, sizeof id);
+		memcpy(id, boot_id, sizeof id);
+	}
+	for (int i = 0; i < 16; i++)
+		text_print(t, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", id[i]);
+	text_print(t, "\n");
+	return 0;
+}
+
+static const char *const pager_names[] = { [PAGER_NORMAL] = "ok", [PAGER_SLOW] = "slow", [PAGER_EIO] = "eio" };
+
+static int make_pager(struct text *t, struct vnode *v, void *arg)
+{
+	(void)v, (void)arg;
+	text_print(t, "%s\n", pager_names[fat_pager_mode]);
+	return 0;
+}
+
+static int take_pager(struct vnode *v, void *arg, char *string, size_t len)
+{
+	(void)v, (void)arg;
+	len = without_newline(string, len);
+	for (int mode = PAGER_NORMAL; mode <= PAGER_EIO; mode++) {
+		if (strlen(pager_names[mode]) == len && memcmp(pager_names[mode], string, len) == 0) {
+			fat_pager_mode = (enum pager_mode)mode;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+/* As on Linux: 1 page cache, 2 names and inodes, 3 both; here files that nobody has open are forgotten, with their pages, by any of them. */
+static int take_drop_caches(struct vnode *v, void *arg, char *string, size_t len)
+{
+	(void)v, (void)arg;
+	len = without_newline(string, len);
+	if (len != 1 || string[0] < '1' || string[0] > '3')
+		return -EINVAL;
+	vnode_drop_idle();
+	return 0;
+}
+
+static int make_file_nr(struct text *t, struct vnode *v, void *arg)
+{
+	(void)v, (void)arg;
+	text_print(t, "%zu\t0\t1048576\n", file_count());
+	return 0;
+}
+
+/* ---- the tables ------------------------------------------------------------------------------------- */
+
+#define TEXT(name_, ...) static const struct synth name_ = { __VA_ARGS__ }
+TEXT(constant_text, .make = make_constant);
+TEXT(name_text, .make = make_name, .take = take_name);
+TEXT(uuid_text, .make = make_uuid);
+TEXT(pager_text, .make = make_pager, .take = take_pager);
+TEXT(drop_caches_text, .make = make_nothing, .take = take_drop_caches);
+TEXT(file_nr_text, .make = make_file_nr);
+TEXT(buddyinfo_text, .make = make_buddyinfo);
+TEXT(cmdline_text, .make = make_cmdline);
+TEXT(cpuinfo_text, .make = make_cpuinfo);
+TEXT(devices_text, .make = make_devices);
+TEXT(nothing_text, .make = make_nothing);
+TEXT(faults_text, .make = make_faults);
+TEXT(filesystems_text, .make = make_filesystems);
+TEXT(loadavg_text, .make = make_loadavg);
+TEXT(meminfo_text, .make = make_meminfo);
+TEXT(stat_text, .make = make_stat);
+TEXT(swaps_text, .make = make_swaps);
+TEXT(uptime_text, .make = make_uptime);
+TEXT(version_text, .make = make_version);
+TEXT(vmstat_text, .make = make_vmstat);
+
+#define FILE(name_, mode_, text_)	{ .name = name_, .mode = S_IFREG | (mode_), .text = &(text_) }
+#define CONSTANT(name_)			FILE(name_, 0444, constant_text)
+#define DIRECTORY(name_, inside_)	{ .name = name_, .mode = S_IFDIR | 0555, .inside = inside_ }
+#define END				{ .name = NULL }
+
+static const struct proc_entry random_entries[] = {
+	FILE("boot_id", 0444, uuid_text), CONSTANT("entropy_avail"), CONSTANT("poolsize"), FILE("uuid", 0444, uuid_text), END
+};
+static const struct proc_entry kernel_entries[] = {
+	CONSTANT("cap_last_cap"), CONSTANT("core_pattern"), FILE("domainname", 0644, name_text), FILE("hostname", 0644, name_text), CONSTANT("ngroups_max"),
+	CONSTANT("osrelease"), CONSTANT("ostype"), CONSTANT("pid_max"), DIRECTORY("random", random_entries), CONSTANT("threads-max"), CONSTANT("version"), END
+};
+static const struct proc_entry vm_entries[] = {
+	FILE("drop_caches", 0200, drop_caches_text), CONSTANT("max_map_count"), CONSTANT("overcommit_memory"), CONSTANT("overcommit_ratio"),
+	FILE("pager", 0644, pager_text), CONSTANT("swappiness"), END
+};
+static const struct proc_entry fs_entries[] = {
+	CONSTANT("file-max"), FILE("file-nr", 0444, file_nr_text), CONSTANT("nr_open"), CONSTANT("pipe-max-size"), END
+};
+static const struct proc_entry sys_entries[] = {
+	DIRECTORY("fs", fs_entries), DIRECTORY("kernel", kernel_entries), DIRECTORY("vm", vm_entries), END
+};
+static ssize mounts_readlink(struct vnode *v, char *to, size_t size)
+{
+	static const char target[] = "self/mounts";
+	size_t n = size < sizeof target - 1 ? size : sizeof target - 1;
+	(void)v;
+	memcpy(to, target, n);
+	return (ssize)n;
+}
+static const struct vnode_ops mounts_ops = { .readlink = mounts_readlink };
+
+const struct proc_entry proc_root_entries[] = {
+	FILE("buddyinfo", 0444, buddyinfo_text), FILE("cmdline", 0444, cmdline_text), FILE("cpuinfo", 0444, cpuinfo_text),
+	FILE("devices", 0444, devices_text), FILE("diskstats", 0444, nothing_text), FILE("faults", 0444, faults_text),
+	FILE("filesystems", 0444, filesystems_text), FILE("loadavg", 0444, loadavg_text), FILE("meminfo", 0444, meminfo_text),
+	FILE("modules", 0444, nothing_text), { .name = "mounts", .mode = S_IFLNK | 0777, .ops = &mounts_ops },
+	{ .name = "self", .mode = S_IFLNK | 0777, .ops = &proc_self_ops }, FILE("stat", 0444, stat_text), FILE("swaps", 0444, swaps_text),
+	DIRECTORY("sys", sys_entries), { .name = "thread-self", .mode = S_IFLNK | 0777, .ops = &proc_thread_self_ops },
+	FILE("uptime", 0444, uptime_text), FILE("version", 0444, version_text), FILE("vmstat", 0444, vmstat_text), END
+};
