@@ -2,6 +2,7 @@
 #
 #   make host-test                 everything
 #   make model SEED=n STEPS=n      the model test alone
+#   make fuzz-fat TIME=seconds     libFuzzer on the FAT driver (clang, libclang-rt-14-dev); what it finds is left in build/host/fuzz-fat
 #
 # Each test runs on two machines whose page tables have another shape: vm/ must not know it.
 
@@ -17,15 +18,17 @@ HOST_WRAP     = frame_alloc frame_alloc_zone frame_alloc_anon_zeroed frame_alloc
 HOST_LDFLAGS  = $(HOST_SANITIZE) $(foreach f,$(HOST_WRAP),-Wl,--wrap=$(f)) -lcmocka -lpthread
 HOST_LIB_SRC  = $(sort $(wildcard vm/*.c) $(wildcard tests/host/sim/*.c)) lib/rbtree.c tests/host/harness.c
 SEED         ?= 1
-STEPS        ?= 30000
+STEPS        ?= 70000
 
 # host_machine NAME LEVELS BITS: how objects and programs of this machine are made
 define host_machine
 $(HOST_BUILD)/$(1)/%.o: %.c
+	$$(say) HOST $$<
 	@mkdir -p $$(@D)
-	$$(HOST_CC) $$(HOST_CFLAGS) -DSIM_LEVELS=$(2) -DSIM_TABLE_BITS=$(3) -MMD -MP -c $$< -o $$@
+	$$(Q)$$(HOST_CC) $$(HOST_CFLAGS) -DSIM_LEVELS=$(2) -DSIM_TABLE_BITS=$(3) -MMD -MP -c $$< -o $$@
 $(HOST_BUILD)/$(1)/%: $(HOST_BUILD)/$(1)/tests/host/%.o $(HOST_LIB_SRC:%.c=$(HOST_BUILD)/$(1)/%.o)
-	$$(HOST_CC) $$^ -o $$@ $$(HOST_LDFLAGS)
+	$$(say) LINK $$@
+	$$(Q)$$(HOST_CC) $$^ -o $$@ $$(HOST_LDFLAGS)
 -include $$(HOST_LIB_SRC:%.c=$(HOST_BUILD)/$(1)/%.d) $$(HOST_TESTS:%=$(HOST_BUILD)/$(1)/tests/host/test_%.d) \
 	$(HOST_BUILD)/$(1)/tests/host/model.d
 endef
@@ -35,18 +38,39 @@ $(foreach m,$(HOST_MACHINES),$(eval $(HOST_BUILD)/$(m)/test_fat: $(HOST_FAT_SRC:
 $(eval $(call host_machine,3x5,3,5))
 $(eval $(call host_machine,4x4,4,4))
 
-HOST_PROGRAMS = $(foreach m,$(HOST_MACHINES),$(HOST_TESTS:%=$(HOST_BUILD)/$(m)/test_%) $(HOST_BUILD)/$(m)/model)
+# What has nothing to do with page tables runs on the first machine only.
+HOST_ONCE     = fat physmap region
+HOST_UNITS    = $(HOST_TESTS:%=$(HOST_BUILD)/3x5/test_%) $(patsubst %,$(HOST_BUILD)/4x4/test_%,$(filter-out $(HOST_ONCE),$(HOST_TESTS)))
+HOST_MODELS   = $(HOST_MACHINES:%=$(HOST_BUILD)/%/model)
+HOST_PROGRAMS = $(HOST_UNITS) $(HOST_MODELS)
 .SECONDARY:
 
 .PHONY: host-build host-test model
 host-build: $(HOST_PROGRAMS)
 
-host-test: host-build
-	@failed=0; for m in $(HOST_MACHINES); do \
-		for t in $(HOST_TESTS); do echo "# host $$m: $$t"; $(HOST_BUILD)/$$m/test_$$t || failed=1; done; \
-		for s in 1 2 3; do $(HOST_BUILD)/$$m/model $$s $(STEPS) || failed=1; done; \
-	done; exit $$failed
+host-test:
+	$(Q)$(MAKE) --no-print-directory -s -j2 host-build
+	@failed=0; \
+	for t in $(HOST_UNITS); do echo "# $$t"; $$t || failed=1; done; \
+	for m in $(HOST_MODELS); do for s in 1 2 4; do $$m $$s $(STEPS) || failed=1; done; done; \
+	exit $$failed
 
-model: $(HOST_BUILD)/3x5/model $(HOST_BUILD)/4x4/model
-	$(HOST_BUILD)/3x5/model $(SEED) $(STEPS)
-	$(HOST_BUILD)/4x4/model $(SEED) $(STEPS)
+model: $(HOST_MODELS)
+	$(Q)$(HOST_BUILD)/3x5/model $(SEED) $(STEPS)
+	$(Q)$(HOST_BUILD)/4x4/model $(SEED) $(STEPS)
+
+# libFuzzer, from the small images of fat_images; one program, compiled in one go by clang.
+FUZZ      = $(HOST_BUILD)/fuzz-fat
+FUZZ_SRC  = $(filter-out tests/host/harness.c,$(HOST_LIB_SRC)) $(HOST_FAT_SRC) tests/host/fat_fuzz.c
+TIME     ?= 60
+.PHONY: fuzz-fat
+$(FUZZ)/fat_fuzz: $(FUZZ_SRC) $(wildcard fs/fat*.[ch]) tests/host/fat_drive.h
+	@mkdir -p $(@D)
+	clang -std=gnu11 -O1 -g -D_GNU_SOURCE -DLOCK_CHECK -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -I. -Itests/host -Itests/host/sim \
+		$(FUZZ_SRC) -o $@ $(foreach f,$(HOST_WRAP),-Wl,--wrap=$(f)) -lpthread
+$(FUZZ)/corpus: tests/host/fat_images $(wildcard initrd/*)
+	rm -rf $(FUZZ)/images $@ && tests/host/fat_images $(FUZZ)/images && mkdir $@
+	for seed in aligned packed 12 32; do (printf 0; cat $(FUZZ)/images/seeds/$$seed) > $@/$$seed; done
+	rm -r $(FUZZ)/images
+fuzz-fat: $(FUZZ)/fat_fuzz $(FUZZ)/corpus
+	$< -max_total_time=$(TIME) -max_len=800000 -timeout=10 -rss_limit_mb=4096 -artifact_prefix=$(FUZZ)/ $(FUZZ)/corpus

@@ -1,0 +1,366 @@
+/* tests/host/test_object.c - vm/object.c: pages of files and of shared memory, by read, write, pin and resize. */
+#include "harness.h"
+#include "vm/frame.h"
+#include "vm/object.h"
+
+enum { MIB = 1 << 20 };
+static const vaddr_t A = 0x200000;
+static const pfn_t IMAGE = 0x100000 >> PAGE_SHIFT;
+static struct census before;
+
+static int setup(void **state)
+{
+	(void)state;
+	sim_boot_config(&(struct sim_config){ .ram = { { 0, 8 * MIB } }, .image = { 0x100000, 0x140000 } });
+	before = census_take();
+	return 0;
+}
+
+static struct object_stats stats(void)
+{
+	struct object_stats s;
+	object_get_stats(&s);
+	return s;
+}
+
+static ssize read_at(struct object *o, void *to, size_t n, uint64_t offset)
+{
+	struct uio uio = uio_kernel(to, n);
+	return object_read(o, &uio, offset);
+}
+
+static ssize write_at(struct object *o, const void *from, size_t n, uint64_t offset)
+{
+	struct uio uio = uio_kernel((void *)(uintptr_t)from, n);
+	return object_write(o, &uio, offset);
+}
+
+TEST(reading_clips_to_the_end)
+{
+	(void)state;
+	struct test_file f;
+	uint8_t bytes[3 * 4096];
+	file_create(&f, 2 * PAGE_SIZE + 10);
+	assert_int_equal(read_at(f.object, bytes, sizeof bytes, 0), 2 * PAGE_SIZE + 10);
+	for (size_t i = 0; i < 2 * PAGE_SIZE + 10; i++)
+		assert_int_equal(bytes[i], file_byte(i));
+	assert_int_equal(f.reads, 3);
+	assert_int_equal(read_at(f.object, bytes, 100, 2 * PAGE_SIZE), 10);
+	assert_int_equal(read_at(f.object, bytes, 100, 2 * PAGE_SIZE + 10), 0);
+	assert_int_equal(read_at(f.object, bytes, 100, (uint64_t)-1), 0);
+	assert_int_equal(read_at(f.object, bytes, 0, 0), 0);
+	assert_int_equal(f.reads, 3);
+	check_sound();
+	file_drop(&f);
+	census_check(&before);
+}
+
+TEST(a_pager_that_fails)
+{
+	(void)state;
+	struct test_file f;
+	uint8_t bytes[2 * 4096];
+	struct page_record *r;
+	file_create(&f, 4 * PAGE_SIZE);
+	assert_int_equal(read_at(f.object, bytes, 10, 0), 10);
+	f.error = -EIO;
+	assert_int_equal(read_at(f.object, bytes, 10, PAGE_SIZE), -EIO);
+	assert_int_equal(read_at(f.object, bytes, 2 * PAGE_SIZE, 0), PAGE_SIZE);	/* what could be read */
+	assert_int_equal(object_pin(f.object, 2, &r), -EIO);
+	assert_int_equal(f.object->npages, 1);
+	f.error = 0;
+	assert_int_equal(read_at(f.object, bytes, 2 * PAGE_SIZE, 0), 2 * PAGE_SIZE);
+	check_sound();
+	file_drop(&f);
+	census_check(&before);
+}
+
+TEST(pins)
+{
+	(void)state;
+	struct test_file f;
+	struct page_record *r, *again;
+	file_create(&f, 4 * PAGE_SIZE);
+	assert_int_equal(object_pin(f.object, 1, &r), 0);
+	assert_int_equal(object_pin(f.object, 1, &again), 0);
+	assert_ptr_equal(r, again);
+	assert_int_equal(r->pins, 2);
+	assert_int_equal(stats().records_pinned, 1);
+	assert_int_equal(*(uint8_t *)direct(r->pfn), file_byte(PAGE_SIZE));
+	object_unpin(f.object, r);
+	assert_int_equal(stats().records_pinned, 1);
+	object_unpin(f.object, r);
+	assert_int_equal(stats().records_pinned, 0);
+	assert_int_equal(object_pin(f.object, 4, &r), -ENXIO);
+	assert_int_equal(object_pin(f.object, (uint64_t)1 << 50, &r), -ENXIO);
+	file_drop(&f);
+	census_check(&before);
+}
+
+TEST(memory_objects_have_holes)
+{
+	(void)state;
+	struct object *o = object_create(NULL, NULL, 0);
+	uint8_t bytes[4096];
+	assert_int_equal(write_at(o, "hello", 5, 100 * PAGE_SIZE + 4094), 5);
+	assert_int_equal(o->size, 100 * PAGE_SIZE + 4099);
+	assert_int_equal(o->npages, 2);
+	memset(bytes, 1, sizeof bytes);
+	assert_int_equal(read_at(o, bytes, 4096, 50 * PAGE_SIZE + 7), 4096);
+	for (size_t i = 0; i < sizeof bytes; i++)
+		assert_int_equal(bytes[i], 0);
+	assert_int_equal(o->npages, 2);				/* reading a hole makes no page */
+	assert_int_equal(read_at(o, bytes, 4096, 100 * PAGE_SIZE + 4090), 9);
+	assert_memory_equal(bytes, "\0\0\0\0hello", 9);
+	assert_int_equal(write_at(o, "x", 1, (uint64_t)1 << 45), 1);
+	assert_int_equal(read_at(o, bytes, 10, (uint64_t)1 << 45), 1);
+	assert_int_equal(read_at(o, bytes, 5, 100 * PAGE_SIZE + 4094), 5);
+	assert_memory_equal(bytes, "hello", 5);
+	assert_int_equal(stats().records_shared, 3);
+	check_sound();
+	object_put(o);
+	census_check(&before);
+}
+
+TEST(resize_gives_pages_up_and_zeroes_the_rest)
+{
+	(void)state;
+	struct object *o = object_create(NULL, NULL, 0);
+	uint8_t bytes[10 * 4096];
+	memset(bytes, 7, sizeof bytes);
+	assert_int_equal(write_at(o, bytes, sizeof bytes, 0), sizeof bytes);
+	object_resize(o, 3 * PAGE_SIZE + 100);
+	assert_int_equal(o->npages, 4);
+	object_resize(o, 10 * PAGE_SIZE);
+	assert_int_equal(o->npages, 4);
+	assert_int_equal(read_at(o, bytes, sizeof bytes, 0), sizeof bytes);
+	for (size_t i = 0; i < sizeof bytes; i++)
+		assert_int_equal(bytes[i], i < 3 * PAGE_SIZE + 100 ? 7 : 0);
+	object_resize(o, 2 * PAGE_SIZE);
+	assert_int_equal(o->npages, 2);
+	object_resize(o, 0);
+	assert_int_equal(o->npages, 0);
+	object_resize(o, OBJECT_ENDLESS);
+	check_sound();
+	object_put(o);
+	census_check(&before);
+}
+
+TEST(a_page_that_is_pinned_or_mapped_outlives_its_place)
+{
+	(void)state;
+	struct object *o = object_create(NULL, NULL, 0);
+	struct page_record *r;
+	assert_int_equal(write_at(o, "abc", 3, 5 * PAGE_SIZE), 3);
+	assert_int_equal(write_at(o, "def", 3, 6 * PAGE_SIZE), 3);
+	struct space *s = new_space();
+	assert_int_equal(vm_mmap(s, A, 8 * PAGE_SIZE, VM_READ | VM_WRITE, MAP_SHARED | MAP_FIXED, o, 0, NULL), A);
+	assert_int_equal(read_byte(s, A + 6 * PAGE_SIZE), 'd');
+	assert_int_equal(object_pin(o, 5, &r), 0);
+	object_resize(o, PAGE_SIZE);
+	assert_int_equal(stats().records_cut, 2);
+	assert_memory_equal(direct(r->pfn), "abc", 3);
+	assert_null(r->object);
+	check_sound();
+	object_resize(o, 8 * PAGE_SIZE);
+	assert_int_equal(write_at(o, "new", 3, 5 * PAGE_SIZE), 3);	/* a new page: the pinned one is not of the file any more */
+	assert_memory_equal(direct(r->pfn), "abc", 3);
+	object_unpin(o, r);
+	assert_int_equal(vm_munmap(s, A, 8 * PAGE_SIZE), 0);
+	assert_int_equal(stats().records_cut, 0);
+	check_sound();
+	drop_space(s);
+	object_put(o);
+	census_check(&before);
+}
+
+TEST(borrowed_frames_are_used_in_place_and_never_freed)
+{
+	(void)state;
+	struct test_file f;
+	struct page_record *r;
+	uint8_t bytes[10];
+	file_create_in_image(&f, 5 * PAGE_SIZE + 1, IMAGE);
+	size_t frames = frame_free_count();
+	assert_int_equal(object_pin(f.object, 3, &r), 0);
+	assert_int_equal(r->pfn, IMAGE + 3);
+	assert_true(r->borrowed);
+	object_unpin(f.object, r);
+	assert_true(frames - frame_free_count() <= 2);		/* the record and the index */
+	assert_int_equal(read_at(f.object, bytes, 10, 5 * PAGE_SIZE), 1);
+	assert_int_equal(f.reads, 1);				/* the last page is not all the file's own */
+	assert_int_equal(stats().borrowed, 1);
+	check_sound();
+	file_drop(&f);
+	assert_int_equal(page_type(pages[IMAGE + 3]), PAGE_RESERVED);
+	assert_int_equal(stats().borrowed, 0);
+	census_check(&before);
+}
+
+/* A damaged image may have two files in one cluster: neither may spoil the other's count. */
+TEST(two_files_that_claim_one_frame)
+{
+	(void)state;
+	struct test_file f, g;
+	struct space *s = new_space();
+	file_create_in_image(&f, 2 * PAGE_SIZE, IMAGE);
+	file_create_in_image(&g, 2 * PAGE_SIZE, IMAGE);
+	map_file(s, A, 2, VM_READ, MAP_PRIVATE, &f, 0);
+	map_file(s, A + 2 * PAGE_SIZE, 2, VM_READ, MAP_PRIVATE, &g, 0);
+	assert_int_equal(read_byte(s, A), file_byte(0));
+	assert_int_equal(read_byte(s, A + 2 * PAGE_SIZE), file_byte(0));
+	check_sound();
+	assert_int_equal(vm_munmap(s, A, 2 * PAGE_SIZE), 0);
+	file_drop(&f);
+	check_sound();
+	assert_int_equal(read_byte(s, A + 3 * PAGE_SIZE), file_byte(PAGE_SIZE));
+	drop_space(s);
+	file_drop(&g);
+	census_check(&before);
+}
+
+struct job { struct test_file *file; uint64_t index; int result; };
+
+static void pin_in_thread(void *arg)
+{
+	struct job *job = arg;
+	struct page_record *r;
+
+	job->result = object_pin(job->file->object, job->index, &r);
+	if (job->result == 0)
+		object_unpin(job->file->object, r);
+}
+
+TEST(one_reads_the_others_wait)
+{
+	(void)state;
+	struct test_file f;
+	struct job job[4];
+	struct sim_thread *thread[4];
+	file_create(&f, 4 * PAGE_SIZE);
+	f.yields = 5;
+	for (int round = 0; round < 2; round++) {
+		f.error = round == 0 ? -EIO : 0;
+		f.reads = 0;
+		for (int i = 0; i < 4; i++) {
+			job[i] = (struct job){ &f, 1, 1 };
+			thread[i] = sim_thread_start(pin_in_thread, &job[i]);
+		}
+		for (int i = 0; i < 4; i++) {
+			sim_thread_join(thread[i]);
+			assert_int_equal(job[i].result, f.error);
+		}
+		assert_int_equal(f.reads, round == 0 ? 4 : 1);	/* each that failed tried for itself */
+	}
+	check_sound();
+	file_drop(&f);
+	census_check(&before);
+}
+
+static void cut_in_thread(void *arg)
+{
+	struct job *job = arg;
+	object_resize(job->file->object, 0);
+	job->result = 0;
+}
+
+TEST(a_file_is_cut_while_its_page_is_read)
+{
+	(void)state;
+	struct test_file f;
+	file_create(&f, 4 * PAGE_SIZE);
+	f.yields = 3;
+	struct job reader = { &f, 2, 1 }, cutter = { &f, 0, 1 };
+	struct sim_thread *r = sim_thread_start(pin_in_thread, &reader), *c = sim_thread_start(cut_in_thread, &cutter);
+	sim_thread_join(r);
+	sim_thread_join(c);
+	assert_int_equal(reader.result, -ENXIO);
+	check_sound();
+	file_drop(&f);
+	census_check(&before);
+}
+
+TEST(every_allocation_may_fail)
+{
+	(void)state;
+	struct test_file f, g;
+	uint8_t bytes[100];
+	file_create(&f, 200 * PAGE_SIZE);
+	file_create_in_image(&g, 40 * PAGE_SIZE, IMAGE);
+	struct object *o = object_create(NULL, NULL, 0);
+	for (unsigned k = 1; k <= 12; k++) {
+		ssize n;
+		alloc_fail_at = k;
+		n = read_at(f.object, bytes, sizeof bytes, 190 * PAGE_SIZE);
+		assert_true(n == sizeof bytes || n == -ENOMEM);
+		n = read_at(g.object, bytes, sizeof bytes, 30 * PAGE_SIZE);
+		assert_true(n == sizeof bytes || n == -ENOMEM);
+		n = write_at(o, bytes, sizeof bytes, (uint64_t)k << 24);
+		assert_true(n == sizeof bytes || n == -ENOMEM);
+		struct object *other = object_create(NULL, NULL, 0);
+		if (other)
+			object_put(other);
+		alloc_fail_at = 0;
+		check_sound();
+	}
+	object_put(o);
+	file_drop(&f);
+	file_drop(&g);
+	census_check(&before);
+}
+
+TEST(random_reads_and_writes_against_bytes)
+{
+	enum { SIZE = 70 * 4096, STEPS = 3000 };
+	static uint8_t model[SIZE + 20000], bytes[20000];
+	size_t size = 0;
+
+	(void)state;
+	struct object *o = object_create(NULL, NULL, 0);
+	srand(5);
+	for (int step = 0; step < STEPS; step++) {
+		size_t offset = (size_t)rand() % SIZE, n = 1 + (size_t)rand() % (rand() % 4 ? 300 : sizeof bytes);
+		switch (rand() % 5) {
+		case 0: case 1:
+			for (size_t i = 0; i < n; i++)
+				bytes[i] = (uint8_t)rand();
+			assert_int_equal(write_at(o, bytes, n, offset), n);
+			memcpy(model + offset, bytes, n);
+			size = offset + n > size ? offset + n : size;
+			break;
+		case 2: case 3:
+			n = offset >= size ? 0 : n > size - offset ? size - offset : n;
+			assert_int_equal(read_at(o, bytes, n, offset), n);
+			assert_memory_equal(bytes, model + offset, n);
+			break;
+		case 4:
+			if (rand() % 10)
+				break;
+			if (offset < size)
+				memset(model + offset, 0, size - offset);
+			size = offset;
+			object_resize(o, size);
+		}
+		assert_int_equal(o->size, size);
+	}
+	check_sound();
+	object_put(o);
+	census_check(&before);
+}
+
+static const struct CMUnitTest tests[] = {
+#define OBJECT_TEST(name) cmocka_unit_test_setup(name, setup)
+	OBJECT_TEST(reading_clips_to_the_end),
+	OBJECT_TEST(a_pager_that_fails),
+	OBJECT_TEST(pins),
+	OBJECT_TEST(memory_objects_have_holes),
+	OBJECT_TEST(resize_gives_pages_up_and_zeroes_the_rest),
+	OBJECT_TEST(a_page_that_is_pinned_or_mapped_outlives_its_place),
+	OBJECT_TEST(borrowed_frames_are_used_in_place_and_never_freed),
+	OBJECT_TEST(two_files_that_claim_one_frame),
+	OBJECT_TEST(one_reads_the_others_wait),
+	OBJECT_TEST(a_file_is_cut_while_its_page_is_read),
+	OBJECT_TEST(every_allocation_may_fail),
+	OBJECT_TEST(random_reads_and_writes_against_bytes),
+};
+RUN_TESTS("object", tests)
