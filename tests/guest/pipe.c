@@ -2,6 +2,7 @@
 #include "tap.h"
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/uio.h>
 #include <limits.h>
@@ -206,8 +207,8 @@ TEST(vectors)
 	EQ(writev(ends[1], out, 3), 6);
 	EQ(readv(ends[0], in, 2), 6);
 	CHECK(!strcmp(a, "abc") && !strcmp(b, "def"));
-	FAILS(writev(ends[1], out, -1), EINVAL);
-	FAILS(writev(ends[1], out, 1025), EINVAL);
+	FAILS(syscall(SYS_writev, ends[1], out, -1l), EINVAL);
+	FAILS(syscall(SYS_writev, ends[1], out, 1025l), EINVAL);
 	EQ(writev(ends[1], out, 0), 0);
 	out[0].iov_len = (size_t)SSIZE_MAX + 1;
 	FAILS(writev(ends[1], out, 3), EINVAL);
@@ -215,12 +216,14 @@ TEST(vectors)
 
 TEST(many_descriptors)
 {
+	struct rlimit limit = { 300, 300 };
 	int n = 0, fd;
 
+	NEED(!setrlimit(RLIMIT_NOFILE, &limit));
 	while (n < 5000 && (fd = open("/dev/null", O_RDONLY)) >= 0)
 		n++;
 	EQ(errno, EMFILE);
-	CHECK(n > 200);
+	CHECK(n > 200 && n < 300);
 	FAILS(pipe(ends), EMFILE);
 }
 

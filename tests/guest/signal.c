@@ -216,7 +216,7 @@ TEST(alternate_stack)
 	EQ(sigaltstack(&off, NULL), 0);
 	s.ss_size = 100;
 	FAILS(sigaltstack(&s, NULL), ENOMEM);
-	s.ss_flags = 0x1234;
+	s = (stack_t){ .ss_sp = alternate, .ss_size = sizeof alternate, .ss_flags = 0x1234 };
 	FAILS(sigaltstack(&s, NULL), EINVAL);
 }
 
