@@ -5,7 +5,6 @@
  */
 #include "fs/vfs.h"
 #include "fs/tmpfs.h"
-#include "arch/cpu.h"
 #include "lib/assert.h"
 #include "lib/print.h"
 #include "lib/string.h"
@@ -97,7 +96,7 @@ static ssize random_read(struct file *f, struct uio *uio, uint64_t *pos)
 	(void)f, (void)pos;
 	while (uio->left > 0) {
 		size_t n = uio->left < sizeof block ? uio->left : sizeof block;
-		cpu_random(block, n);
+		random_bytes(block, n);
 		size_t moved = uio_out(uio, block, n);
 		done += moved;
 		if (moved < n)

@@ -17,3 +17,6 @@ void dev_register_memory(void);
 int dev_open(struct file *);
 /* Is it /dev/zero, whose mappings are anonymous memory? */
 bool dev_is_zero(const struct file *);
+
+/* Upcall (kernel/random.c): bytes that cannot be guessed. */
+void random_bytes(void *to, size_t n);

@@ -10,7 +10,7 @@
  *	stack pointer	argc			(a multiple of 16)
  */
 #include "kernel/exec.h"
-#include "arch/cpu.h"
+#include "kernel/random.h"
 #include "arch/thread.h"
 #include "arch/time.h"
 #include "arch/uaccess.h"
@@ -254,7 +254,7 @@ static void put_auxv(struct writer *w, const struct exec *e, vaddr_t platform, v
 static int write_extras(vaddr_t random, vaddr_t platform)
 {
 	char bytes[RANDOM_BYTES];
-	cpu_random(bytes, sizeof bytes);
+	random_bytes(bytes, sizeof bytes);
 	if (user_copy_out(random, bytes, sizeof bytes) || user_copy_out(platform, arch_platform(), strlen(arch_platform()) + 1))
 		return -EFAULT;
 	return 0;
