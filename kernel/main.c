@@ -73,11 +73,6 @@ static void could_not_boot(const char *what, const char *why)
 	machine_end(MACHINE_PANIC);
 }
 
-const char *system_cmdline(void)
-{
-	return cmdline;
-}
-
 static void say_hello(const struct boot_info *boot)
 {
 	const struct phys_range *ram;
@@ -139,6 +134,11 @@ static bool take_word(const char *word)
 		return false;
 	}
 	return true;
+}
+
+const char *system_cmdline(void)
+{
+	return cmdline;
 }
 
 static void read_cmdline(const char *from_loader)

@@ -332,46 +332,6 @@ long sys_sched_yield(const unsigned long args[6])
 	return 0;
 }
 
-static long check_pid(pid_type pid)
-{
-	mutex_lock(&tree_lock);
-	bool there = pid == 0 || process_find(pid);
-	mutex_unlock(&tree_lock);
-	return there ? 0 : -ESRCH;
-}
-
-/* sched_getaffinity(pid, size, *mask): there is one processor. */
-long sys_sched_getaffinity(const unsigned long args[6])
-{
-	const uint64_t mask = 1;
-	long error = check_pid((pid_type)args[0]);
-	if (args[1] < sizeof mask || args[1] % sizeof mask)
-		return -EINVAL;
-	if (!error)
-		error = user_put(args[2], mask);
-	return error ? error : (long)sizeof mask;
-}
-
-long sys_sched_setaffinity(const unsigned long args[6])
-{
-	uint64_t mask = 0;
-	long error = check_pid((pid_type)args[0]);
-	if (error)
-		return error;
-	if (user_copy_in(&mask, args[2], args[1] < sizeof mask ? args[1] : sizeof mask))
-		return -EFAULT;
-	return mask & 1 ? 0 : -EINVAL;
-}
-
-/* getcpu(*cpu, *node) */
-long sys_getcpu(const unsigned long args[6])
-{
-	const unsigned zero = 0;
-	if ((args[0] && user_put(args[0], zero)) || (args[1] && user_put(args[1], zero)))
-		return -EFAULT;
-	return 0;
-}
-
 long sys_personality(const unsigned long args[6])
 {
 	struct process *p = current;

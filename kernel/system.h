@@ -11,3 +11,5 @@ enum { SYSTEM_NAME_SIZE = 65 };			/* with the NUL */
 enum system_name { SYSTEM_HOST, SYSTEM_DOMAIN };
 void system_get_name(enum system_name, char to[SYSTEM_NAME_SIZE]);
 void system_set_name(enum system_name, const char *name, unsigned long len);	/* len < SYSTEM_NAME_SIZE */
+/* The kernel's command line, as given (kernel/main.c). */
+const char *system_cmdline(void);
