@@ -246,6 +246,8 @@ static int check_mmap(vaddr_t hint, size_t length, unsigned flags, const struct 
 		return -EINVAL;
 	if (length == 0 || (offset & PAGE_MASK))
 		return -EINVAL;
+	if ((flags & MAP_GROWSDOWN) && (object || type != MAP_PRIVATE))
+		return -EINVAL;			/* growing down would shift its pages */
 	if (length > USER_MAX - USER_MIN)
 		return -ENOMEM;
 	if (object && offset + length < offset)
