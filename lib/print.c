@@ -242,6 +242,7 @@ void kvprintf(const char *format, va_list args)
 		put_lines(text);
 		return;
 	}
+	log_append(text, strlen(text));
 	unsigned long irq = spin_lock_irq(&console_lock);
 	put_lines(text);
 	spin_unlock_irq(&console_lock, irq);

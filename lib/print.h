@@ -15,8 +15,8 @@ int vsnprintf(char *to, size_t size, const char *format, va_list args) __attribu
 #endif
 /* To the kernel's log (console and log file); any context, takes only the console's lock. A line ends with \n. */
 void kprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void kvprintf(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
 /* Upcall of kprintf with the finished text (kernel/log.c): keeps it for dmesg; any context. */
 void log_append(const char *bytes, size_t n);
-void kvprintf(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
 /* The kernel is dying: from now on kprintf takes no lock. */
 void kprintf_dying(void);

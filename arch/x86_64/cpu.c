@@ -1,99 +1,93 @@
 /*
- * arch/x86_64/cpu.c - the processor's features, randomness, idling and the end of the machine.
+ * arch/x86_64/cpu.c - the processor: its features, randomness, idling, its name.
  */
 #include "arch/cpu.h"
-#include "arch/console.h"
-#include "arch/time.h"
+#include "arch/thread.h"
 #include "lib/print.h"
 #include "lib/string.h"
-#include "cpu_features.h"
+#include "arch/x86_64/cpu_features.h"
 
 struct cpu_features cpu_features;
+struct arch_cpu boot_cpu;
 
-static void set_cr4(uint64_t bits)
-{
-	uint64_t cr4;
+enum { XSTATE_X87_SSE = 3, XSTATE_AVX = 4, XSTATE_AVX512 = 0xe0 };
 
-	__asm__ volatile("movq %%cr4, %0" : "=r"(cr4));
-	__asm__ volatile("movq %0, %%cr4" : : "r"(cr4 | bits) : "memory");
-}
-
-/* x87, SSE and what AVX needs; XSAVE where there is one. */
+/* Which extended state is saved, and how large that is: x87 and SSE, AVX where there is XSAVE for it. */
 static void extended_state_init(bool has_avx)
 {
-	uint32_t r[4];
+	struct cpu_features *f = &cpu_features;
+	static struct { uint8_t bytes[512]; } image __attribute__((aligned(16)));
 
-	set_cr4(CR4_OSFXSR | CR4_OSXMMEXCPT);
-	cpu_features.xstate_size = 512;
-	cpu_features.xfeatures = 3;
-	if (!cpu_features.xsave)
+	write_cr0((read_cr0() | CR0_MP | CR0_NE | CR0_WP | CR0_AM) & ~(uint64_t)(CR0_EM | CR0_TS));
+	write_cr4(read_cr4() | CR4_OSFXSR | CR4_OSXMMEXCPT);
+	__asm__ volatile("fninit; fxsave %0" : "=m"(image));
+	memcpy(&f->mxcsr_mask, &image.bytes[28], sizeof f->mxcsr_mask);
+	if (!f->mxcsr_mask)
+		f->mxcsr_mask = 0xffbf;			/* the default, says the SDM (volume 1, 11.6.6) */
+	f->xstate_size = sizeof image;
+	f->xfeatures = XSTATE_X87_SSE;
+	if (!f->xsave)
 		return;
-	set_cr4(CR4_OSXSAVE);
-	cpuid(13, 0, r);
-	uint64_t offered = (uint64_t)r[3] << 32 | r[0], wanted = 3;
-	if (has_avx && (offered & 4))
-		wanted |= 4;
-	if ((wanted & 4) && (offered & 0xe0) == 0xe0)
-		wanted |= 0xe0;			/* AVX-512: all of it or nothing */
-	__asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)wanted), "d"((uint32_t)(wanted >> 32)));
-	cpuid(13, 0, r);
-	cpu_features.xfeatures = wanted;
-	cpu_features.xstate_size = r[1];
+	write_cr4(read_cr4() | CR4_OSXSAVE);
+	uint32_t offered = cpuid(13, 0).a;
+	if (has_avx && (offered & XSTATE_AVX))
+		f->xfeatures |= XSTATE_AVX;
+	if ((f->xfeatures & XSTATE_AVX) && (offered & XSTATE_AVX512) == XSTATE_AVX512)
+		f->xfeatures |= XSTATE_AVX512;		/* all of it or nothing */
+	__asm__ volatile("xsetbv" :: "c"(0), "a"((uint32_t)f->xfeatures), "d"(0));
+	f->xstate_size = cpuid(13, 0).b;		/* for what is on now */
 }
 
 void cpu_features_init(void)
 {
 	struct cpu_features *f = &cpu_features;
-	uint32_t r[4], most;
+	uint32_t most = cpuid(0, 0).a, most_extended = cpuid(0x80000000, 0).a;
+	struct cpuid basic = cpuid(1, 0), more = { 0 };
 
-	cpuid(0, 0, r);
-	most = r[0];
-	cpuid(1, 0, r);
-	f->pge = r[3] >> 13 & 1;
-	f->xsave = r[2] >> 26 & 1;
-	f->rdrand = r[2] >> 30 & 1;
-	f->hwcap = r[3];
-	bool has_avx = r[2] >> 28 & 1;
-	if (most >= 7) {
-		cpuid(7, 0, r);
-		f->smep = r[1] >> 7 & 1;
-		f->smap = r[1] >> 20 & 1;
-		f->umip = r[2] >> 2 & 1;
-	}
-	cpuid(0x80000001, 0, r);
-	f->pages_1g = r[3] >> 26 & 1;
+	if (most >= 7)
+		more = cpuid(7, 0);
+	f->pge = basic.d >> 13 & 1;
+	f->xsave = most >= 13 && (basic.c >> 26 & 1);
+	f->rdrand = basic.c >> 30 & 1;
+	f->hwcap = basic.d;
+	f->fsgsbase = more.b & 1;
+	f->smep = more.b >> 7 & 1;
+	f->smap = more.b >> 20 & 1;
+	f->umip = more.c >> 2 & 1;
+	f->pages_1g = cpuid(0x80000001, 0).d >> 26 & 1;
+	unsigned bits = most_extended >= 0x80000008 ? cpuid(0x80000008, 0).a & 0xff : 36;
+	f->phys_limit = bits < 45 ? (paddr_t)1 << bits : PHYS_LIMIT;
 
-	set_cr4((f->pge ? CR4_PGE : 0) | (f->smep ? CR4_SMEP : 0) | (f->smap ? CR4_SMAP : 0) | (f->umip ? CR4_UMIP : 0));
-	extended_state_init(has_avx);
+	write_cr4(read_cr4() | (f->pge ? CR4_PGE : 0) | (f->smep ? CR4_SMEP : 0) | (f->smap ? CR4_SMAP : 0) | (f->umip ? CR4_UMIP : 0)
+		| (f->fsgsbase ? CR4_FSGSBASE : 0));
+	extended_state_init(basic.c >> 28 & 1);
 }
 
 void cpu_idle(void)
 {
-	__asm__ volatile("sti; hlt; cli" : : : "memory");
+	__asm__ volatile("sti; hlt; cli" ::: "memory");		/* sti takes effect after the next instruction: no interrupt falls between */
 }
 
 static bool rdrand(uint64_t *v)
 {
-	uint8_t ok = 0;
+	bool ok = false;
 
 	for (int tries = 0; cpu_features.rdrand && !ok && tries < 10; tries++)
-		__asm__ volatile("rdrand %0; setc %1" : "=r"(*v), "=qm"(ok));
+		__asm__ volatile("rdrand %0" : "=r"(*v), "=@ccc"(ok));
 	return ok;
 }
 
 /* splitmix64's finaliser (Steele, Lea, Flood 2014): spreads a little entropy over all bits. */
 static uint64_t mix(uint64_t x)
 {
-	x ^= x >> 30;
-	x *= 0xbf58476d1ce4e5b9ull;
-	x ^= x >> 27;
-	x *= 0x94d049bb133111ebull;
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+	x = (x ^ x >> 27) * 0x94d049bb133111ebu;
 	return x ^ x >> 31;
 }
 
 void cpu_random(void *to, size_t n)
 {
-	static uint64_t state;		/* protected by: any value will do */
+	static uint64_t state;		/* protected by nothing: a lost update changes one guess for another */
 	uint8_t *out = to;
 
 	while (n > 0) {
@@ -101,7 +95,7 @@ void cpu_random(void *to, size_t n)
 		size_t part = n < sizeof v ? n : sizeof v;
 
 		rdrand(&v);
-		state = mix(state + cpu_cycles() + 0x9e3779b97f4a7c15ull);
+		state = mix(state + cpu_cycles() + 0x9e3779b97f4a7c15u);
 		v ^= state;
 		memcpy(out, &v, part);
 		out += part;
@@ -111,22 +105,22 @@ void cpu_random(void *to, size_t n)
 
 void cpu_describe(char *to, size_t size)
 {
-	uint32_t name[13] = { 0 }, r[4];
+	char name[49] = "x86-64";
 
-	cpuid(0x80000000, 0, r);
-	for (unsigned i = 0; i < 3 && r[0] >= 0x80000004; i++)
-		cpuid(0x80000002 + i, 0, &name[4 * i]);
-	snprintf(to, size, "%s", name[0] ? (char *)name : "x86-64");
+	for (uint32_t i = 0; i < 3 && cpuid(0x80000000, 0).a >= 0x80000004; i++) {
+		struct cpuid r = cpuid(0x80000002 + i, 0);
+		memcpy(&name[16 * i], &r, sizeof r);
+		name[16 * i + 16] = '\0';
+	}
+	snprintf(to, size, "%s", name);
 }
 
-/* QEMU's debug-exit device first, then ACPI's power-off as QEMU's chipsets have it, then the keyboard controller's reset line. */
-void machine_end(enum machine_end how)
+unsigned long arch_hwcap(void)
 {
-	cpu_irq_disable();
-	if (how == MACHINE_REBOOT)
-		outb(0x64, 0xfe);
-	outb(0xf4, how == MACHINE_PANIC ? 0x3f : how == MACHINE_REBOOT ? 0x01 : 0x00);
-	outw(0x604, 0x2000);
-	for (;;)
-		__asm__ volatile("cli; hlt");
+	return cpu_features.hwcap;
+}
+
+const char *arch_platform(void)
+{
+	return "x86_64";
 }

@@ -15,8 +15,8 @@
 #include "vm/page.h"
 #include "lib/assert.h"
 #include "lib/string.h"
-#include "paging.h"
-#include "tlb.h"
+#include "arch/x86_64/boot_map.h"
+#include "arch/x86_64/tlb.h"
 
 enum { LEVELS = 4, FANOUT = 512 };
 
@@ -58,7 +58,7 @@ static inline pte_t pte_make(vaddr_t va, pfn_t pfn, unsigned prot)
 
 	if (!prot)
 		return e | PTE_HELD;
-	e |= PTE_PRESENT | (is_user(va) ? PTE_USER : global_bit);
+	e |= PTE_PRESENT | (is_user(va) ? PTE_USER : PTE_GLOBAL);
 	if (prot & VM_WRITE)
 		e |= PTE_WRITE;
 	if (!(prot & VM_EXEC))

@@ -5,9 +5,9 @@
  * that is not global; toggling CR4.PGE drops everything.  A space that this processor does not run on has nothing in its TLB: it was flushed
  * when CR3 was loaded.
  */
-#include "tlb.h"
+#include "arch/x86_64/tlb.h"
 #include "vm/frame.h"
-#include "cpu_features.h"
+#include "arch/x86_64/x86.h"
 
 enum { FLUSH_SINGLY = 32 };		/* pages; from there on one load of CR3 is cheaper */
 
@@ -15,26 +15,15 @@ struct mmu kernel_mmu;
 struct tlb_stats tlb_stats;
 paddr_t active_root;
 
-static inline void invlpg(vaddr_t va)
-{
-	__asm__ volatile("invlpg (%0)" : : "r"(va) : "memory");
-}
-
-static inline void load_cr3(paddr_t root)
-{
-	__asm__ volatile("movq %0, %%cr3" : : "r"(root) : "memory");
-}
-
 static void flush_global(void)
 {
-	uint64_t cr4;
+	uint64_t cr4 = read_cr4();
 
-	__asm__ volatile("movq %%cr4, %0" : "=r"(cr4));
 	if (cr4 & CR4_PGE) {
-		__asm__ volatile("movq %0, %%cr4" : : "r"(cr4 & ~CR4_PGE) : "memory");
-		__asm__ volatile("movq %0, %%cr4" : : "r"(cr4) : "memory");
+		write_cr4(cr4 & ~(uint64_t)CR4_PGE);
+		write_cr4(cr4);
 	} else {
-		load_cr3(active_root);
+		write_cr3(active_root);
 	}
 }
 
@@ -44,14 +33,14 @@ static void flush(const struct mmu_gather *g)
 
 	if (range <= FLUSH_SINGLY) {
 		for (vaddr_t va = g->start; va < g->end; va += PAGE_SIZE)
-			invlpg(va);
+			flush_page(va);
 		tlb_stats.pages += range;
 		return;
 	}
 	if (g->mmu == &kernel_mmu)
 		flush_global();
 	else
-		load_cr3(active_root);
+		write_cr3(active_root);
 	tlb_stats.full++;
 }
 
@@ -67,7 +56,7 @@ void mmu_gather_finish(struct mmu_gather *g)
 void mmu_flush_local(struct mmu *mmu, vaddr_t va)
 {
 	if (mmu_is_active(mmu)) {
-		invlpg(va);
+		flush_page(va);
 		tlb_stats.pages++;
 	}
 }
@@ -79,6 +68,6 @@ void mmu_activate(struct mmu *mmu)
 	if (root == active_root)
 		return;
 	active_root = root;
-	load_cr3(root);
+	write_cr3(root);
 	tlb_stats.loads++;
 }

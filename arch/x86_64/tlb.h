@@ -1,6 +1,6 @@
 /* arch/x86_64/tlb.h - filling a gather, inlined into the loops of mmu.c; which tables the processor runs on. */
 #pragma once
-#include "paging.h"
+#include "arch/x86_64/paging.h"
 
 extern paddr_t active_root;		/* of this processor */
 static inline bool mmu_is_active(const struct mmu *mmu) { return mmu->root == active_root || mmu == &kernel_mmu; }

@@ -17,7 +17,6 @@ struct arch_cpu {
 	vaddr_t kernel_stack;		/* top of its kernel stack: where SYSCALL puts the frame */
 	vaddr_t user_sp;		/* scratch of the SYSCALL entry */
 	struct arch_thread *running;	/* whose registers are loaded; NULL before the first switch */
-	pfn_t root;			/* what CR3 holds */
 };
 extern struct arch_cpu boot_cpu;
 

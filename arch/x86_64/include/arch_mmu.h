@@ -3,7 +3,7 @@
 #include "arch_types.h"
 
 struct mmu {
-	pfn_t root;		/* the level-4 table; its upper half is the same in all */
+	paddr_t root;		/* the level-4 table; its upper half is the same in all */
 	size_t resident;	/* leaf entries that point to counted pages */
 };
 

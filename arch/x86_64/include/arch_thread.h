@@ -4,9 +4,7 @@
 
 struct arch_thread {
 	vaddr_t sp;			/* kernel stack pointer, below what arch_switch has pushed */
-	vaddr_t stack_top;		/* the trap frame ends here */
-	void *xstate;			/* XSAVE or FXSAVE area, aligned; NULL: a thread that never sees user mode (idle) */
-	void *xstate_block;		/* the heap block that it lies in */
+	void *xstate;			/* XSAVE or FXSAVE area at the top of the kernel stack, the trap frame below it; NULL: never sees user mode (idle) */
 	uint64_t fs_base, gs_base;	/* the user's; up to date only while it does not run */
 };
 
