@@ -1,0 +1,484 @@
+/* tests/host/test_mmap.c - vm/mmap.c: arguments and errors as Linux has them, splits and merges, brk; and every allocation failing. */
+#include "harness.h"
+#include "vm/frame.h"
+#include "vm/object.h"
+
+enum { MIB = 1 << 20, RW = VM_READ | VM_WRITE };
+static const vaddr_t A = 0x200000;
+static const pfn_t IMAGE = 0x100000 >> PAGE_SHIFT;
+static struct census before;
+static struct space *s;
+
+static int setup(void **state)
+{
+	(void)state;
+	sim_boot_config(&(struct sim_config){ .ram = { { 0, 8 * MIB } }, .image = { 0x100000, 0x140000 } });
+	before = census_take();
+	s = new_space();
+	return 0;
+}
+
+static void finish(void)
+{
+	check_sound();
+	drop_space(s);
+	census_check(&before);
+}
+
+static vaddr_t page(unsigned n) { return A + n * PAGE_SIZE; }
+
+static ssize try_mmap(vaddr_t hint, size_t length, unsigned flags)
+{
+	return (ssize)vm_mmap(s, hint, length, RW, flags, NULL, 0, NULL);
+}
+
+TEST(arguments_of_mmap)
+{
+	const unsigned anon = MAP_PRIVATE | MAP_ANONYMOUS;
+	(void)state;
+	assert_int_equal(try_mmap(0, 0, anon), -EINVAL);
+	assert_int_equal(try_mmap(0, PAGE_SIZE, MAP_ANONYMOUS), -EINVAL);
+	assert_int_equal(try_mmap(A + 1, PAGE_SIZE, anon | MAP_FIXED), -EINVAL);
+	assert_int_equal(try_mmap(0, (size_t)-1, anon), -ENOMEM);
+	assert_int_equal(try_mmap(0, (size_t)-PAGE_SIZE, anon), -ENOMEM);
+	assert_int_equal(try_mmap(0, USER_MAX, anon), -ENOMEM);
+	assert_int_equal(try_mmap(KSPACE_START, PAGE_SIZE, anon | MAP_FIXED), -ENOMEM);
+	assert_int_equal(try_mmap(USER_MAX, PAGE_SIZE, anon | MAP_FIXED), -ENOMEM);
+	assert_int_equal(try_mmap(USER_MAX - PAGE_SIZE, 2 * PAGE_SIZE, anon | MAP_FIXED), -ENOMEM);
+	assert_int_equal(try_mmap((vaddr_t)-PAGE_SIZE, PAGE_SIZE, anon | MAP_FIXED), -ENOMEM);
+	assert_int_equal(try_mmap(0, PAGE_SIZE, anon | MAP_FIXED), -EPERM);
+	assert_int_equal(try_mmap(A, PAGE_SIZE, MAP_SHARED | MAP_ANONYMOUS | MAP_GROWSDOWN), -EINVAL);
+	assert_int_equal(s->regions.count, 0);
+	finish();
+}
+
+TEST(arguments_of_file_mappings)
+{
+	(void)state;
+	struct test_file f;
+	file_create(&f, 4 * PAGE_SIZE);
+	assert_int_equal((ssize)vm_mmap(s, 0, PAGE_SIZE, RW, MAP_PRIVATE, f.object, 100, NULL), -EINVAL);
+	assert_int_equal((ssize)vm_mmap(s, 0, 2 * PAGE_SIZE, RW, MAP_PRIVATE, f.object, -(uint64_t)PAGE_SIZE, NULL), -EOVERFLOW);
+	assert_int_equal((ssize)vm_mmap(s, A, PAGE_SIZE, RW, MAP_PRIVATE | MAP_GROWSDOWN, f.object, 0, NULL), -EINVAL);
+	assert_int_equal(f.object->refs, 1);
+	drop_space(s);
+	file_drop(&f);
+	census_check(&before);
+}
+
+TEST(places)
+{
+	const unsigned anon = MAP_PRIVATE | MAP_ANONYMOUS;
+	(void)state;
+	vaddr_t top = (vaddr_t)try_mmap(0, 3 * PAGE_SIZE, anon);
+	assert_int_equal(top, USER_MAX - 3 * PAGE_SIZE);
+	assert_int_equal(try_mmap(0, 1, anon), top - PAGE_SIZE);
+	assert_int_equal(try_mmap(A + 123, PAGE_SIZE, anon), A);		/* a hint is rounded */
+	vaddr_t other = (vaddr_t)try_mmap(A, PAGE_SIZE, anon);		/* taken: elsewhere */
+	assert_int_equal(other, top - 2 * PAGE_SIZE);
+	assert_int_equal(try_mmap(A, PAGE_SIZE, anon | MAP_FIXED_NOREPLACE), -EEXIST);
+	assert_int_equal(try_mmap(A - PAGE_SIZE, 2 * PAGE_SIZE, anon | MAP_FIXED_NOREPLACE), -EEXIST);
+	assert_int_equal(try_mmap(A + PAGE_SIZE, PAGE_SIZE, anon | MAP_FIXED_NOREPLACE), A + PAGE_SIZE);
+	s->mmap_top = A;
+	assert_int_equal(try_mmap(0, PAGE_SIZE, anon), A - PAGE_SIZE);
+	finish();
+}
+
+TEST(equal_neighbours_merge)
+{
+	(void)state;
+	map(s, page(0), 2, RW, MAP_PRIVATE);
+	map(s, page(4), 2, RW, MAP_PRIVATE);
+	assert_int_equal(s->regions.count, 2);
+	map(s, page(2), 2, RW, MAP_PRIVATE);
+	assert_int_equal(s->regions.count, 1);
+	map(s, page(6), 1, VM_READ, MAP_PRIVATE);
+	assert_int_equal(s->regions.count, 2);
+	assert_int_equal(vm_mprotect(s, page(2), PAGE_SIZE, VM_READ), 0);
+	assert_int_equal(s->regions.count, 4);
+	assert_int_equal(vm_mprotect(s, page(2), PAGE_SIZE, RW), 0);
+	assert_int_equal(s->regions.count, 2);
+	assert_int_equal(vm_mprotect(s, page(0), 6 * PAGE_SIZE, VM_READ), 0);
+	assert_int_equal(s->regions.count, 1);
+	assert_int_equal(s->mapped, 7);
+	finish();
+}
+
+TEST(file_regions_merge_when_their_pages_follow)
+{
+	(void)state;
+	struct test_file f;
+	file_create(&f, 10 * PAGE_SIZE);
+	map_file(s, page(0), 3, VM_READ, MAP_PRIVATE, &f, 0);
+	map_file(s, page(3), 3, VM_READ, MAP_PRIVATE, &f, 3);
+	assert_int_equal(s->regions.count, 1);
+	map_file(s, page(6), 1, VM_READ, MAP_PRIVATE, &f, 7);
+	assert_int_equal(s->regions.count, 2);
+	assert_int_equal(f.object->refs, 3);
+	assert_int_equal(read_byte(s, page(4)), file_byte(4 * PAGE_SIZE));
+	assert_int_equal(read_byte(s, page(6)), file_byte(7 * PAGE_SIZE));
+	assert_int_equal(vm_munmap(s, page(1), PAGE_SIZE), 0);
+	assert_int_equal(s->regions.count, 3);
+	assert_int_equal(read_byte(s, page(2)), file_byte(2 * PAGE_SIZE));
+	map_file(s, page(1), 1, VM_READ, MAP_PRIVATE, &f, 1);
+	assert_int_equal(s->regions.count, 2);
+	drop_space(s);
+	file_drop(&f);
+	census_check(&before);
+}
+
+TEST(munmap_splits_and_frees)
+{
+	(void)state;
+	uint8_t byte;
+	map(s, page(0), 10, RW, MAP_PRIVATE);
+	for (unsigned i = 0; i < 10; i++)
+		write_byte(s, page(i), (uint8_t)(i + 1));
+	size_t frames = frame_free_count();
+	assert_int_equal(vm_munmap(s, page(3), 4 * PAGE_SIZE - 100), 0);
+	assert_true(frame_free_count() >= frames + 3);
+	assert_int_equal(s->regions.count, 2);
+	assert_int_equal(s->mapped, 6);
+	for (unsigned i = 0; i < 10; i++) {
+		if (i >= 3 && i < 7)
+			assert_int_equal(sim_read_byte(s, page(i), &byte), FAULT_SIGNAL_SEGV_MAPERR);
+		else
+			assert_int_equal(read_byte(s, page(i)), i + 1);
+	}
+	assert_int_equal(vm_munmap(s, page(0), 100 * PAGE_SIZE), 0);
+	assert_int_equal(s->regions.count, 0);
+	assert_int_equal(space_resident(s), 0);
+	assert_int_equal(vm_munmap(s, page(0), PAGE_SIZE), 0);		/* nothing there: no error */
+	assert_int_equal(vm_munmap(s, page(0), 0), -EINVAL);
+	assert_int_equal(vm_munmap(s, page(0) + 1, PAGE_SIZE), -EINVAL);
+	assert_int_equal(vm_munmap(s, page(0), (size_t)-1), -EINVAL);
+	assert_int_equal(vm_munmap(s, KSPACE_START, PAGE_SIZE), -EINVAL);
+	finish();
+}
+
+TEST(fixed_over_what_is_there)
+{
+	(void)state;
+	struct test_file f;
+	file_create_in_image(&f, 8 * PAGE_SIZE, IMAGE);
+	map(s, page(0), 8, RW, MAP_PRIVATE);
+	for (unsigned i = 0; i < 8; i++)
+		write_byte(s, page(i), 1);
+	map_file(s, page(2), 3, VM_READ, MAP_PRIVATE, &f, 2);
+	assert_int_equal(s->regions.count, 3);
+	assert_int_equal(read_byte(s, page(1)), 1);
+	assert_int_equal(read_byte(s, page(2)), file_byte(2 * PAGE_SIZE));
+	assert_int_equal(read_byte(s, page(5)), 1);
+	map(s, page(0), 8, RW, MAP_PRIVATE);
+	assert_int_equal(s->regions.count, 1);
+	assert_int_equal(space_resident(s), 0);
+	for (unsigned i = 0; i < 8; i++)
+		assert_int_equal(read_byte(s, page(i)), 0);
+	drop_space(s);
+	file_drop(&f);
+	census_check(&before);
+}
+
+TEST(tables_are_freed_when_empty)
+{
+	(void)state;
+	struct vmcheck report;
+	vm_check(&report);
+	uint64_t tables = report.table_frames;
+	map(s, A, 2048, RW, MAP_PRIVATE);
+	for (unsigned i = 0; i < 2048; i += 64)
+		write_byte(s, page(i), 1);
+	vm_check(&report);
+	assert_true(report.table_frames > tables + 30);
+	for (unsigned i = 0; i < 2048; i += 64)
+		assert_int_equal(vm_munmap(s, page(i), PAGE_SIZE), 0);
+	vm_check(&report);
+	assert_int_equal(report.table_frames, tables);
+	finish();
+}
+
+TEST(mprotect_and_its_errors)
+{
+	(void)state;
+	map(s, page(0), 4, RW, MAP_PRIVATE);
+	map(s, page(6), 2, RW, MAP_PRIVATE);
+	write_byte(s, page(0), 1);
+	assert_int_equal(vm_mprotect(s, page(0) + 1, PAGE_SIZE, VM_READ), -EINVAL);
+	assert_int_equal(vm_mprotect(s, page(0), 0, VM_READ), 0);
+	assert_int_equal(vm_mprotect(s, page(4), PAGE_SIZE, VM_READ), -ENOMEM);
+	assert_int_equal(vm_mprotect(s, page(0), (size_t)-1, VM_READ), -ENOMEM);
+	write_byte(s, page(0), 2);
+	assert_int_equal(vm_mprotect(s, page(2), 6 * PAGE_SIZE, VM_READ), -ENOMEM);	/* what lies before the hole is changed */
+	assert_int_equal(sim_write_byte(s, page(3), 1), FAULT_SIGNAL_SEGV_ACCERR);
+	write_byte(s, page(6), 1);
+	assert_int_equal(vm_mprotect(s, page(0), PAGE_SIZE, 0), 0);
+	uint8_t byte;
+	assert_int_equal(sim_read_byte(s, page(0), &byte), FAULT_SIGNAL_SEGV_ACCERR);
+	assert_int_equal(vm_mprotect(s, page(0), PAGE_SIZE, VM_READ), 0);
+	assert_int_equal(read_byte(s, page(0)), 2);			/* kept all the while */
+	finish();
+}
+
+TEST(a_shared_mapping_of_a_read_only_file_stays_so)
+{
+	(void)state;
+	struct test_file f;
+	file_create(&f, 4 * PAGE_SIZE);
+	map(s, page(4), 1, VM_READ, MAP_PRIVATE);
+	assert_int_equal(vm_mmap(s, A, 4 * PAGE_SIZE, VM_READ | VM_NOWRITE, MAP_SHARED | MAP_FIXED, f.object, 0, NULL), A);
+	assert_int_equal(vm_mprotect(s, A, 4 * PAGE_SIZE, RW), -EACCES);
+	assert_int_equal(vm_mprotect(s, page(2), 3 * PAGE_SIZE, RW), -EACCES);
+	assert_int_equal(vm_mprotect(s, A, 4 * PAGE_SIZE, VM_READ | VM_EXEC), 0);
+	assert_int_equal(sim_write_byte(s, A, 1), FAULT_SIGNAL_SEGV_ACCERR);
+	drop_space(s);
+	file_drop(&f);
+	census_check(&before);
+}
+
+TEST(the_break)
+{
+	(void)state;
+	vaddr_t start = A + 100;
+	uint8_t byte;
+	vm_set_brk(s, start);
+	assert_int_equal(vm_brk(s, 0), start);
+	assert_int_equal(vm_brk(s, start - 1), start);
+	assert_int_equal(s->regions.count, 0);
+	assert_int_equal(vm_brk(s, start + 10), start + 10);
+	assert_int_equal(sim_read_byte(s, A, &byte), FAULT_SIGNAL_SEGV_MAPERR);	/* its first page is the program's */
+	assert_int_equal(vm_brk(s, page(3)), page(3));
+	write_byte(s, page(1), 7);
+	write_byte(s, page(3) - 1, 8);
+	assert_int_equal(sim_write_byte(s, page(3), 8), FAULT_SIGNAL_SEGV_MAPERR);
+	assert_int_equal(vm_brk(s, page(9)), page(9));
+	assert_int_equal(s->regions.count, 1);
+	assert_int_equal(vm_brk(s, page(1) + 1), page(1) + 1);
+	assert_int_equal(vm_brk(s, page(9)), page(9));
+	assert_int_equal(read_byte(s, page(1)), 7);
+	assert_int_equal(read_byte(s, page(3) - 1), 0);			/* given up and new again */
+	map(s, page(12), 1, VM_READ, MAP_PRIVATE);
+	assert_int_equal(vm_brk(s, page(12)), page(12));
+	assert_int_equal(vm_brk(s, page(12) + 1), page(12));
+	assert_int_equal(vm_brk(s, KSPACE_START), page(12));
+	assert_int_equal(vm_brk(s, (vaddr_t)-1), page(12));
+	finish();
+}
+
+TEST(region_info_names_and_counts)
+{
+	(void)state;
+	struct test_file f;
+	struct region_info info;
+	file_create(&f, 8 * PAGE_SIZE);
+	map_file(s, page(0), 4, VM_READ, MAP_PRIVATE, &f, 2);
+	read_byte(s, page(1));
+	vm_set_brk(s, page(8));
+	vm_brk(s, page(10));
+	vm_map_stack(s, page(100), PAGE_SIZE, RW);
+	assert_true(vm_region_info(s, 0, &info));
+	assert_int_equal(info.start, page(0));
+	assert_int_equal(info.end, page(4));
+	assert_int_equal(info.offset, 2 * PAGE_SIZE);
+	assert_int_equal(info.resident, 1);
+	assert_string_equal(info.name, "file");
+	assert_true(vm_region_info(s, info.end, &info));
+	assert_string_equal(info.name, "[heap]");
+	assert_true(vm_region_info(s, info.end, &info));
+	assert_string_equal(info.name, "[stack]");
+	assert_false(vm_region_info(s, info.end, &info));
+	drop_space(s);
+	file_drop(&f);
+	census_check(&before);
+}
+
+/* ---- every k-th allocation fails -------------------------------------------------------------------------------------------------- */
+
+static struct test_file file;
+
+static void prepare(void)
+{
+	s = new_space();
+	file_create(&file, 30 * PAGE_SIZE);
+	map(s, page(0), 40, RW, MAP_PRIVATE);
+	map(s, page(40), 10, RW, MAP_SHARED);
+	map_file(s, page(50), 30, RW, MAP_PRIVATE, &file, 0);
+	map(s, page(200), 40, VM_READ, MAP_PRIVATE);
+	for (unsigned i = 0; i < 80; i += 3)
+		write_byte(s, page(i), (uint8_t)(i + 1));
+	read_byte(s, page(55));
+	read_byte(s, page(210));
+	vm_set_brk(s, page(300));
+}
+
+static void compare_bytes(struct space *in)
+{
+	for (unsigned i = 0; i < 80; i += 3)
+		assert_int_equal(read_byte(in, page(i)), i + 1);
+	assert_int_equal(read_byte(in, page(55)), file_byte(5 * PAGE_SIZE));
+}
+
+static bool do_fork(void)
+{
+	struct space *child = space_fork(s);
+	unsigned long left = alloc_fail_at;
+
+	alloc_fail_at = 0;
+	if (child) {
+		compare_bytes(child);
+		drop_space(child);
+	}
+	alloc_fail_at = left;
+	return child;
+}
+
+static bool is_ok(ssize result)
+{
+	assert_true(result >= 0 || result == -ENOMEM);
+	return result >= 0;
+}
+
+static bool do_mmap(void) { return is_ok(try_mmap(0, 5 * PAGE_SIZE, MAP_PRIVATE | MAP_ANONYMOUS)); }
+static bool do_mmap_shared(void) { return is_ok(try_mmap(0, 5 * PAGE_SIZE, MAP_SHARED | MAP_ANONYMOUS)); }
+static bool do_mmap_over(void) { return is_ok(try_mmap(page(205), 5 * PAGE_SIZE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED)); }
+static bool do_mmap_file(void) { return is_ok((ssize)vm_mmap(s, 0, PAGE_SIZE, RW, MAP_PRIVATE, file.object, 0, "a name that is new")); }
+static bool do_munmap(void) { return is_ok(vm_munmap(s, page(205), 5 * PAGE_SIZE)); }
+static bool do_mprotect(void) { return is_ok(vm_mprotect(s, page(5), 5 * PAGE_SIZE, VM_READ)); }
+static bool do_brk(void) { return vm_brk(s, page(310)) == page(310); }
+static bool do_stack(void) { return is_ok(vm_map_stack(s, page(400), PAGE_SIZE, RW)); }
+
+static bool did(int outcome)
+{
+	assert_true(outcome == FAULT_DONE || outcome == FAULT_NO_MEMORY);
+	return outcome == FAULT_DONE;
+}
+
+static bool do_write_anon(void) { return did(sim_write_byte(s, page(1), 1)); }
+static bool do_write_zero(void)
+{
+	assert_int_equal(vm_mprotect(s, page(200), 40 * PAGE_SIZE, RW), 0);
+	return did(sim_write_byte(s, page(210), 1));
+}
+static bool do_read_far(void)
+{
+	uint8_t byte;
+	return did(sim_read_byte(s, page(230), &byte));
+}
+static bool do_shared(void) { return did(sim_write_byte(s, page(41), 1)); }
+static bool do_file_read(void)
+{
+	uint8_t byte;
+	return did(sim_read_byte(s, page(70), &byte));
+}
+static bool do_file_cow(void) { return did(sim_write_byte(s, page(52), 1)); }
+
+enum undo { CHANGES_NOTHING, MAY_CACHE };
+
+/* Runs do_it with the first, the second ... allocation failing, until none fails any more. */
+static void fail_everywhere(bool (*do_it)(void), enum undo undo)
+{
+	bool hit, done;
+	unsigned k = 0;
+
+	drop_space(s);
+	do {
+		prepare();
+		struct census now = census_take();
+		alloc_fail_at = ++k;
+		done = do_it();
+		hit = alloc_fail_at == 0;
+		alloc_fail_at = 0;
+		check_sound();
+		if (!done) {
+			assert_true(hit);
+			compare_bytes(s);
+			if (undo == CHANGES_NOTHING)
+				census_check(&now);
+			assert_true(do_it());			/* with memory it works */
+			check_sound();
+		}
+		drop_space(s);
+		file_drop(&file);
+		census_check(&before);
+	} while (hit);
+	assert_true(done && k > 1);
+}
+
+TEST(fork_fails_anywhere) { (void)state; fail_everywhere(do_fork, CHANGES_NOTHING); }
+TEST(mmap_fails_anywhere)
+{
+	(void)state;
+	fail_everywhere(do_mmap, CHANGES_NOTHING);
+	s = new_space();
+	fail_everywhere(do_mmap_shared, CHANGES_NOTHING);
+	s = new_space();
+	fail_everywhere(do_mmap_over, CHANGES_NOTHING);
+	s = new_space();
+	fail_everywhere(do_mmap_file, CHANGES_NOTHING);
+}
+TEST(munmap_fails_anywhere) { (void)state; fail_everywhere(do_munmap, CHANGES_NOTHING); }
+TEST(mprotect_fails_anywhere) { (void)state; fail_everywhere(do_mprotect, CHANGES_NOTHING); }
+TEST(brk_and_stack_fail_anywhere)
+{
+	(void)state;
+	fail_everywhere(do_brk, CHANGES_NOTHING);
+	s = new_space();
+	fail_everywhere(do_stack, CHANGES_NOTHING);
+}
+TEST(faults_on_anonymous_memory_fail_anywhere)
+{
+	(void)state;
+	fail_everywhere(do_write_anon, CHANGES_NOTHING);
+	s = new_space();
+	fail_everywhere(do_write_zero, MAY_CACHE);
+	s = new_space();
+	fail_everywhere(do_read_far, CHANGES_NOTHING);
+}
+TEST(faults_on_objects_fail_anywhere)
+{
+	(void)state;
+	fail_everywhere(do_shared, MAY_CACHE);
+	s = new_space();
+	fail_everywhere(do_file_read, MAY_CACHE);
+	s = new_space();
+	fail_everywhere(do_file_cow, MAY_CACHE);
+}
+TEST(space_create_fails_anywhere)
+{
+	(void)state;
+	for (unsigned k = 1; k <= 4; k++) {
+		struct census now = census_take();
+		alloc_fail_at = k;
+		struct space *other = space_create();
+		assert_int_equal(!other, alloc_fail_at == 0);
+		alloc_fail_at = 0;
+		if (other)
+			space_put(other);
+		census_check(&now);
+	}
+	finish();
+}
+
+static const struct CMUnitTest tests[] = {
+#define MMAP_TEST(name) cmocka_unit_test_setup(name, setup)
+	MMAP_TEST(arguments_of_mmap),
+	MMAP_TEST(arguments_of_file_mappings),
+	MMAP_TEST(places),
+	MMAP_TEST(equal_neighbours_merge),
+	MMAP_TEST(file_regions_merge_when_their_pages_follow),
+	MMAP_TEST(munmap_splits_and_frees),
+	MMAP_TEST(fixed_over_what_is_there),
+	MMAP_TEST(tables_are_freed_when_empty),
+	MMAP_TEST(mprotect_and_its_errors),
+	MMAP_TEST(a_shared_mapping_of_a_read_only_file_stays_so),
+	MMAP_TEST(the_break),
+	MMAP_TEST(region_info_names_and_counts),
+	MMAP_TEST(fork_fails_anywhere),
+	MMAP_TEST(mmap_fails_anywhere),
+	MMAP_TEST(munmap_fails_anywhere),
+	MMAP_TEST(mprotect_fails_anywhere),
+	MMAP_TEST(brk_and_stack_fail_anywhere),
+	MMAP_TEST(faults_on_anonymous_memory_fail_anywhere),
+	MMAP_TEST(faults_on_objects_fail_anywhere),
+	MMAP_TEST(space_create_fails_anywhere),
+};
+RUN_TESTS("mmap", tests)
