@@ -91,21 +91,21 @@ static uint32_t cluster_after(const struct fat_file *f, uint32_t c)
 	return f->note ? fat_next(f->vol, c) : c + 1;
 }
 
-/* Where in the image the page at `offset` lies in one piece, with all its bytes the file's own; 0: nowhere. */
-static uint64_t whole_page(const struct fat_file *f, uint64_t offset)
+/* Where in the image the page at `offset` fills a frame, with all the frame's bytes the file's own; 0: nowhere. */
+static uint64_t whole_frame(const struct fat_file *f, uint64_t offset)
 {
 	unsigned shift = f->vol->cluster_shift;
 	uint64_t first = offset >> shift, last = (offset + PAGE_SIZE - 1) >> shift;
 	if (last >= f->clusters)
 		return 0;
-	uint32_t start = cluster_of(f, first), c = start;
-	for (uint64_t n = first; n < last; n++) {
-		uint32_t next = cluster_after(f, c);
-		if (next != c + 1)
+	uint32_t c = cluster_of(f, first);
+	uint64_t at = fat_offset(f->vol, c) + (offset & ((1u << shift) - 1));
+	if (at & PAGE_MASK)
+		return 0;
+	for (uint64_t n = first; n < last; n++, c++)
+		if (cluster_after(f, c) != c + 1)
 			return 0;
-		c = next;
-	}
-	return fat_offset(f->vol, start) + (offset & ((1u << shift) - 1));
+	return at;
 }
 
 static pfn_t fat_borrow(struct object *o, uint64_t index)
@@ -114,8 +114,8 @@ static pfn_t fat_borrow(struct object *o, uint64_t index)
 	uint64_t offset = index << PAGE_SHIFT, size = f->node->size;
 	if (fat_pager_mode != PAGER_NORMAL || f->vol->first_frame == PFN_NONE || offset >= size || need_map(f, MAP_IF_SIMPLE))
 		return PFN_NONE;
-	uint64_t at = whole_page(f, offset);
-	if (at == 0 || at & PAGE_MASK)
+	uint64_t at = whole_frame(f, offset);
+	if (at == 0)
 		return PFN_NONE;
 	if (size - offset < PAGE_SIZE)
 		memset((uint8_t *)f->vol->image + at + (size - offset), 0, PAGE_SIZE - (size - offset));
