@@ -132,7 +132,10 @@ static inline unsigned count_entries(vaddr_t va, const pte_t *table, int delta)
 	return is_user(va) ? table_count(direct_pfn(table), delta) : 1;
 }
 
-/* Takes out the tables on the way to va that are empty, from the leaf up.  gather NULL: frees them at once. */
+/*
+ * Takes out the tables on the way to va that are empty, from the leaf up.  gather NULL: frees them at once; they were empty from the
+ * start, but the processor may have looked at them all the same.
+ */
 static void prune(struct mmu *mmu, vaddr_t va, struct mmu_gather *gather)
 {
 	struct path path;
@@ -151,10 +154,12 @@ static void prune(struct mmu *mmu, vaddr_t va, struct mmu_gather *gather)
 			return;
 		*path.upper[level] = 0;
 		table_count(direct_pfn(path.upper[level]), -1);
-		if (gather)
+		if (gather) {
 			mmu_gather_table(gather, table);
-		else
+		} else {
+			mmu_flush_local(mmu, va);
 			frame_free(table, 0);
+		}
 	}
 }
 

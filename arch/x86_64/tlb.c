@@ -27,11 +27,12 @@ static void flush_global(void)
 	}
 }
 
+/* A table may be all that is left to flush: its entries went with an earlier, full gather. */
 static void flush(const struct mmu_gather *g)
 {
-	size_t range = (g->end - g->start) >> PAGE_SHIFT;
+	size_t range = g->start < g->end ? (g->end - g->start) >> PAGE_SHIFT : 0;
 
-	if (range <= FLUSH_SINGLY) {
+	if (range > 0 && range <= FLUSH_SINGLY) {
 		for (vaddr_t va = g->start; va < g->end; va += PAGE_SIZE)
 			flush_page(va);
 		tlb_stats.pages += range;
@@ -46,7 +47,7 @@ static void flush(const struct mmu_gather *g)
 
 void mmu_gather_finish(struct mmu_gather *g)
 {
-	if (g->start < g->end && mmu_is_active(g->mmu))
+	if ((g->start < g->end || g->tables) && mmu_is_active(g->mmu))
 		flush(g);
 	for (unsigned i = 0; i < g->nframes; i++)
 		frame_free(g->frame[i], 0);
