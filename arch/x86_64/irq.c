@@ -14,7 +14,7 @@
 enum { PIC1 = 0x20, PIC2 = 0xa0, COMMAND = 0, DATA = 1 };
 enum { CASCADE = 2, LAST_LINE = 7, END_OF_INTERRUPT = 0x20, READ_IN_SERVICE = 0x0b };
 
-static void (*handlers[IRQS])(void);
+static void (*handlers[IRQS])(const struct trap_frame *);
 static uint16_t masked = 0xffff;
 
 static void write_masks(void)
@@ -37,7 +37,7 @@ void irq_init(void)
 	write_masks();
 }
 
-void irq_handle(unsigned irq, void (*handler)(void))
+void irq_handle(unsigned irq, void (*handler)(const struct trap_frame *))
 {
 	unsigned long state = cpu_irq_save();
 
@@ -57,7 +57,7 @@ static bool is_spurious(unsigned irq)
 	return !(inb(pic + COMMAND) & 1 << LAST_LINE);
 }
 
-void irq_dispatch(unsigned irq)
+void irq_dispatch(unsigned irq, const struct trap_frame *f)
 {
 	bool spurious = is_spurious(irq);
 
@@ -66,5 +66,5 @@ void irq_dispatch(unsigned irq)
 	if (!spurious || irq >= 8)		/* the first controller has a real interrupt from the second in any case */
 		outb(PIC1 + COMMAND, END_OF_INTERRUPT);
 	if (!spurious && handlers[irq])
-		handlers[irq]();
+		handlers[irq](f);
 }

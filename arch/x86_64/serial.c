@@ -44,8 +44,9 @@ void console_put(const char *bytes, size_t n)
 	}
 }
 
-static void receive(void)
+static void receive(const struct trap_frame *frame)
 {
+	(void)frame;
 	char bytes[SEND_FIFO];
 	size_t n;
 
