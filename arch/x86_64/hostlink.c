@@ -138,8 +138,9 @@ static bool fill_ring(void)
 	return any;
 }
 
-static void receive(void)
+static void receive(const struct trap_frame *frame)
 {
+	(void)frame;
 	spin_lock(&ring_lock);
 	bool any = fill_ring();
 	spin_unlock(&ring_lock);

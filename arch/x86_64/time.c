@@ -6,6 +6,7 @@
  */
 #include "arch/time.h"
 #include "arch/cpu.h"
+#include "arch/x86_64/frame.h"
 #include "arch/x86_64/irq.h"
 #include "arch/x86_64/x86.h"
 
@@ -52,9 +53,9 @@ static uint64_t measure_khz(void)
 	return off * 5000 < whole_mhz ? whole_mhz : s[SAMPLES / 2];		/* closer than can be measured: the round number is meant */
 }
 
-static void tick(void)
+static void tick(const struct trap_frame *frame)
 {
-	kernel_tick(irq_from_user() ? TICK_USER : TICK_KERNEL);
+	kernel_tick(from_user(frame) ? TICK_USER : TICK_KERNEL);
 }
 
 void time_init(void)
