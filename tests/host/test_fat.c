@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "harness.h"
 #include "fat_drive.h"
@@ -228,6 +229,30 @@ TEST(names_must_be_exact)
 	assert_int_equal(drive_path(m, "/.faultline-meta", &v), -ENOENT);
 	assert_int_equal(drive_path(m, "/size-1/x", &v), -ENOTDIR);
 	unmount(m);
+}
+
+/* ---- the image maker --------------------------------------------------------------------------------------------------- */
+
+/* Runs a command of the shell in the images' folder; its status. $mk is the image maker. */
+static int in_folder(const char *command)
+{
+	char line[PATH_MAX];
+	snprintf(line, sizeof line, "mk=$PWD/initrd/mkimage && cd %s && { %s; } > said 2>&1", folder, command);
+	int status = system(line);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST(image_maker)
+{
+	(void)state;
+	assert_int_equal(in_folder("cmp aligned.img again.img"), 0);			/* an image of an image is the same */
+	assert_int_equal(in_folder("SOURCE_DATE_EPOCH=1700000000 $mk --bare --root unix --packed --keep-times --out p2 && cmp packed.img p2"), 0);
+	assert_int_equal(in_folder("$mk --bare --add plain/SHORT:/a/b --out x && mcopy -n -i x ::/a/b/README.TXT - | cmp - plain/SHORT/README.TXT"), 0);
+	assert_int_equal(in_folder("! $mk --bare --add nowhere:/x --out x > e 2>&1 && grep -q 'nowhere does not exist' e"), 0);
+	assert_int_equal(in_folder("! $mk --bare --add plain:x --out x > e 2>&1 && grep -q 'HOST:/GUEST' e"), 0);
+	assert_int_equal(in_folder("! $mk --bare --fat 12 --free 20M --out x > e 2>&1 && grep -q 'too many' e"), 0);
+	assert_int_equal(in_folder("! $mk --bare > e 2>&1 && grep -q -- '--out' e"), 0);
+	assert_int_equal(in_folder("$mk --bare --free 20M --out x && $mk --bare --free 300M --out x && fsck.fat -n x"), 0);
 }
 
 /* ---- objects ----------------------------------------------------------------------------------------------------------- */
@@ -606,6 +631,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(what_fat_cannot_carry),
 	cmocka_unit_test(an_image_off_its_frame_lends_nothing),
 	cmocka_unit_test(names_must_be_exact),
+	cmocka_unit_test(image_maker),
 	cmocka_unit_test(one_object_for_a_file),
 	cmocka_unit_test(kept_vnodes_come_back),
 	cmocka_unit_test(slow_and_failing_pagers),
