@@ -5,6 +5,7 @@
  * without one (pipes, terminals: seek is file_no_seek) do not, since they may sleep for ever.
  */
 #include "fs/vfs.h"
+#include "fs/locks.h"
 #include "vm/heap.h"
 #include "vm/mmap.h"
 #include "lib/assert.h"
@@ -39,6 +40,7 @@ void file_put(struct file *f)
 {
 	if (!f || __atomic_sub_fetch(&f->refs, 1, __ATOMIC_ACQ_REL) > 0)
 		return;
+	locks_drop_file(f);
 	if (f->ops->release)
 		f->ops->release(f);
 	vnode_put(f->vnode);

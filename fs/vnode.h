@@ -18,6 +18,7 @@ struct vnode;
 struct file;
 struct mount;
 struct pipe;
+struct lock_list;
 
 struct vattr { uint32_t mode, uid, gid, nlink; uint64_t ino, size, rdev, blocks /* of 512 bytes */; struct timespec64 atime, mtime, ctime; };
 enum { VATTR_MODE = 1, VATTR_UID = 2, VATTR_GID = 4, VATTR_SIZE = 8, VATTR_ATIME = 16, VATTR_MTIME = 32,
@@ -64,6 +65,7 @@ struct vnode {
 	uint64_t ino, rdev;
 	struct object *object;		/* contents of a regular file; NULL: none, or not yet (open makes it) */
 	struct pipe *pipe;		/* an open fifo's, or that of a pipe without a name; lock */
+	struct lock_list *locks;	/* advisory locks (fs/locks.c), or NULL; locks_mutex */
 	struct vnode *parent;		/* directory in which it was found last, referenced; NULL: a root, or never looked up */
 	char *name;			/* its name there; owned */
 	bool unlinked;			/* that name is gone */

@@ -6,6 +6,7 @@
  */
 #include "kernel/files.h"
 #include "kernel/process.h"
+#include "fs/locks.h"
 #include "vm/heap.h"
 #include "lib/string.h"
 
@@ -62,12 +63,21 @@ struct file_table *files_ref(struct file_table *t)
 	return t;
 }
 
+/* A process that closes any descriptor of a file loses its record locks on it. */
+static void close_file(struct file_table *t, struct file *f)
+{
+	if (!f)
+		return;
+	locks_drop_owner(f->vnode, t);
+	file_put(f);
+}
+
 void files_put(struct file_table *t)
 {
 	if (__atomic_sub_fetch(&t->refs, 1, __ATOMIC_ACQ_REL) > 0)
 		return;
 	for (int fd = 0; fd < t->nslots; fd++)
-		file_put(t->slots[fd].file);
+		close_file(t, t->slots[fd].file);
 	kfree(t->slots);
 	kfree(t);
 }
@@ -76,7 +86,7 @@ void files_close_on_exec(struct file_table *t)
 {
 	for (int fd = 0; fd < t->nslots; fd++)
 		if (t->slots[fd].file && t->slots[fd].close_on_exec)
-			file_put(files_remove(t, fd));
+			files_close(t, fd);
 }
 
 static bool is_open(const struct file_table *t, int fd)
@@ -157,7 +167,7 @@ int files_replace(struct file_table *t, struct file *f, int fd, bool close_on_ex
 		t->slots[fd] = (struct slot){ f, close_on_exec };
 	}
 	mutex_unlock(&t->lock);
-	file_put(old);
+	close_file(t, old);
 	return error ? error : fd;
 }
 
@@ -174,6 +184,14 @@ struct file *files_remove(struct file_table *t, int fd)
 	}
 	mutex_unlock(&t->lock);
 	return f;
+}
+
+int files_close(struct file_table *t, int fd)
+{
+	struct file *f = files_remove(t, fd);
+
+	close_file(t, f);
+	return f ? 0 : -EBADF;
 }
 
 int files_get_close_on_exec(struct file_table *t, int fd)

@@ -18,6 +18,7 @@ int files_install(struct file_table *, struct file *, int from, bool close_on_ex
 int files_replace(struct file_table *, struct file *, int fd, bool close_on_exec);
 /* Takes the file at fd out, reference and all; NULL: there is none. */
 struct file *files_remove(struct file_table *, int fd);
+int files_close(struct file_table *, int fd);		/* 0, -EBADF */
 /* 1, 0, or -EBADF. */
 int files_get_close_on_exec(struct file_table *, int fd);
 int files_set_close_on_exec(struct file_table *, int fd, bool on);

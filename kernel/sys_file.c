@@ -1,0 +1,453 @@
+/*
+ * kernel/sys_file.c - system calls about descriptors: open, close, dup, fcntl, ioctl, pipe; and the arguments that all file calls share.
+ */
+#include "kernel/sys_file.h"
+#include "arch/uaccess.h"
+#include "fs/locks.h"
+#include "vm/heap.h"
+#include "lib/string.h"
+
+/* ---- arguments --------------------------------------------------------------------------------------------------------- */
+
+struct fs_context *my_fs(void)
+{
+	struct process *p = current;
+
+	p->fs.uid = p->euid;
+	p->fs.gid = p->egid;
+	return &p->fs;
+}
+
+int path_get(struct path *p, vaddr_t from)
+{
+	ssize len = user_string(p->few, from, sizeof p->few);
+
+	p->text = p->few;
+	if (len != -ENAMETOOLONG)
+		return len < 0 ? (int)len : 0;
+	p->text = kmalloc(PATH_MAX_BYTES);
+	if (!p->text)
+		return -ENOMEM;
+	len = user_string(p->text, from, PATH_MAX_BYTES);
+	if (len < 0)
+		kfree(p->text);
+	return len < 0 ? (int)len : 0;
+}
+
+void path_drop(struct path *p)
+{
+	if (p->text != p->few)
+		kfree(p->text);
+}
+
+int place_get(struct place *p, int dirfd, vaddr_t path)
+{
+	int error = path_get(&p->path, path);
+
+	p->file = NULL;
+	p->at = NULL;
+	if (error || p->path.text[0] == '/' || dirfd == AT_CWD)
+		return error;
+	p->file = files_get(current->files, dirfd);
+	if (p->file) {
+		p->at = p->file->vnode;
+		return 0;
+	}
+	error = p->path.text[0] ? -EBADF : -ENOENT;
+	path_drop(&p->path);
+	return error;
+}
+
+void place_drop(struct place *p)
+{
+	file_put(p->file);
+	path_drop(&p->path);
+}
+
+int place_vnode(struct place *p, unsigned flags, struct vnode **out)
+{
+	struct fs_context *fs = my_fs();
+
+	if (p->path.text[0] == '\0' && flags & AT_EMPTY_PATH) {
+		*out = vnode_ref(p->at ? p->at : fs->cwd);
+		return 0;
+	}
+	return vfs_walk(fs, p->at, p->path.text, flags & AT_SYMLINK_NOFOLLOW ? WALK_NOFOLLOW : WALK_FOLLOW, out);
+}
+
+int vnode_at(int dirfd, vaddr_t path, unsigned flags, struct vnode **out)
+{
+	struct place p;
+	int error = place_get(&p, dirfd, path);
+
+	if (error == -ENOENT && flags & AT_EMPTY_PATH)		/* an empty path, and no file there */
+		return -EBADF;
+	if (error)
+		return error;
+	error = place_vnode(&p, flags, out);
+	place_drop(&p);
+	return error;
+}
+
+/* ---- open and close ---------------------------------------------------------------------------------------------------- */
+
+static long open_at(int dirfd, vaddr_t path, unsigned flags, uint32_t mode)
+{
+	struct place p;
+	struct file *f;
+	long result = place_get(&p, dirfd, path);
+
+	if (result)
+		return result;
+	result = vfs_open(my_fs(), p.at, p.path.text, flags, mode, &f);
+	if (!result) {
+		result = files_install(current->files, f, 0, flags & OPEN_CLOSE_ON_EXEC);
+		if (result < 0)
+			file_put(f);
+	}
+	place_drop(&p);
+	return io_result(result);
+}
+
+long sys_open(const unsigned long args[6])
+{
+	return open_at(AT_CWD, args[0], (unsigned)args[1], (uint32_t)args[2]);
+}
+
+long sys_openat(const unsigned long args[6])
+{
+	return open_at((int)args[0], args[1], (unsigned)args[2], (uint32_t)args[3]);
+}
+
+long sys_creat(const unsigned long args[6])
+{
+	return open_at(AT_CWD, args[0], OPEN_CREATE | OPEN_WRITE | OPEN_TRUNCATE, (uint32_t)args[1]);
+}
+
+long sys_close(const unsigned long args[6])
+{
+	return files_close(current->files, (int)args[0]);
+}
+
+long sys_close_range(const unsigned long args[6])
+{
+	enum { RANGE_UNSHARE = 2, RANGE_CLOSE_ON_EXEC = 4 };
+	struct file_table *t = current->files;
+	unsigned first = (unsigned)args[0], last = (unsigned)args[1], flags = (unsigned)args[2];
+
+	if (flags & ~(unsigned)(RANGE_UNSHARE | RANGE_CLOSE_ON_EXEC) || first > last)
+		return -EINVAL;
+	for (unsigned fd = first; fd <= last && fd < (unsigned)files_size(t); fd++) {
+		if (flags & RANGE_CLOSE_ON_EXEC)
+			files_set_close_on_exec(t, (int)fd, true);
+		else
+			files_close(t, (int)fd);
+	}
+	return 0;
+}
+
+/* ---- copies of descriptors --------------------------------------------------------------------------------------------- */
+
+static long dup_from(int fd, int from, bool close_on_exec)
+{
+	struct file *f = files_get(current->files, fd);
+	if (!f)
+		return -EBADF;
+	if (from < 0 || (uint64_t)from >= current->limits[LIMIT_NOFILE].cur) {
+		file_put(f);
+		return -EINVAL;
+	}
+	int copy = files_install(current->files, f, from, close_on_exec);
+	if (copy < 0)
+		file_put(f);
+	return copy;
+}
+
+static long dup_to(int fd, int to, bool close_on_exec)
+{
+	struct file *f = files_get(current->files, fd);
+	if (!f)
+		return -EBADF;
+	long result = files_replace(current->files, f, to, close_on_exec);
+	if (result < 0)
+		file_put(f);
+	return result;
+}
+
+long sys_dup(const unsigned long args[6])
+{
+	return dup_from((int)args[0], 0, false);
+}
+
+long sys_dup2(const unsigned long args[6])
+{
+	if ((int)args[0] != (int)args[1])
+		return dup_to((int)args[0], (int)args[1], false);
+	return files_get_close_on_exec(current->files, (int)args[0]) < 0 ? -EBADF : (int)args[0];
+}
+
+long sys_dup3(const unsigned long args[6])
+{
+	if ((int)args[0] == (int)args[1] || (unsigned)args[2] & ~(unsigned)OPEN_CLOSE_ON_EXEC)
+		return -EINVAL;
+	return dup_to((int)args[0], (int)args[1], args[2] & OPEN_CLOSE_ON_EXEC);
+}
+
+/* ---- pipes ------------------------------------------------------------------------------------------------------------- */
+
+static long make_pipe(vaddr_t to, unsigned flags)
+{
+	struct file_table *t = current->files;
+	struct file *ends[2];
+	int fds[2];
+	bool close_on_exec = flags & OPEN_CLOSE_ON_EXEC;
+
+	if (flags & ~(unsigned)(OPEN_CLOSE_ON_EXEC | OPEN_NONBLOCK))
+		return -EINVAL;
+	int error = pipe_create(ends, flags & OPEN_NONBLOCK);
+	if (error)
+		return error;
+	ends[0]->vnode->uid = current->euid;
+	ends[0]->vnode->gid = current->egid;
+
+	fds[0] = files_install(t, ends[0], 0, close_on_exec);
+	fds[1] = fds[0] < 0 ? fds[0] : files_install(t, ends[1], 0, close_on_exec);
+	error = fds[1] < 0 ? fds[1] : user_put(to, fds);
+	if (!error)
+		return 0;
+	/* What a descriptor has got is closed with it; the rest is still ours. */
+	file_put(fds[0] < 0 ? ends[0] : files_remove(t, fds[0]));
+	file_put(fds[1] < 0 ? ends[1] : files_remove(t, fds[1]));
+	return error;
+}
+
+long sys_pipe(const unsigned long args[6])
+{
+	return make_pipe(args[0], 0);
+}
+
+long sys_pipe2(const unsigned long args[6])
+{
+	return make_pipe(args[0], (unsigned)args[1]);
+}
+
+/* ---- fcntl ------------------------------------------------------------------------------------------------------------- */
+
+enum fcntl_command {
+	F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW, F_SETOWN, F_GETOWN,
+	F_DUPFD_CLOEXEC = 1030, F_SETPIPE_SZ, F_GETPIPE_SZ,
+};
+enum { FD_CLOEXEC = 1 };
+
+static long set_flags(struct file *f, unsigned flags)
+{
+	const unsigned changeable = OPEN_APPEND | OPEN_NONBLOCK | OPEN_ASYNC | OPEN_DIRECT | OPEN_NO_ATIME;
+
+	f->flags = (f->flags & ~changeable) | (flags & changeable);
+	return 0;
+}
+
+/* struct flock, as user programs have it. */
+struct user_flock { int16_t type, whence; int32_t pad; int64_t start, len; int32_t pid, pad2; };
+
+/* The bytes that a struct flock means: [*from, *to). */
+static int lock_range(struct file *f, const struct user_flock *u, uint64_t *from, uint64_t *to)
+{
+	struct vattr attr = { .size = 0 };
+	int64_t start, end;
+	int error = u->whence == 2 ? vfs_getattr(f->vnode, &attr) : 0;
+
+	if (error)
+		return error;
+	if (u->whence < 0 || u->whence > 2)
+		return -EINVAL;
+	int64_t base = u->whence == 0 ? 0 : u->whence == 1 ? (int64_t)f->pos : (int64_t)attr.size;
+	if (__builtin_add_overflow(base, u->start, &start) || __builtin_add_overflow(start, u->len, &end))
+		return -EOVERFLOW;
+	if (u->len < 0) {
+		int64_t swap = start;
+		start = end;
+		end = swap;
+	}
+	if (start < 0)
+		return -EINVAL;
+	*from = (uint64_t)start;
+	*to = u->len == 0 ? LOCK_TO_END : (uint64_t)end;
+	return 0;
+}
+
+static long get_lock(struct file *f, vaddr_t arg)
+{
+	struct user_flock u;
+	struct record_lock want, other;
+	int error = user_get(u, arg);
+
+	if (!error && u.type != LOCK_READ && u.type != LOCK_WRITE)
+		error = -EINVAL;
+	if (!error)
+		error = lock_range(f, &u, &want.from, &want.to);
+	if (error)
+		return error;
+	want.type = u.type;
+	want.owner = current->files;
+	if (locks_conflict(f->vnode, &want, &other)) {
+		u.type = (int16_t)other.type;
+		u.whence = 0;
+		u.start = (int64_t)other.from;
+		u.len = other.to == LOCK_TO_END ? 0 : (int64_t)(other.to - other.from);
+		u.pid = other.pid;
+	} else {
+		u.type = LOCK_NONE;
+	}
+	return user_put(arg, u);
+}
+
+static long set_lock(struct file *f, vaddr_t arg, enum lock_how how)
+{
+	struct user_flock u;
+	struct record_lock want;
+	int error = user_get(u, arg);
+
+	if (!error && (u.type < LOCK_READ || u.type > LOCK_NONE))
+		error = -EINVAL;
+	if (!error)
+		error = lock_range(f, &u, &want.from, &want.to);
+	if (!error && ((u.type == LOCK_READ && !file_readable(f)) || (u.type == LOCK_WRITE && !file_writable(f))))
+		error = -EBADF;
+	if (error)
+		return error;
+	want.type = u.type;
+	want.owner = current->files;
+	want.pid = current->pid;
+	return io_result(locks_set(f->vnode, &want, how));
+}
+
+static long fcntl_file(struct file *f, int command, unsigned long arg)
+{
+	switch (command) {
+	case F_GETFL:
+		return (long)f->flags;
+	case F_SETFL:
+		return set_flags(f, (unsigned)arg);
+	case F_GETLK:
+		return get_lock(f, arg);
+	case F_SETLK:
+		return set_lock(f, arg, LOCK_TRY);
+	case F_SETLKW:
+		return set_lock(f, arg, LOCK_WAIT);
+	case F_SETOWN:
+	case F_GETOWN:
+		return 0;
+	case F_SETPIPE_SZ:
+		return file_is_pipe(f) ? pipe_resize(f, (unsigned)arg) : -EBADF;
+	case F_GETPIPE_SZ:
+		return file_is_pipe(f) ? (long)pipe_size(f) : -EBADF;
+	default:
+		return -EINVAL;
+	}
+}
+
+long sys_fcntl(const unsigned long args[6])
+{
+	int fd = (int)args[0], command = (int)args[1];
+	struct file_table *t = current->files;
+
+	switch (command) {
+	case F_DUPFD:
+	case F_DUPFD_CLOEXEC:
+		return dup_from(fd, (int)args[2], command == F_DUPFD_CLOEXEC);
+	case F_GETFD:
+		return files_get_close_on_exec(t, fd);
+	case F_SETFD:
+		return files_set_close_on_exec(t, fd, args[2] & FD_CLOEXEC);
+	default:
+		break;
+	}
+	struct file *f = files_get(t, fd);
+	if (!f)
+		return -EBADF;
+	long result = f->flags & OPEN_PATH && command != F_GETFL ? -EBADF : fcntl_file(f, command, args[2]);
+	file_put(f);
+	return result;
+}
+
+long sys_flock(const unsigned long args[6])
+{
+	enum { FLOCK_SHARED = 1, FLOCK_EXCLUSIVE = 2, FLOCK_NO_WAIT = 4, FLOCK_UNLOCK = 8 };
+	unsigned how = (unsigned)args[1] & ~(unsigned)FLOCK_NO_WAIT;
+	struct file *f = files_get(current->files, (int)args[0]);
+
+	if (!f)
+		return -EBADF;
+	long result = -EINVAL;
+	if (f->flags & OPEN_PATH)
+		result = -EBADF;
+	else if (how == FLOCK_SHARED || how == FLOCK_EXCLUSIVE || how == FLOCK_UNLOCK)
+		result = io_result(locks_flock(f, how == FLOCK_SHARED ? LOCK_READ : how == FLOCK_EXCLUSIVE ? LOCK_WRITE : LOCK_NONE,
+			args[1] & FLOCK_NO_WAIT ? LOCK_TRY : LOCK_WAIT));
+	file_put(f);
+	return result;
+}
+
+/* ---- ioctl ------------------------------------------------------------------------------------------------------------- */
+
+enum { FIONREAD = 0x541b, FIONBIO = 0x5421, FIONCLEX = 0x5450, FIOCLEX = 0x5451, FIOASYNC = 0x5452, FIGETBSZ = 2 };
+
+static long set_flag_by_int(struct file *f, unsigned flag, vaddr_t arg)
+{
+	int on;
+	int error = user_get(on, arg);
+
+	if (!error)
+		f->flags = on ? f->flags | flag : f->flags & ~flag;
+	return error;
+}
+
+/* Bytes from the position to the end. */
+static long readable_bytes(struct file *f, vaddr_t arg)
+{
+	struct vattr attr;
+	int error = vfs_getattr(f->vnode, &attr);
+	int bytes = attr.size > f->pos ? (int)(attr.size - f->pos) : 0;
+
+	return error ? error : user_put(arg, bytes);
+}
+
+static long ioctl_file(struct file *f, unsigned command, unsigned long arg)
+{
+	int block = (int)PAGE_SIZE;
+
+	switch (command) {
+	case FIONBIO:
+		return set_flag_by_int(f, OPEN_NONBLOCK, arg);
+	case FIOASYNC:
+		return set_flag_by_int(f, OPEN_ASYNC, arg);
+	case FIGETBSZ:
+		return user_put(arg, block);
+	case FIONREAD:
+		if (S_ISREG(f->vnode->mode))
+			return readable_bytes(f, arg);
+		break;
+	default:
+		break;
+	}
+	return f->ops->ioctl ? f->ops->ioctl(f, command, arg) : -ENOTTY;
+}
+
+long sys_ioctl(const unsigned long args[6])
+{
+	unsigned command = (unsigned)args[1];
+	struct file *f = files_get(current->files, (int)args[0]);
+
+	if (!f)
+		return -EBADF;
+	long result;
+	if (f->flags & OPEN_PATH)
+		result = -EBADF;
+	else if (command == FIOCLEX || command == FIONCLEX)
+		result = files_set_close_on_exec(current->files, (int)args[0], command == FIOCLEX);
+	else
+		result = io_result(ioctl_file(f, command, args[2]));
+	file_put(f);
+	return result;
+}

@@ -1,0 +1,49 @@
+/*
+ * kernel/sys_file.h - what the system calls about files share: arguments that are descriptors and paths, and results.
+ *
+ *   sys_file.c    descriptors: open, close, dup, fcntl, ioctl, pipe
+ *   sys_io.c      bytes: read, write and their kin, lseek, sendfile
+ *   sys_path.c    names: mkdir, unlink, rename, links, directories, where a process stands
+ *   sys_stat.c    attributes: stat, access, chmod, chown, times, sizes, statfs
+ *   sys_poll.c    waiting: poll, select
+ */
+#pragma once
+#include "kernel/files.h"
+#include "kernel/process.h"
+#include "kernel/syscall.h"
+
+enum {
+	AT_CWD = -100, AT_SYMLINK_NOFOLLOW = 0x100, AT_REMOVEDIR = 0x200, AT_EACCESS = 0x200, AT_SYMLINK_FOLLOW = 0x400,
+	AT_NO_AUTOMOUNT = 0x800, AT_EMPTY_PATH = 0x1000, AT_STATX_SYNC_TYPE = 0x6000,
+};
+/* The most bytes that one call moves: INT_MAX, cut to whole pages. */
+#define IO_MAX ((size_t)0x7ffff000)
+
+/* The current process's place and rights. */
+struct fs_context *my_fs(void);
+
+/* A path argument in kernel memory; short ones need no memory of the heap. */
+struct path { char *text; char few[200]; };
+int path_get(struct path *, vaddr_t from);		/* -EFAULT, -ENAMETOOLONG, -ENOMEM: then there is nothing to drop */
+void path_drop(struct path *);
+
+/* A descriptor of a directory and a path, as the ...at calls take them. */
+struct place {
+	struct path path;
+	struct file *file;		/* NULL: the path is absolute or starts at the cwd */
+	struct vnode *at;		/* file's vnode, or NULL */
+};
+int place_get(struct place *, int dirfd, vaddr_t path);	/* also -EBADF */
+void place_drop(struct place *);
+/* What the place leads to; flags: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH. Others: -EINVAL, if not in `allowed`. */
+int place_vnode(struct place *, unsigned flags, struct vnode **out);
+/* The three steps in one. */
+int vnode_at(int dirfd, vaddr_t path, unsigned flags, struct vnode **out);
+
+/* Both ends of a result: an interrupted sleep is restarted, a write to nobody raises SIGPIPE. */
+long io_result(ssize);
+/* Do n bytes at base lie in user space? */
+static inline bool user_range(vaddr_t base, size_t n) { return n <= USER_MAX && base <= USER_MAX - n; }
+
+/* May a file grow to this size? Raises SIGXFSZ and returns -EFBIG if not. */
+int check_file_limit(uint64_t size);

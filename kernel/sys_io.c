@@ -1,0 +1,397 @@
+/*
+ * kernel/sys_io.c - system calls that move bytes: read, write and their kin, lseek, sendfile.
+ */
+#include "kernel/sys_file.h"
+#include "kernel/sched.h"
+#include "arch/uaccess.h"
+#include "vm/heap.h"
+
+/* ---- results and limits ------------------------------------------------------------------------------------------------ */
+
+static void raise_for_self(int signo)
+{
+	struct siginfo info = { .signo = signo, .code = SI_USER };
+
+	info.child.pid = current->pid;
+	info.child.uid = current->uid;
+	signal_send_thread(current_thread(), signo, &info);
+}
+
+long io_result(ssize n)
+{
+	if (n == -EINTR)
+		return -ERESTARTSYS;
+	if (n == -EPIPE)
+		raise_for_self(SIGPIPE);
+	return n;
+}
+
+int check_file_limit(uint64_t size)
+{
+	if (size <= current->limits[LIMIT_FSIZE].cur)
+		return 0;
+	raise_for_self(SIGXFSZ);
+	return -EFBIG;
+}
+
+/* The bytes of a write that the limits of file size leave; 0: -EFBIG is due. */
+static size_t clip_write(struct file *f, const uint64_t *pos, size_t n)
+{
+	uint64_t limit = current->limits[LIMIT_FSIZE].cur, at = pos ? *pos : f->pos;
+
+	if (!S_ISREG(f->vnode->mode))
+		return n;
+	if (f->flags & OPEN_APPEND && f->vnode->object)
+		at = f->vnode->object->size;
+	if (limit > INT64_MAX)
+		limit = INT64_MAX;
+	if (at >= limit) {
+		if (limit < INT64_MAX)
+			raise_for_self(SIGXFSZ);
+		return 0;
+	}
+	return n < limit - at ? n : (size_t)(limit - at);
+}
+
+/* ---- one buffer -------------------------------------------------------------------------------------------------------- */
+
+enum direction { IO_READ, IO_WRITE };
+
+/* pos NULL: the file's own position. */
+static ssize move(struct file *f, enum direction direction, struct uio *uio, uint64_t *pos)
+{
+	if (direction == IO_READ)
+		return file_read(f, uio, pos);
+	if (uio->left > 0 && file_writable(f)) {
+		uio->left = clip_write(f, pos, uio->left);
+		if (uio->left == 0)
+			return -EFBIG;
+	}
+	return file_write(f, uio, pos);
+}
+
+static long io_one(int fd, enum direction direction, vaddr_t base, size_t n, uint64_t *pos)
+{
+	struct file *f = files_get(current->files, fd);
+	if (!f)
+		return -EBADF;
+	struct uio uio = uio_user(base, n < IO_MAX ? n : IO_MAX);
+	ssize done;
+
+	if (direction == IO_READ ? !file_readable(f) : !file_writable(f))
+		done = -EBADF;
+	else if ((ssize)n < 0)
+		done = -EINVAL;
+	else if (!user_range(base, n))
+		done = -EFAULT;
+	else
+		done = move(f, direction, &uio, pos);
+	file_put(f);
+	return io_result(done);
+}
+
+long sys_read(const unsigned long args[6])
+{
+	return io_one((int)args[0], IO_READ, args[1], args[2], NULL);
+}
+
+long sys_write(const unsigned long args[6])
+{
+	return io_one((int)args[0], IO_WRITE, args[1], args[2], NULL);
+}
+
+static long io_at(int fd, enum direction direction, vaddr_t base, size_t n, uint64_t pos)
+{
+	return (int64_t)pos < 0 ? -EINVAL : io_one(fd, direction, base, n, &pos);
+}
+
+long sys_pread64(const unsigned long args[6])
+{
+	return io_at((int)args[0], IO_READ, args[1], args[2], args[3]);
+}
+
+long sys_pwrite64(const unsigned long args[6])
+{
+	return io_at((int)args[0], IO_WRITE, args[1], args[2], args[3]);
+}
+
+/* ---- several buffers --------------------------------------------------------------------------------------------------- */
+
+struct iovec64 { uint64_t base, len; };
+enum { IOV_MAX_COUNT = 1024, IOV_FEW = 8 };
+
+struct vector { struct iovec64 *v; size_t n, total; struct iovec64 few[IOV_FEW]; };
+
+static int vector_check(struct vector *vec)
+{
+	vec->total = 0;
+	for (size_t i = 0; i < vec->n; i++) {
+		struct iovec64 *v = &vec->v[i];
+
+		if ((int64_t)v->len < 0)
+			return -EINVAL;
+		if (!user_range(v->base, v->len))
+			return -EFAULT;
+		if (v->len > IO_MAX - vec->total)
+			v->len = IO_MAX - vec->total;
+		vec->total += v->len;
+	}
+	return 0;
+}
+
+static void vector_drop(struct vector *vec)
+{
+	if (vec->v != vec->few)
+		kfree(vec->v);
+}
+
+static int vector_get(struct vector *vec, vaddr_t from, size_t n)
+{
+	if (n > IOV_MAX_COUNT)
+		return -EINVAL;
+	vec->n = n;
+	vec->v = n <= IOV_FEW ? vec->few : kmalloc(n * sizeof *vec->v);
+	if (!vec->v)
+		return -ENOMEM;
+	int error = user_copy_in(vec->v, from, n * sizeof *vec->v) ? -EFAULT : vector_check(vec);
+	if (error)
+		vector_drop(vec);
+	return error;
+}
+
+/* A write of a few bytes goes as one, so that a pipe or an appended file gets it whole. */
+static ssize write_gathered(struct file *f, const struct vector *vec, uint64_t *pos)
+{
+	char *all = kmalloc(vec->total);
+	size_t got = 0;
+
+	if (!all)
+		return -ENOMEM;
+	for (size_t i = 0; i < vec->n; i++) {
+		size_t missing = user_copy_in(all + got, vec->v[i].base, vec->v[i].len);
+		got += vec->v[i].len - missing;
+		if (missing)
+			break;
+	}
+	struct uio uio = uio_kernel(all, got);
+	ssize n = got ? move(f, IO_WRITE, &uio, pos) : -EFAULT;
+	kfree(all);
+	return n;
+}
+
+/* A stream that has given its bytes is not to be waited for again. */
+static bool would_wait(struct file *f, enum direction direction)
+{
+	struct waitq *queue;
+
+	return direction == IO_READ && f->ops->seek == file_no_seek && !(file_poll(f, &queue) & (POLL_IN | POLL_HUP));
+}
+
+static ssize move_each(struct file *f, enum direction direction, const struct vector *vec, uint64_t *pos)
+{
+	size_t done = 0;
+
+	for (size_t i = 0; i < vec->n; i++) {
+		size_t len = vec->v[i].len;
+		struct uio uio = uio_user(vec->v[i].base, len);
+
+		if (len == 0 || (done > 0 && would_wait(f, direction)))
+			continue;
+		ssize n = move(f, direction, &uio, pos);
+		if (n < 0)
+			return done ? (ssize)done : n;
+		done += (size_t)n;
+		if ((size_t)n < len)
+			break;
+	}
+	return (ssize)done;
+}
+
+static long io_vector(int fd, enum direction direction, vaddr_t from, size_t count, uint64_t *pos)
+{
+	struct vector vec;
+	struct file *f = files_get(current->files, fd);
+
+	if (!f)
+		return -EBADF;
+	ssize done = (direction == IO_READ ? file_readable(f) : file_writable(f)) ? 0 : -EBADF;
+	if (!done)
+		done = vector_get(&vec, from, count);
+	if (!done) {
+		if (direction == IO_WRITE && vec.n > 1 && vec.total > 0 && vec.total <= PIPE_ATOMIC)
+			done = write_gathered(f, &vec, pos);
+		else
+			done = move_each(f, direction, &vec, pos);
+		vector_drop(&vec);
+	}
+	file_put(f);
+	return io_result(done);
+}
+
+static long io_vector_at(const unsigned long args[6], enum direction direction)
+{
+	uint64_t pos = args[3];
+
+	return (int64_t)pos < 0 ? -EINVAL : io_vector((int)args[0], direction, args[1], args[2], &pos);
+}
+
+/* preadv2 and pwritev2: position -1 is the file's own; no flag is supported. */
+static long io_vector_2(const unsigned long args[6], enum direction direction)
+{
+	if (args[5])
+		return -EOPNOTSUPP;
+	if ((int64_t)args[3] == -1)
+		return io_vector((int)args[0], direction, args[1], args[2], NULL);
+	return io_vector_at(args, direction);
+}
+
+long sys_readv(const unsigned long args[6])    { return io_vector((int)args[0], IO_READ, args[1], args[2], NULL); }
+long sys_writev(const unsigned long args[6])   { return io_vector((int)args[0], IO_WRITE, args[1], args[2], NULL); }
+long sys_preadv(const unsigned long args[6])   { return io_vector_at(args, IO_READ); }
+long sys_pwritev(const unsigned long args[6])  { return io_vector_at(args, IO_WRITE); }
+long sys_preadv2(const unsigned long args[6])  { return io_vector_2(args, IO_READ); }
+long sys_pwritev2(const unsigned long args[6]) { return io_vector_2(args, IO_WRITE); }
+
+/* ---- position ---------------------------------------------------------------------------------------------------------- */
+
+long sys_lseek(const unsigned long args[6])
+{
+	struct file *f = files_get(current->files, (int)args[0]);
+	if (!f)
+		return -EBADF;
+	long pos = file_seek(f, (int64_t)args[1], (int)args[2]);
+	file_put(f);
+	return pos;
+}
+
+/* ---- from file to file ------------------------------------------------------------------------------------------------- */
+
+enum { COPY_BLOCK = 16384 };
+
+/* Writes all of a block; the bytes that went. */
+static ssize write_block(struct file *out, char *block, size_t n, uint64_t *pos)
+{
+	size_t done = 0;
+
+	while (done < n) {
+		struct uio uio = uio_kernel(block + done, n - done);
+		ssize put = move(out, IO_WRITE, &uio, pos);
+		if (put <= 0)
+			return done ? (ssize)done : put;
+		done += (size_t)put;
+	}
+	return (ssize)done;
+}
+
+/* Copies up to n bytes; *in_pos advances by what was written, so that nothing read is lost. */
+static ssize copy_file(struct file *in, uint64_t *in_pos, struct file *out, uint64_t *out_pos, size_t n)
+{
+	char *block = kmalloc(COPY_BLOCK);
+	size_t done = 0;
+	ssize put = block ? 0 : -ENOMEM;
+
+	while (block && done < n && !(done && signal_pending(current_thread()))) {
+		uint64_t pos = *in_pos;
+		struct uio uio = uio_kernel(block, n - done < COPY_BLOCK ? n - done : COPY_BLOCK);
+		ssize got = file_read(in, &uio, &pos);
+
+		put = got > 0 ? write_block(out, block, (size_t)got, out_pos) : got;
+		if (put <= 0)
+			break;
+		*in_pos += (uint64_t)put;
+		done += (size_t)put;
+		if (put < got)
+			break;
+		if (sched_needed())
+			sched_yield();
+	}
+	kfree(block);
+	return done ? (ssize)done : put;
+}
+
+/* The position that a call was given by address, or (address 0) the file's own. */
+static int get_position(struct file *f, vaddr_t at, uint64_t *pos)
+{
+	*pos = f->pos;
+	if (!at)
+		return 0;
+	if (f->ops->seek == file_no_seek)
+		return -ESPIPE;
+	int error = user_get(*pos, at);
+	return !error && (int64_t)*pos < 0 ? -EINVAL : error;
+}
+
+static int put_position(struct file *f, vaddr_t at, uint64_t pos)
+{
+	if (at)
+		return user_put(at, pos);
+	mutex_lock(&f->lock);
+	f->pos = pos;
+	mutex_unlock(&f->lock);
+	return 0;
+}
+
+static ssize send_file(struct file *out, struct file *in, vaddr_t offset, size_t n)
+{
+	uint64_t pos;
+
+	if (!file_readable(in) || !file_writable(out))
+		return -EBADF;
+	if (in->ops->seek == file_no_seek || S_ISDIR(in->vnode->mode) || out->flags & OPEN_APPEND)
+		return -EINVAL;
+	int error = get_position(in, offset, &pos);
+	if (error)
+		return error;
+	ssize done = copy_file(in, &pos, out, NULL, n < IO_MAX ? n : IO_MAX);
+	if (done > 0)
+		error = put_position(in, offset, pos);
+	return error ? error : done;
+}
+
+long sys_sendfile(const unsigned long args[6])
+{
+	struct file *out = files_get(current->files, (int)args[0]), *in = files_get(current->files, (int)args[1]);
+	ssize n = out && in ? send_file(out, in, args[2], args[3]) : -EBADF;
+
+	file_put(out);
+	file_put(in);
+	return io_result(n);
+}
+
+static ssize copy_range(struct file *in, vaddr_t in_at, struct file *out, vaddr_t out_at, size_t n)
+{
+	uint64_t from, to;
+
+	if (!file_readable(in) || !file_writable(out) || out->flags & OPEN_APPEND)
+		return -EBADF;
+	if (S_ISDIR(in->vnode->mode) || S_ISDIR(out->vnode->mode))
+		return -EISDIR;
+	if (!S_ISREG(in->vnode->mode) || !S_ISREG(out->vnode->mode))
+		return -EINVAL;
+	int error = get_position(in, in_at, &from);
+	if (!error)
+		error = get_position(out, out_at, &to);
+	if (error)
+		return error;
+	n = n < IO_MAX ? n : IO_MAX;
+	if (in->vnode == out->vnode && from < to + n && to < from + n)
+		return -EINVAL;
+	ssize done = copy_file(in, &from, out, &to, n);
+	if (done > 0)
+		error = put_position(in, in_at, from);
+	if (done > 0 && !error)
+		error = put_position(out, out_at, to);
+	return error ? error : done;
+}
+
+long sys_copy_file_range(const unsigned long args[6])
+{
+	if (args[5])
+		return -EINVAL;
+	struct file *in = files_get(current->files, (int)args[0]), *out = files_get(current->files, (int)args[2]);
+	ssize n = out && in ? copy_range(in, args[1], out, args[3], args[4]) : -EBADF;
+
+	file_put(out);
+	file_put(in);
+	return io_result(n);
+}

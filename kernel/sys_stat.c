@@ -1,0 +1,522 @@
+/*
+ * kernel/sys_stat.c - system calls about attributes: stat, access, chmod, chown, times, sizes, statfs, extended attributes.
+ */
+#include "kernel/sys_file.h"
+#include "arch/uaccess.h"
+#include "lib/string.h"
+
+/* ---- stat -------------------------------------------------------------------------------------------------------------- */
+
+static long put_stat(struct vnode *v, vaddr_t to)
+{
+	struct vattr a;
+	int error = vfs_getattr(v, &a);
+	struct linux_stat s = {
+		.dev = v->mount->dev, .ino = a.ino, .nlink = a.nlink, .mode = a.mode, .uid = a.uid, .gid = a.gid, .rdev = a.rdev,
+		.size = (int64_t)a.size, .blksize = (int64_t)PAGE_SIZE, .blocks = (int64_t)a.blocks,
+		.atime = a.atime, .mtime = a.mtime, .ctime = a.ctime,
+	};
+
+	return error ? error : user_put(to, s);
+}
+
+static long stat_at(int dirfd, vaddr_t path, unsigned flags, vaddr_t to)
+{
+	struct vnode *v;
+
+	if (flags & ~(unsigned)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH))
+		return -EINVAL;
+	long result = vnode_at(dirfd, path, flags, &v);
+	if (result)
+		return result;
+	result = put_stat(v, to);
+	vnode_put(v);
+	return result;
+}
+
+long sys_stat(const unsigned long args[6])
+{
+	return stat_at(AT_CWD, args[0], 0, args[1]);
+}
+
+long sys_lstat(const unsigned long args[6])
+{
+	return stat_at(AT_CWD, args[0], AT_SYMLINK_NOFOLLOW, args[1]);
+}
+
+long sys_newfstatat(const unsigned long args[6])
+{
+	return stat_at((int)args[0], args[1], (unsigned)args[3], args[2]);
+}
+
+long sys_fstat(const unsigned long args[6])
+{
+	struct file *f = files_get(current->files, (int)args[0]);
+	if (!f)
+		return -EBADF;
+	long result = put_stat(f->vnode, args[1]);
+	file_put(f);
+	return result;
+}
+
+struct statx_time { int64_t sec; uint32_t nsec; int32_t pad; };
+struct linux_statx {
+	uint32_t mask, blksize;
+	uint64_t attributes;
+	uint32_t nlink, uid, gid;
+	uint16_t mode, pad0;
+	uint64_t ino, size, blocks, attributes_mask;
+	struct statx_time atime, btime, ctime, mtime;
+	uint32_t rdev_major, rdev_minor, dev_major, dev_minor;
+	uint64_t mnt_id, spare[13];
+};
+_Static_assert(sizeof(struct linux_statx) == 256, "struct statx has 256 bytes");
+enum { STATX_BASIC = 0x7ff, STATX_MNT_ID = 0x1000 };
+#define STATX_RESERVED 0x80000000u
+
+static struct statx_time statx_time(struct timespec64 t) { return (struct statx_time){ .sec = t.sec, .nsec = (uint32_t)t.nsec }; }
+static uint32_t dev_major(uint64_t dev) { return (uint32_t)(dev >> 8 & 0xfff); }
+static uint32_t dev_minor(uint64_t dev) { return (uint32_t)((dev & 0xff) | (dev >> 12 & 0xfff00)); }
+
+static long put_statx(struct vnode *v, vaddr_t to)
+{
+	struct vattr a;
+	int error = vfs_getattr(v, &a);
+	struct linux_statx s = {
+		.mask = STATX_BASIC | STATX_MNT_ID, .blksize = (uint32_t)PAGE_SIZE, .nlink = a.nlink, .uid = a.uid, .gid = a.gid,
+		.mode = (uint16_t)a.mode, .ino = a.ino, .size = a.size, .blocks = a.blocks,
+		.atime = statx_time(a.atime), .ctime = statx_time(a.ctime), .mtime = statx_time(a.mtime),
+		.rdev_major = dev_major(a.rdev), .rdev_minor = dev_minor(a.rdev),
+		.dev_major = dev_major(v->mount->dev), .dev_minor = dev_minor(v->mount->dev), .mnt_id = v->mount->dev,
+	};
+
+	return error ? error : user_put(to, s);
+}
+
+long sys_statx(const unsigned long args[6])
+{
+	unsigned flags = (unsigned)args[2];
+	struct vnode *v;
+
+	if (flags & ~(unsigned)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE)
+		|| (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE || (uint32_t)args[3] & STATX_RESERVED)
+		return -EINVAL;
+	long result = vnode_at((int)args[0], args[1], flags, &v);
+	if (result)
+		return result;
+	result = put_statx(v, args[4]);
+	vnode_put(v);
+	return result;
+}
+
+/* ---- access ------------------------------------------------------------------------------------------------------------ */
+
+static long access_at(int dirfd, vaddr_t path, unsigned may, unsigned flags)
+{
+	struct place p;
+	struct vnode *v;
+
+	if (may & ~(unsigned)(MAY_READ | MAY_WRITE | MAY_EXECUTE)
+		|| flags & ~(unsigned)(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	long result = place_get(&p, dirfd, path);
+	if (result)
+		return result;
+	struct fs_context *fs = my_fs();
+	if (!(flags & AT_EACCESS)) {		/* the real ids count, also on the way; my_fs sets the others again */
+		fs->uid = current->uid;
+		fs->gid = current->gid;
+	}
+	if (p.path.text[0] == '\0' && flags & AT_EMPTY_PATH) {
+		v = vnode_ref(p.at ? p.at : fs->cwd);
+	} else {
+		result = vfs_walk(fs, p.at, p.path.text, flags & AT_SYMLINK_NOFOLLOW ? WALK_NOFOLLOW : WALK_FOLLOW, &v);
+	}
+	if (!result) {
+		result = may ? vfs_permission(fs, v, may) : 0;
+		vnode_put(v);
+	}
+	my_fs();
+	place_drop(&p);
+	return result;
+}
+
+long sys_access(const unsigned long args[6])
+{
+	return access_at(AT_CWD, args[0], (unsigned)args[1], 0);
+}
+
+long sys_faccessat(const unsigned long args[6])
+{
+	return access_at((int)args[0], args[1], (unsigned)args[2], 0);
+}
+
+long sys_faccessat2(const unsigned long args[6])
+{
+	return access_at((int)args[0], args[1], (unsigned)args[2], (unsigned)args[3]);
+}
+
+/* ---- changing attributes ----------------------------------------------------------------------------------------------- */
+
+static long set_at(int dirfd, vaddr_t path, unsigned flags, const struct vattr *attr, unsigned which)
+{
+	struct vnode *v;
+
+	if (flags & ~(unsigned)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	long result = vnode_at(dirfd, path, flags, &v);
+	if (result)
+		return result;
+	result = S_ISLNK(v->mode) && which & VATTR_MODE ? -EOPNOTSUPP : vfs_setattr(my_fs(), v, attr, which);
+	vnode_put(v);
+	return result;
+}
+
+static long set_fd(int fd, const struct vattr *attr, unsigned which)
+{
+	struct file *f = files_get(current->files, fd);
+	if (!f)
+		return -EBADF;
+	long result = f->flags & OPEN_PATH ? -EBADF : vfs_setattr(my_fs(), f->vnode, attr, which);
+	file_put(f);
+	return result;
+}
+
+static long chmod_at(int dirfd, vaddr_t path, uint32_t mode, unsigned flags)
+{
+	const struct vattr attr = { .mode = mode & 07777 };
+
+	return set_at(dirfd, path, flags, &attr, VATTR_MODE);
+}
+
+long sys_chmod(const unsigned long args[6])
+{
+	return chmod_at(AT_CWD, args[0], (uint32_t)args[1], 0);
+}
+
+long sys_fchmodat(const unsigned long args[6])
+{
+	return chmod_at((int)args[0], args[1], (uint32_t)args[2], 0);
+}
+
+long sys_fchmodat2(const unsigned long args[6])
+{
+	return chmod_at((int)args[0], args[1], (uint32_t)args[2], (unsigned)args[3]);
+}
+
+long sys_fchmod(const unsigned long args[6])
+{
+	const struct vattr attr = { .mode = (uint32_t)args[1] & 07777 };
+
+	return set_fd((int)args[0], &attr, VATTR_MODE);
+}
+
+/* -1 leaves an owner as it is. */
+static unsigned owner_change(struct vattr *attr, uint32_t uid, uint32_t gid)
+{
+	*attr = (struct vattr){ .uid = uid, .gid = gid };
+	return (uid != (uint32_t)-1 ? VATTR_UID : 0) | (gid != (uint32_t)-1 ? VATTR_GID : 0);
+}
+
+static long chown_at(int dirfd, vaddr_t path, unsigned long uid, unsigned long gid, unsigned flags)
+{
+	struct vattr attr;
+	unsigned which = owner_change(&attr, (uint32_t)uid, (uint32_t)gid);
+
+	return set_at(dirfd, path, flags, &attr, which);
+}
+
+long sys_chown(const unsigned long args[6])
+{
+	return chown_at(AT_CWD, args[0], args[1], args[2], 0);
+}
+
+long sys_lchown(const unsigned long args[6])
+{
+	return chown_at(AT_CWD, args[0], args[1], args[2], AT_SYMLINK_NOFOLLOW);
+}
+
+long sys_fchownat(const unsigned long args[6])
+{
+	return chown_at((int)args[0], args[1], args[2], args[3], (unsigned)args[4]);
+}
+
+long sys_fchown(const unsigned long args[6])
+{
+	struct vattr attr;
+	unsigned which = owner_change(&attr, (uint32_t)args[1], (uint32_t)args[2]);
+
+	return set_fd((int)args[0], &attr, which);
+}
+
+/* ---- times ------------------------------------------------------------------------------------------------------------- */
+
+enum { TIME_NOW = 0x3fffffff, TIME_OMIT = 0x3ffffffe, NSEC_PER_SECOND = 1000000000 };
+struct timeval64 { int64_t sec, usec; };
+
+/* What utimensat's two times ask for: VATTR_ bits, and the values; -EINVAL. */
+static int time_change(const struct timespec64 t[2], struct vattr *attr)
+{
+	struct timespec64 now = vfs_now(), *to[2] = { &attr->atime, &attr->mtime };
+	static const unsigned bits[2] = { VATTR_ATIME, VATTR_MTIME };
+	int which = 0;
+
+	for (int i = 0; i < 2; i++) {
+		if (t[i].nsec == TIME_OMIT)
+			continue;
+		if (t[i].nsec != TIME_NOW && (t[i].nsec < 0 || t[i].nsec >= NSEC_PER_SECOND))
+			return -EINVAL;
+		*to[i] = t[i].nsec == TIME_NOW ? now : t[i];
+		which |= (int)bits[i];
+	}
+	if (t[0].nsec == TIME_NOW && t[1].nsec == TIME_NOW)
+		which |= VATTR_NOW;
+	return which;
+}
+
+/* path 0: the descriptor's own file. */
+static long set_times(int dirfd, vaddr_t path, unsigned flags, const struct timespec64 t[2])
+{
+	struct vattr attr;
+	int which = time_change(t, &attr);
+
+	if (which < 0)
+		return which;
+	if (path || dirfd == AT_CWD) {
+		if (!which)
+			return 0;
+		return path ? set_at(dirfd, path, flags, &attr, (unsigned)which) : -EFAULT;
+	}
+	return flags ? -EINVAL : set_fd(dirfd, &attr, (unsigned)which);
+}
+
+static const struct timespec64 both_now[2] = { { 0, TIME_NOW }, { 0, TIME_NOW } };
+
+long sys_utimensat(const unsigned long args[6])
+{
+	struct timespec64 t[2];
+
+	if (args[2] && user_copy_in(t, args[2], sizeof t))
+		return -EFAULT;
+	return set_times((int)args[0], args[1], (unsigned)args[3], args[2] ? t : both_now);
+}
+
+static long set_times_usec(int dirfd, vaddr_t path, vaddr_t times)
+{
+	struct timeval64 tv[2];
+	struct timespec64 t[2];
+
+	if (!times)
+		return set_times(dirfd, path, 0, both_now);
+	if (user_copy_in(tv, times, sizeof tv))
+		return -EFAULT;
+	for (int i = 0; i < 2; i++) {
+		if (tv[i].usec < 0 || tv[i].usec >= 1000000)
+			return -EINVAL;
+		t[i] = (struct timespec64){ tv[i].sec, tv[i].usec * 1000 };
+	}
+	return set_times(dirfd, path, 0, t);
+}
+
+long sys_utimes(const unsigned long args[6])
+{
+	return set_times_usec(AT_CWD, args[0], args[1]);
+}
+
+long sys_futimesat(const unsigned long args[6])
+{
+	return set_times_usec((int)args[0], args[1], args[2]);
+}
+
+long sys_utime(const unsigned long args[6])
+{
+	int64_t seconds[2];
+
+	if (!args[1])
+		return set_times(AT_CWD, args[0], 0, both_now);
+	if (user_copy_in(seconds, args[1], sizeof seconds))
+		return -EFAULT;
+	const struct timespec64 t[2] = { { seconds[0], 0 }, { seconds[1], 0 } };
+	return set_times(AT_CWD, args[0], 0, t);
+}
+
+/* ---- sizes ------------------------------------------------------------------------------------------------------------- */
+
+long sys_truncate(const unsigned long args[6])
+{
+	struct vnode *v;
+
+	if ((int64_t)args[1] < 0)
+		return -EINVAL;
+	long result = vnode_at(AT_CWD, args[0], 0, &v);
+	if (result)
+		return result;
+	if (S_ISREG(v->mode))
+		result = vfs_permission(my_fs(), v, MAY_WRITE);
+	if (!result)
+		result = check_file_limit(args[1]);
+	if (!result)
+		result = vfs_truncate(my_fs(), v, args[1]);
+	vnode_put(v);
+	return result;
+}
+
+long sys_ftruncate(const unsigned long args[6])
+{
+	if ((int64_t)args[1] < 0)
+		return -EINVAL;
+	struct file *f = files_get(current->files, (int)args[0]);
+	if (!f)
+		return -EBADF;
+	long result = f->flags & OPEN_PATH ? -EBADF : !file_writable(f) || !S_ISREG(f->vnode->mode) ? -EINVAL : check_file_limit(args[1]);
+	if (!result)
+		result = vfs_truncate(my_fs(), f->vnode, args[1]);
+	file_put(f);
+	return result;
+}
+
+/* Blocks come when they are written; all that is left is the size. */
+static long allocate(struct file *f, unsigned mode, int64_t from, int64_t len)
+{
+	enum { FALLOC_KEEP_SIZE = 1 };
+	struct vattr attr;
+	int64_t end;
+
+	if (from < 0 || len <= 0)
+		return -EINVAL;
+	if (mode & ~(unsigned)FALLOC_KEEP_SIZE)
+		return -EOPNOTSUPP;
+	if (!file_writable(f))
+		return -EBADF;
+	if (S_ISFIFO(f->vnode->mode))
+		return -ESPIPE;
+	if (!S_ISREG(f->vnode->mode))
+		return S_ISDIR(f->vnode->mode) ? -EISDIR : -ENODEV;
+	if (__builtin_add_overflow(from, len, &end))
+		return -EFBIG;
+	int error = vfs_getattr(f->vnode, &attr);
+	if (error || mode & FALLOC_KEEP_SIZE || (uint64_t)end <= attr.size)
+		return error;
+	error = check_file_limit((uint64_t)end);
+	return error ? error : vfs_truncate(my_fs(), f->vnode, (uint64_t)end);
+}
+
+long sys_fallocate(const unsigned long args[6])
+{
+	struct file *f = files_get(current->files, (int)args[0]);
+	if (!f)
+		return -EBADF;
+	long result = allocate(f, (unsigned)args[1], (int64_t)args[2], (int64_t)args[3]);
+	file_put(f);
+	return result;
+}
+
+/* ---- whole file systems, and what has no effect here ------------------------------------------------------------------- */
+
+static long put_statfs(struct vnode *v, vaddr_t to)
+{
+	struct linux_statfs s;
+	int error = mount_statfs(v->mount, &s);
+
+	return error ? error : user_put(to, s);
+}
+
+long sys_statfs(const unsigned long args[6])
+{
+	struct vnode *v;
+	long result = vnode_at(AT_CWD, args[0], 0, &v);
+
+	if (result)
+		return result;
+	result = put_statfs(v, args[1]);
+	vnode_put(v);
+	return result;
+}
+
+long sys_fstatfs(const unsigned long args[6])
+{
+	struct file *f = files_get(current->files, (int)args[0]);
+	if (!f)
+		return -EBADF;
+	long result = put_statfs(f->vnode, args[1]);
+	file_put(f);
+	return result;
+}
+
+long sys_sync(const unsigned long args[6])
+{
+	(void)args;
+	return 0;
+}
+
+/* Contents are in memory and nowhere else: there is nothing to wait for, but the descriptor has to be good. */
+static long check_sync(int fd, bool whole)
+{
+	struct file *f = files_get(current->files, fd);
+	if (!f)
+		return -EBADF;
+	uint32_t mode = f->vnode->mode;
+	long result = f->flags & OPEN_PATH ? -EBADF : whole || S_ISREG(mode) || S_ISDIR(mode) ? 0 : -EINVAL;
+	file_put(f);
+	return result;
+}
+
+long sys_fsync(const unsigned long args[6])     { return check_sync((int)args[0], false); }
+long sys_fdatasync(const unsigned long args[6]) { return check_sync((int)args[0], false); }
+long sys_syncfs(const unsigned long args[6])    { return check_sync((int)args[0], true); }
+
+long sys_fadvise64(const unsigned long args[6])
+{
+	enum { ADVICES = 6 };
+	struct file *f = files_get(current->files, (int)args[0]);
+	if (!f)
+		return -EBADF;
+	long result = S_ISFIFO(f->vnode->mode) ? -ESPIPE : (int64_t)args[2] < 0 || (unsigned)args[3] >= ADVICES ? -EINVAL : 0;
+	file_put(f);
+	return result;
+}
+
+long sys_readahead(const unsigned long args[6])
+{
+	struct file *f = files_get(current->files, (int)args[0]);
+	if (!f)
+		return -EBADF;
+	long result = !file_readable(f) ? -EBADF : S_ISREG(f->vnode->mode) ? 0 : -EINVAL;
+	file_put(f);
+	return result;
+}
+
+/* ---- extended attributes: no file system here has them ----------------------------------------------------------------- */
+
+static long no_xattr_at(vaddr_t path, unsigned flags, long result)
+{
+	struct vnode *v;
+	int error = vnode_at(AT_CWD, path, flags, &v);
+
+	if (error)
+		return error;
+	vnode_put(v);
+	return result;
+}
+
+static long no_xattr_fd(int fd, long result)
+{
+	struct file *f = files_get(current->files, fd);
+	if (!f || f->flags & OPEN_PATH)
+		result = -EBADF;
+	file_put(f);
+	return result;
+}
+
+long sys_setxattr(const unsigned long args[6])      { return no_xattr_at(args[0], 0, -EOPNOTSUPP); }
+long sys_lsetxattr(const unsigned long args[6])     { return no_xattr_at(args[0], AT_SYMLINK_NOFOLLOW, -EOPNOTSUPP); }
+long sys_fsetxattr(const unsigned long args[6])     { return no_xattr_fd((int)args[0], -EOPNOTSUPP); }
+long sys_getxattr(const unsigned long args[6])      { return no_xattr_at(args[0], 0, -EOPNOTSUPP); }
+long sys_lgetxattr(const unsigned long args[6])     { return no_xattr_at(args[0], AT_SYMLINK_NOFOLLOW, -EOPNOTSUPP); }
+long sys_fgetxattr(const unsigned long args[6])     { return no_xattr_fd((int)args[0], -EOPNOTSUPP); }
+long sys_listxattr(const unsigned long args[6])     { return no_xattr_at(args[0], 0, 0); }
+long sys_llistxattr(const unsigned long args[6])    { return no_xattr_at(args[0], AT_SYMLINK_NOFOLLOW, 0); }
+long sys_flistxattr(const unsigned long args[6])    { return no_xattr_fd((int)args[0], 0); }
+long sys_removexattr(const unsigned long args[6])   { return no_xattr_at(args[0], 0, -EOPNOTSUPP); }
+long sys_lremovexattr(const unsigned long args[6])  { return no_xattr_at(args[0], AT_SYMLINK_NOFOLLOW, -EOPNOTSUPP); }
+long sys_fremovexattr(const unsigned long args[6])  { return no_xattr_fd((int)args[0], -EOPNOTSUPP); }
