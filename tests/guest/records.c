@@ -1,0 +1,177 @@
+/* tests/guest/records.c - what vmcheck reports: page records by reason, frames by kind, the figures that were promised. */
+#include "tap.h"
+#include <sys/prctl.h>
+
+static struct vmcheck now(void)
+{
+	struct vmcheck c;
+	NEED(tap_vmcheck(&c) >= 0);
+	EQ(c.errors, 0);
+	return c;
+}
+
+FAULTLINE_TEST(shared_memory_has_records)
+{
+	struct vmcheck a = now();
+	volatile char *p = map_anon(32 * PAGE, MAP_SHARED);
+
+	EQ(now().records_shared, a.records_shared);
+	for (int i = 0; i < 32; i++)
+		p[i * PAGE] = 1;
+	struct vmcheck b = now();
+	EQ(b.records_shared, a.records_shared + 32);
+	EQ(b.object_frames, a.object_frames + 32);
+	EQ(munmap((void *)p, 16 * PAGE), 0);
+	EQ(munmap((void *)(p + 16 * PAGE), 16 * PAGE), 0);
+	b = now();
+	EQ(b.records_shared, a.records_shared);
+	EQ(b.object_frames, a.object_frames);
+}
+
+FAULTLINE_TEST(files_have_records)
+{
+	struct vmcheck a = now();
+	int fd = open("/tmp/records", O_RDWR | O_CREAT | O_TRUNC, 0600);
+	static char block[20 * PAGE];
+
+	NEED(fd >= 0 && write(fd, block, sizeof block) == sizeof block);
+	struct vmcheck b = now();
+	EQ(b.records_file + b.records_shared, a.records_file + a.records_shared + 20);
+	unlink("/tmp/records");
+	close(fd);
+	b = now();
+	EQ(b.records_file + b.records_shared, a.records_file + a.records_shared);
+}
+
+FAULTLINE_TEST(cut_pages_keep_a_record_while_mapped)
+{
+	struct vmcheck a = now();
+	int fd = open("/tmp/records-cut", O_RDWR | O_CREAT | O_TRUNC, 0600);
+	static char block[4 * PAGE];
+
+	NEED(fd >= 0 && write(fd, block, sizeof block) == sizeof block);
+	unlink("/tmp/records-cut");
+	volatile char *p = mmap(NULL, 4 * PAGE, RW, MAP_PRIVATE, fd, 0);
+	for (int i = 0; i < 4; i++)
+		(void)p[i * PAGE];
+	EQ(ftruncate(fd, PAGE), 0);
+	struct vmcheck b = now();
+	CHECK(b.records_cut <= a.records_cut + 3);
+	munmap((void *)p, 4 * PAGE);
+	close(fd);
+	EQ(now().records_cut, a.records_cut);
+	EQ(now().object_frames, a.object_frames);
+}
+
+FAULTLINE_TEST(private_memory_has_none)
+{
+	struct vmcheck a = now();
+	volatile char *p = map_anon(256 * PAGE, MAP_PRIVATE);
+
+	for (int i = 0; i < 256; i++)
+		p[i * PAGE] = 1;
+	struct vmcheck b = now();
+	EQ(b.records_shared, a.records_shared);
+	EQ(b.records_file, a.records_file);
+	EQ(b.anon_frames, a.anon_frames + 256);
+	int status;
+	CHILD(status) {
+		struct vmcheck c = now();
+		EQ(c.records_shared, a.records_shared);
+		EQ(c.spaces, a.spaces + 1);
+		EQ(c.tasks, a.tasks + 1);
+	}
+	EQ(status, 0);
+}
+
+FAULTLINE_TEST(frames_add_up)
+{
+	struct vmcheck c = now();
+
+	CHECK(c.managed_frames <= c.ram_frames);
+	EQ(c.free_frames + c.anon_frames + c.table_frames + c.object_frames + c.borrowed_frames * 0 + c.kernel_frames + c.heap_frames + c.stack_frames <= c.ram_frames, 1);
+	CHECK(c.heap_bytes <= c.heap_frames * PAGE);
+	CHECK(c.reserve_frames > 0);
+}
+
+FAULTLINE_TEST(the_page_array_is_small)
+{
+	struct vmcheck c = now();
+	double each = (double)(c.page_array_bytes + c.page_array_table_bytes) / (double)c.managed_frames;
+
+	printf("# page array: %.3f bytes a managed frame\n", each);
+	/* The tables that map it are a fixed 12 KiB or so: with 128 MiB that is 0.4 bytes a frame, with 1 GiB 0.05. */
+	CHECK(each <= (c.managed_frames > 200000 ? 8.2 : 8.8));
+}
+
+FAULTLINE_TEST(the_kernel_is_small)
+{
+	struct vmcheck c = now();
+	uint64_t used = c.ram_frames - c.module_frames - c.free_frames;
+
+	printf("# used besides the image: %lu KiB, this test and its cached pages included\n", (unsigned long)used * 4);
+	if (c.ram_frames < 40000)
+		CHECK(used - c.anon_frames - c.object_frames <= 1024);
+}
+
+/* Memory runs out: whoever is largest is killed, and the kernel goes on. */
+FAULTLINE_TEST(out_of_memory)
+{
+	struct vmcheck c = now();
+	int status;
+
+	if (c.free_frames > 70000)
+		SKIP("would take long with so much memory");
+	CHILD(status) {
+		size_t all = (c.free_frames + 1000) * PAGE;
+		volatile char *p = mmap(NULL, all, RW, ANON | MAP_NORESERVE, -1, 0);
+		if (p == MAP_FAILED)
+			raise(SIGKILL);
+		for (size_t i = 0; i < all; i += PAGE)
+			p[i] = 1;
+	}
+	EQ(status, SIGKILL);
+}
+
+/* ... also when many share the fault, and when it is the kernel that writes for them. */
+FAULTLINE_TEST(out_of_memory_in_a_system_call)
+{
+	struct vmcheck c = now();
+	int status;
+
+	if (c.free_frames > 70000)
+		SKIP("would take long with so much memory");
+	CHILD(status) {
+		size_t all = (c.free_frames + 1000) * PAGE;
+		char *p = mmap(NULL, all, RW, ANON | MAP_NORESERVE, -1, 0);
+		int fd = open("/dev/zero", O_RDONLY);
+		if (p == MAP_FAILED)
+			raise(SIGKILL);
+		for (size_t i = 0; i < all; i += 1 << 20)
+			if (read(fd, p + i, 1 << 20) < 0)
+				raise(SIGKILL);
+	}
+	EQ(status, SIGKILL);
+}
+
+FAULTLINE_TEST(a_fork_bomb_ends)
+{
+	struct vmcheck c = now();
+	int status;
+
+	if (c.free_frames > 70000)
+		SKIP("would take long with so much memory");
+	CHILD(status) {
+		volatile char *p = map_anon(4 << 20, MAP_PRIVATE);
+		pid_t pid;
+		setpgid(0, 0);
+		do {
+			for (int i = 0; i < 4 << 20; i += PAGE)
+				p[i] = (char)i;
+			pid = fork();
+		} while (pid == 0);
+		if (pid > 0)
+			wait_status(pid);
+	}
+	CHECK(status == 0 || WIFSIGNALED(status));
+}
