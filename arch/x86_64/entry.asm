@@ -107,8 +107,10 @@ trap_entry:
 	mov rdi, rsp
 	test byte [rsp + FRAME_CS], 3
 	jnz .user
-	mov rbp, rsp			; a back-trace goes on from the frame by itself
+	mov rbp, rsp			; a back-trace that comes to this call knows that rbp is the frame
 	call trap_dispatch
+global trap_from_kernel
+trap_from_kernel:
 	pop_registers
 	add rsp, 16
 	iretq

@@ -44,12 +44,12 @@ void console_put(const char *bytes, size_t n)
 	}
 }
 
-static void receive(const struct trap_frame *frame)
+static void receive(const struct trap_frame *interrupted)
 {
-	(void)frame;
 	char bytes[SEND_FIFO];
 	size_t n;
 
+	(void)interrupted;
 	do {
 		for (n = 0; n < sizeof bytes && uart_has_data(COM1); n++)
 			bytes[n] = (char)inb(COM1 + UART_DATA);
