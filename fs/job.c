@@ -150,6 +150,7 @@ void job_init(void)
 {
 	if (!job_present())
 		return;
+	job_get(input, 0);		/* turns the receiver on: the host sends once init has said that it started */
 	dev_register("job-stdin", makedev64(MAJOR_JOB, 0), 0666, &stdin_ops);
 	dev_register("job-stdout", makedev64(MAJOR_JOB, 1), 0666, &stdout_ops);
 	dev_register("job-stderr", makedev64(MAJOR_JOB, 2), 0666, &stderr_ops);

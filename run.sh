@@ -1,0 +1,242 @@
+#!/bin/bash
+# run.sh - builds Faultline and boots it in QEMU: for a shell, or for one command.  --help tells how.
+#
+# The kernel and the FAT image are on an ISO that GRUB boots.  The command to run and additions to the kernel's command line go in by QEMU's
+# fw_cfg, so that no ISO has to be made for them; one is made for --add and --.  tools/supervise runs QEMU and passes streams and status through.
+#
+# Runs do not disturb each other: each has a folder in build/run, with its own link to the ISO; building is done under a lock.
+set -uo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
+# A standard stream that is closed would be mixed up with the next file opened.
+{ : <&0; } 2> /dev/null || exec 0< /dev/null
+{ : >&1; } 2> /dev/null || exec 1> /dev/null
+{ : >&2; } 2> /dev/null || exec 2> /dev/null
+
+usage() {
+	cat <<'END'
+./run.sh                       a shell in the guest, on this terminal; Ctrl-A X leaves
+./run.sh -c 'CMD; CMD'         run this in the guest's shell; its stdin, stdout and stderr are ours, byte for byte; exit with its status
+./run.sh -- PROGRAM ARGS       bring this (static) program of the host along and run it, in the same way
+  --add HOST[:GUEST]           put a host file or folder into the image for this boot (repeatable); default place /host/NAME
+  --smp N  --mem SIZE          processors and memory (suffix K, M or G; default M); default 1, and 256M or what the image needs on top
+  --cpu MODEL  --accel NAME    QEMU's; default max and tcg
+  --icount                     deterministic guest time: one instruction, one nanosecond
+  --uefi                       boot through OVMF instead of SeaBIOS
+  --image packed               an image of 512-byte clusters that are never frame-aligned: every file page is read and copied (default: aligned)
+  --append 'ARGS'              kernel command line: init=PATH, pager=slow, pager=eio, panic=test; NAME=VALUE goes into init's environment
+  --debug                      the kernel with assertions and lock checks
+  --gdb                        wait for a debugger; 'make gdb' attaches with symbols
+  --timeout S                  give up S seconds after QEMU's start
+  --qemu 'ARGS'  --dry-run     more for QEMU; print the command instead of running it
+  --help                       this
+
+Status: that of the command; 0 after a session.  What run.sh itself has to say goes to stderr as 'run.sh: ...', with status
+2 wrong usage, 124 time-out, 125 kernel panic, 126 could not boot, 130 interrupted.
+END
+}
+
+say() { echo "run.sh: $*" >&2; }
+misused() { say "$* (--help tells how to call it)"; exit 2; }
+failed() { say "$*"; exit 126; }
+
+# ---- what is asked for -------------------------------------------------------------------------------------------------------------
+
+command='' job='' program=() adds=() image=aligned smp=1 mem='' cpu=max accel=tcg icount='' uefi='' append='' gdb='' timeout=0 more=() dry_run=''
+debug=${DEBUG:-}
+while [ $# -gt 0 ]; do
+	case $1 in
+	-c | --add | --smp | --mem | --cpu | --accel | --image | --append | --timeout | --qemu)
+		[ $# -ge 2 ] || misused "$1 wants a value" ;;
+	esac
+	case $1 in
+	-c) [ -z "$job" ] || misused "one -c is enough"; command=$2 job=1; shift ;;
+	--) shift; [ $# -gt 0 ] || misused "-- wants a program"; program=("$@"); break ;;
+	--add) adds+=("$2"); shift ;;
+	--smp) smp=$2; shift ;;
+	--mem) mem=$2; shift ;;
+	--cpu) cpu=$2; shift ;;
+	--accel) accel=$2; shift ;;
+	--icount) icount=1 ;;
+	--uefi) uefi=1 ;;
+	--image) image=$2; shift ;;
+	--append) append+=${append:+ }$2; shift ;;
+	--debug) debug=1 ;;
+	--gdb) gdb=1 ;;
+	--timeout) timeout=$2; shift ;;
+	--qemu) read -ra words <<< "$2"; more+=("${words[@]}"); shift ;;
+	--dry-run) dry_run=1 ;;
+	--help | -h) usage; exit ;;
+	-*) misused "unknown option $1" ;;
+	*) misused "unexpected word $1: a program of the host goes behind --, a command for the guest's shell behind -c" ;;
+	esac
+	shift
+done
+[ -z "$job" ] || [ ${#program[@]} -eq 0 ] || misused "either -c or --"
+[[ $smp =~ ^[1-9][0-9]*$ ]] || misused "--smp $smp: not a number of processors"
+[[ $mem =~ ^([1-9][0-9]*[KMGkmg]?)?$ ]] || misused "--mem $mem: not a size"
+[[ $timeout =~ ^[0-9]+(\.[0-9]+)?$ ]] || misused "--timeout $timeout: not a number of seconds"
+case $image in aligned | packed) ;; *) misused "--image $image: it is aligned or packed" ;; esac
+case $icount$accel in 1tcg | [!1]*) ;; *) misused "--icount works with --accel tcg only" ;; esac
+
+# Prints the text so that the guest's shell reads it as one word.
+quote() { printf "'%s'" "${1//\'/\'\\\'\'}"; }
+
+# "HOST:GUEST" for mkimage.  A name of the host that has a colon itself is taken as it is if there is such a file.
+add_pair() {
+	local host=$1 guest=''
+	if [ ! -e "$host" ] && [[ $host == *:/* ]]; then
+		guest=/${host##*:/} host=${host%:/*}
+	fi
+	[ -e "$host" ] || failed "--add $1: $host does not exist"
+	[ -r "$host" ] || failed "--add $1: $host cannot be read"
+	host=$(realpath -s -- "$host")
+	echo "$host:${guest:-/host/${host##*/}}"
+}
+
+pairs=()
+for a in ${adds[@]+"${adds[@]}"}; do
+	pair=$(add_pair "$a") || exit
+	pairs+=("$pair")
+done
+
+if [ ${#program[@]} -gt 0 ]; then
+	file=${program[0]}
+	if [[ $file != */* ]] && [ ! -e "$file" ]; then file=$(type -P -- "$file") || file=${program[0]}; fi
+	[ -e "$file" ] || failed "${program[0]}: no such program"
+	[ -f "$file" ] || failed "${program[0]}: not a file"
+	[ -x "$file" ] || failed "${program[0]}: not executable"
+	pairs+=("$(realpath -- "$file"):/host/${file##*/}")
+	job=1 command="exec $(quote "/host/${file##*/}")"
+	for word in "${program[@]:1}"; do command+=" $(quote "$word")"; done
+fi
+
+# ---- what is needed for it ---------------------------------------------------------------------------------------------------------
+
+"$here/tools/setup.sh" || exit 126
+if [ ${#program[@]} -gt 0 ] && readelf -lW "$file" 2> /dev/null | grep -q ' INTERP '; then
+	failed "${program[0]} is linked dynamically; this version of Faultline runs static programs (gcc -static, or musl-gcc -static)"
+fi
+
+mkdir -p "$here/build/run" "$here/build/cache" || failed "the folder $here/build cannot be made"
+if [ -n "$dry_run" ]; then
+	run=$here/build/run/dry-run
+	mkdir -p "$run"
+else
+	run=$(mktemp -d "$here/build/run/XXXXXX") || failed "no folder can be made in $here/build/run"
+fi
+trap '[ -n "$dry_run" ] || rm -rf "$run"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+variant=build suffix=''
+[ -z "$debug" ] || variant=build/debug
+[ "$image" = aligned ] || suffix=-$image
+
+# Builds what these names say.  Under the lock.
+build() {
+	local log=$run/build
+	if [ -t 2 ] && [ -z "$job" ]; then
+		"${make[@]}" "$@" >&2
+	else
+		"${make[@]}" "$@" > "$log" 2>&1 || { cat "$log" >&2; false; }
+	fi || failed "it does not build"
+}
+make=(env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u DEBUG FAULTLINE_SETUP=done make -C "$here" --no-print-directory)
+
+# The image with what was added, from the cache if nothing has changed since.  Under the lock.
+added_image() {
+	local base=$here/build/faultline$suffix.img key cached pair mkimage_adds=()
+	for pair in "${pairs[@]}"; do mkimage_adds+=(--add "$pair"); done
+	key=$({
+		stat -c '%n %Y %s %i' "$base" "$here"/initrd/m*
+		printf '%s\n' "${pairs[@]}"
+		for pair in "${pairs[@]}"; do find -H "${pair%:/*}" -printf '%P %y %m %s %T@ %C@ %l\n' | sort; done
+	} | sha256sum)
+	cached=$here/build/cache/${key%% *}.img
+	if [ ! -e "$cached" ]; then
+		local packed=()
+		[ "$image" = aligned ] || packed=(--packed)
+		"$here/initrd/mkimage" --programs "$here/build/user" "${packed[@]}" "${mkimage_adds[@]}" --out "$cached.new" > "$run/build" 2>&1 || {
+			rm -f "$cached.new"
+			sed 's/^/run.sh: /' "$run/build" >&2
+			exit 126
+		}
+		mv "$cached.new" "$cached"
+		# The dozen used last stay.
+		find "$here/build/cache" -name '*.img' -printf '%T@ %p\n' | sort -rn | tail -n +13 | cut -d' ' -f2- | xargs -r -d '\n' rm -f
+	fi
+	touch "$cached"
+	ln -f "$cached" "$run/image" || failed "no link to $cached can be made"
+}
+
+exec {lock}> "$here/build/.lock"
+flock "$lock"
+if [ ${#pairs[@]} -gt 0 ]; then
+	build "$variant/faultline.boot" "build/faultline$suffix.img"
+	added_image
+	"$here/tools/mkiso" "$run/boot.iso" "$here/$variant/faultline.boot" "$run/image" || exit 126
+else
+	build "$variant/faultline$suffix.iso"
+	ln -f "$here/build/faultline$suffix.img" "$run/image" && ln -f "$here/$variant/faultline$suffix.iso" "$run/boot.iso" ||
+		failed "no links to the ISO and the image can be made"
+fi
+exec {lock}>&-
+
+# ---- QEMU ---------------------------------------------------------------------------------------------------------------------------
+
+# Room for an image above the usual size comes on top.
+image_mib=$((($(stat -c %s "$run/image") + 1048575) >> 20))
+rm -f "$run/image"
+if [ -z "$mem" ]; then
+	mem=256
+	((image_mib <= 32)) || mem=$((256 + image_mib))
+	mem+=M
+fi
+
+escaped=${run//,/,,}				# commas in QEMU's options
+qemu=(qemu-system-x86_64 -machine q35 -accel "$accel" -cpu "$cpu" -smp "$smp" -m "$mem" -nodefaults -vga none -net none -display none -no-reboot
+	-device isa-debug-exit,iobase=0xf4,iosize=4 -drive "media=cdrom,format=raw,readonly=on,file=$escaped/boot.iso")
+[ -z "$icount" ] || qemu+=(-icount shift=0,sleep=off)
+if [ -n "$uefi" ]; then
+	cp /usr/share/OVMF/OVMF_VARS_4M.fd "$run/vars"		# a run writes to it
+	qemu+=(-drive if=pflash,format=raw,unit=0,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd
+		-drive "if=pflash,format=raw,unit=1,file=$escaped/vars")
+fi
+redirections=''
+if [ -n "$job" ]; then
+	printf '%s\n' "$command" > "$run/job"
+	qemu+=(-fw_cfg "name=opt/faultline/job,file=$escaped/job" -chardev "file,id=console,path=$escaped/console" -serial chardev:console
+		-chardev stdio,id=stdin,signal=off -serial chardev:stdin)
+	channel() { qemu+=(-add-fd "fd=$3,set=$3" -chardev "file,id=$1,path=/dev/fdset/$3,append=on" -device "isa-debugcon,iobase=$2,chardev=$1"); }
+	channel stdout 0xe9 10
+	channel stderr 0xea 11
+	channel status 0xeb 12
+	redirections=' 10>&1 11>&2 12>/dev/null'
+else
+	qemu+=(-chardev "stdio,id=console,mux=on,signal=off,logfile=$escaped/console" -serial chardev:console -mon chardev=console,mode=readline)
+	if [ -t 0 ]; then
+		append+=" TERM=${TERM:-vt100}"
+		read -r lines columns < <(stty size 2> /dev/null) && [ "$lines$columns" != 00 ] && append+=" LINES=$lines COLUMNS=$columns"
+	fi
+fi
+if [ -n "$append" ]; then
+	printf '%s' "$append" > "$run/cmdline"
+	qemu+=(-fw_cfg "name=opt/faultline/cmdline,file=$escaped/cmdline")
+fi
+boot_limit=$((120 + image_mib))
+if [ -n "$gdb" ]; then
+	qemu+=(-s -S)
+	boot_limit=0
+	[ -n "$dry_run" ] || say "waiting for a debugger at port 1234: make gdb${debug:+ DEBUG=1}"
+fi
+qemu+=(${more[@]+"${more[@]}"})
+
+if [ -n "$dry_run" ]; then
+	line=''
+	for word in "${qemu[@]}"; do
+		if [[ $word =~ ^[A-Za-z0-9_./:=,+-]+$ ]]; then line+="$word "; else line+="$(quote "$word") "; fi
+	done
+	echo "${line% }$redirections"
+	exit 0
+fi
+exec "$here/tools/supervise" --dir "$run" ${job:+--job} --timeout "$timeout" --boot-limit "$boot_limit" -- "${qemu[@]}"
