@@ -6,7 +6,6 @@
  * A fault that cannot be served is a signal in user mode; in a system call the copy function's fix-up turns it into EFAULT.
  */
 #include "arch/trap.h"
-#include "arch/cpu.h"
 #include "kernel/life.h"
 #include "kernel/sched.h"
 #include "kernel/signal.h"
@@ -26,13 +25,11 @@ bool kernel_page_fault(struct trap_frame *frame, vaddr_t addr, enum fault_access
 	(void)frame;
 	if (!p || !p->space || (mode == FAULT_KERNEL && addr >= USER_MAX))
 		return false;
-	cpu_irq_enable();
 	do
 		result = vm_fault(p->space, addr, access, mode, &p->faults);
 	while (result.outcome == FAULT_NO_MEMORY && survive_no_memory(t));
 	if (result.outcome != FAULT_DONE && mode == FAULT_USER)
 		send_fault_signal(t, &result, addr, hw_error);
-	cpu_irq_disable();
 	return result.outcome == FAULT_DONE || mode == FAULT_USER;
 }
 
