@@ -106,7 +106,7 @@ trap_entry:
 	smap CLOSE
 	mov rdi, rsp
 	test byte [rsp + FRAME_CS], 3
-	jnz .user
+	jnz trap_from_user
 	mov rbp, rsp			; a back-trace that comes to this call knows that rbp is the frame
 	call trap_dispatch
 global trap_from_kernel
@@ -114,7 +114,8 @@ trap_from_kernel:
 	pop_registers
 	add rsp, 16
 	iretq
-.user:	swapgs
+trap_from_user:
+	swapgs
 	xor ebp, ebp			; back-traces end here
 	call trap_dispatch
 	jmp user_return
