@@ -1,160 +1,203 @@
 /*
- * arch/x86_64/signal_frame.c - signal frames: what a handler finds on its stack, and what rt_sigreturn takes from there.
+ * arch/x86_64/signal_frame.c - signal frames, exactly as Linux lays them out on x86-64: handlers and unwinders read and change them.
  *
- * Layout as on Linux x86-64 (struct rt_sigframe), which C libraries, debuggers and language run-times rely on; from low to high:
+ * From the stack pointer upwards: return address, ucontext, siginfo; above, aligned to 64, the extended state in XSAVE format.  Its
+ * software bytes say how long it is (magic numbers 1 in them and 2 behind the state), so that a program can tell it from FXSAVE's.
  *
- *	stack pointer	address of the restorer: the handler returns there
- *			ucontext: flags, link, stack, registers (sigcontext), signal mask
- *			siginfo
- *	64-aligned	extended state, as XSAVE writes it; in its bytes 464 to 511 how large it is, behind it a magic number
- *			red zone of 128 bytes, then whatever the program had
- *
- * Nothing that comes back is believed: segments and privileged flags are ours, addresses stay in user space, extended state is checked.
+ * What comes back is the program's word: only user-mode bits of the flags are taken, segments not at all, and extended state that the processor would
+ * refuse is refused here.  The whole frame is read before any register changes.
+ * (Format: Linux, uapi/asm/sigcontext.h and asm/ucontext.h.)
  */
 #include "arch/thread.h"
 #include "arch/uaccess.h"
-#include "arch/x86_64/frame.h"
+#include "arch/x86_64/traps.h"
 #include "arch/x86_64/xstate.h"
 #include "lib/string.h"
-
-enum { RED_ZONE = 128, SIGINFO_SIZE = 128, STACK_T_SIZE = 24 };
-enum { UC_XSTATE = 1, UC_SAVED_SS = 2, UC_STRICT_SS = 4 };
-enum { MAGIC1 = 0x46505853, MAGIC2 = 0x46505845 };
-enum { USER_FLAGS = FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_TF | FLAG_DF | FLAG_OF | FLAG_RF | FLAG_AC };
 
 struct sigcontext {
 	uint64_t r8, r9, r10, r11, r12, r13, r14, r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, rflags;
 	uint16_t cs, gs, fs, ss;
 	uint64_t error, trapno, oldmask, cr2;
-	vaddr_t xstate;
+	uint64_t xstate;			/* user address; 0: none */
 	uint64_t reserved[8];
 };
 
 struct ucontext {
 	uint64_t flags, link;
-	uint8_t stack[STACK_T_SIZE];
-	struct sigcontext regs;
+	uint8_t altstack[24];
+	struct sigcontext mcontext;
 	uint64_t mask;
 };
 
-struct rt_frame {
-	vaddr_t restorer;
+struct signal_frame {
+	uint64_t return_address;
 	struct ucontext uc;
-	uint8_t siginfo[SIGINFO_SIZE];
+	uint8_t siginfo[128];
 };
-_Static_assert(sizeof(struct sigcontext) == 256 && sizeof(struct rt_frame) == 440, "Linux's structures");
+_Static_assert(sizeof(struct signal_frame) == 440, "Linux's rt_sigframe");
 
-/* In the software bytes of an FXSAVE area. */
-struct xstate_note { uint32_t magic1, extended_size; uint64_t features; uint32_t size, padding[7]; };
+struct xstate_software {
+	uint32_t magic1, extended_size;		/* size of all, with magic number 2 */
+	uint64_t features;
+	uint32_t xstate_size, padding[7];
+};
 
-static int push_xstate(struct arch_thread *t, vaddr_t at)
+enum { UC_XSTATE = 1, UC_SIGCONTEXT_SS = 2, UC_STRICT_SS = 4 };
+enum { MAGIC1 = 0x46505853, MAGIC2 = 0x46505845, MAGIC2_SIZE = 4, RED_ZONE = 128 };
+#define USER_FLAGS	(FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_TF | FLAG_DF | FLAG_OF | FLAG_RF | FLAG_AC)
+
+void xstate_reset(void *area)
 {
-	const uint32_t magic2 = MAGIC2;
-	struct xstate_note note = { MAGIC1, cpu_features.xstate_size + (uint32_t)sizeof magic2, cpu_features.xfeatures, cpu_features.xstate_size, { 0 } };
+	struct xstate *x = area;
 
-	xstate_save(t->xstate);
-	if (!cpu_features.xsave)
-		return user_copy_out(at, t->xstate, XSTATE_LEGACY_SIZE) ? -EFAULT : 0;
-	memcpy((char *)t->xstate + XSTATE_SOFTWARE, &note, sizeof note);
-	if (user_copy_out(at, t->xstate, cpu_features.xstate_size) || user_put(at + cpu_features.xstate_size, magic2))
-		return -EFAULT;
-	return 0;
+	memset(x, 0, cpu_features.xstate_size);
+	x->control = X87_CONTROL_DEFAULT;
+	x->mxcsr = MXCSR_DEFAULT;
 }
 
-static void save_registers(struct sigcontext *to, const struct trap_frame *f)
+static size_t frame_xstate_size(void)
 {
-	*to = (struct sigcontext){
-		.r8 = f->r8, .r9 = f->r9, .r10 = f->r10, .r11 = f->r11, .r12 = f->r12, .r13 = f->r13, .r14 = f->r14, .r15 = f->r15,
-		.rdi = f->rdi, .rsi = f->rsi, .rbp = f->rbp, .rbx = f->rbx, .rdx = f->rdx, .rax = f->rax, .rcx = f->rcx, .rsp = f->rsp,
-		.rip = f->rip, .rflags = f->rflags, .cs = USER_CS, .ss = USER_DS,
-	};
+	return cpu_features.xstate_size + (cpu_features.xsave ? MAGIC2_SIZE : 0);
 }
 
-int signal_frame_push(struct arch_thread *t, const struct signal_setup *setup)
+/* Saves the extended state in the thread's own area, which nothing else uses while the thread runs, and copies it out. */
+static int push_xstate(struct arch_thread *t, vaddr_t to)
+{
+	struct xstate *x = t->xstate;
+	uint32_t magic2 = MAGIC2;
+
+	unsigned long irq = cpu_irq_save();
+	xstate_save(x);
+	cpu_irq_restore(irq);
+	memset(x->software, 0, sizeof x->software);
+	if (cpu_features.xsave) {
+		struct xstate_software sw = { .magic1 = MAGIC1, .extended_size = (uint32_t)frame_xstate_size(), .features = cpu_features.xfeatures,
+			.xstate_size = cpu_features.xstate_size };
+		memcpy(x->software, &sw, sizeof sw);
+		x->features |= 3;			/* Linux marks x87 and SSE as there, for programs that look */
+		if (user_put(to + cpu_features.xstate_size, magic2) != 0)
+			return -EFAULT;
+	}
+	return user_copy_out(to, x, cpu_features.xstate_size) ? -EFAULT : 0;
+}
+
+static struct sigcontext registers_out(const struct trap_frame *f, const struct signal_setup *s, vaddr_t xstate)
+{
+	return (struct sigcontext){ .r8 = f->r8, .r9 = f->r9, .r10 = f->r10, .r11 = f->r11, .r12 = f->r12, .r13 = f->r13, .r14 = f->r14,
+		.r15 = f->r15, .rdi = f->rdi, .rsi = f->rsi, .rbp = f->rbp, .rbx = f->rbx, .rdx = f->rdx, .rax = f->rax, .rcx = f->rcx,
+		.rsp = f->rsp, .rip = f->rip, .rflags = f->rflags, .cs = USER_CS, .ss = USER_DS, .error = s->hw_error, .trapno = s->trapno,
+		.oldmask = s->mask, .cr2 = s->fault_addr, .xstate = xstate };
+}
+
+/* A handler starts with fresh extended state, as on Linux. */
+static void load_fresh_xstate(struct arch_thread *t)
+{
+	unsigned long irq = cpu_irq_save();
+
+	xstate_reset(t->xstate);
+	xstate_load(t->xstate);
+	cpu_irq_restore(irq);
+}
+
+int signal_frame_push(struct arch_thread *t, const struct signal_setup *s)
 {
 	struct trap_frame *f = thread_frame(t);
-	size_t xstate_size = cpu_features.xstate_size + (cpu_features.xsave ? sizeof(uint32_t) : 0);
-	vaddr_t top = setup->stack_top ? setup->stack_top : f->rsp - RED_ZONE;
-	vaddr_t xstate = (top - xstate_size) & ~(vaddr_t)(XSTATE_ALIGN - 1);
-	vaddr_t at = ((xstate - sizeof(struct rt_frame)) & ~(vaddr_t)15) - 8;		/* as after a call: 8 below a multiple of 16 */
-	struct rt_frame frame = { .restorer = setup->restorer, .uc.flags = UC_SAVED_SS | UC_STRICT_SS | (cpu_features.xsave ? UC_XSTATE : 0) };
+	struct signal_frame frame = { .return_address = s->restorer };
+	vaddr_t top = s->stack_top ? s->stack_top : f->rsp - RED_ZONE;
+	vaddr_t xstate = (top - frame_xstate_size()) & ~(vaddr_t)63;
+	vaddr_t at = ((xstate - sizeof frame) & ~(vaddr_t)15) - 8;	/* as after a call */
 
-	if (top > USER_MAX || at > top)
+	if (top >= USER_MAX || at >= top)
 		return -EFAULT;
-	save_registers(&frame.uc.regs, f);
-	frame.uc.regs.error = setup->hw_error;
-	frame.uc.regs.trapno = setup->trapno;
-	frame.uc.regs.oldmask = frame.uc.mask = setup->mask;
-	frame.uc.regs.cr2 = setup->fault_addr;
-	frame.uc.regs.xstate = xstate;
-	memcpy(frame.uc.stack, setup->altstack, STACK_T_SIZE);
-	memcpy(frame.siginfo, setup->siginfo, SIGINFO_SIZE);
-	if (push_xstate(t, xstate) != 0 || user_put(at, frame))
+	frame.uc.flags = (cpu_features.xsave ? UC_XSTATE : 0) | UC_SIGCONTEXT_SS | UC_STRICT_SS;
+	memcpy(frame.uc.altstack, s->altstack, sizeof frame.uc.altstack);
+	memcpy(frame.siginfo, s->siginfo, sizeof frame.siginfo);
+	frame.uc.mask = s->mask;
+	frame.uc.mcontext = registers_out(f, s, xstate);
+	if (push_xstate(t, xstate) != 0 || user_put(at, frame) != 0)
 		return -EFAULT;
 
-	xstate_fresh(t->xstate);
-	xstate_load(t->xstate);
-	f->rdi = (uint64_t)setup->signo;
-	f->rsi = at + offsetof(struct rt_frame, siginfo);
-	f->rdx = at + offsetof(struct rt_frame, uc);
+	load_fresh_xstate(t);
+	f->rdi = (uint64_t)s->signo;
+	f->rsi = at + offsetof(struct signal_frame, siginfo);
+	f->rdx = at + offsetof(struct signal_frame, uc);
 	f->rax = 0;
 	f->rsp = at;
-	f->rip = setup->handler;
+	f->rip = s->handler;
+	f->cs = USER_CS;
+	f->ss = USER_DS;
 	f->rflags &= ~(uint64_t)(FLAG_DF | FLAG_RF | FLAG_TF);
 	f->vector = VECTOR_REPLACED;
 	return 0;
 }
 
-/*
- * The extended state of a frame into the registers.  A frame without the marks of XSAVE has the 512 bytes of FXSAVE alone.
- * It is gathered in an area of its own: the copy may sleep, and the switch then saves the registers in the thread's.
- */
-static int pop_xstate(struct arch_thread *t, vaddr_t at)
+/* Would the processor take it?  size: how much of the area the frame gave. */
+static bool xstate_sane(struct xstate *x, size_t size)
 {
-	char area[XSTATE_SIZE_MAX] __attribute__((aligned(XSTATE_ALIGN)));
-	struct xstate_note note;
-	uint32_t magic2 = 0;
+	struct xstate_software sw;
 
-	xstate_fresh(area);
-	if (at) {
-		bool whole = cpu_features.xsave && user_get(note, at + XSTATE_SOFTWARE) == 0 && note.magic1 == MAGIC1 &&
-			note.size == cpu_features.xstate_size && user_get(magic2, at + note.size) == 0 && magic2 == MAGIC2;
-		if (user_copy_in(area, at, whole ? cpu_features.xstate_size : XSTATE_LEGACY_SIZE))
-			return -EFAULT;
-		if (cpu_features.xsave && !whole)
-			((struct xstate_header *)(area + XSTATE_LEGACY_SIZE))->present = XSTATE_LEGACY_COMPONENTS;
-		if (!xstate_check(area))
-			return -EFAULT;
+	if (x->mxcsr & ~cpu_features.mxcsr_mask)
+		return false;
+	if (!cpu_features.xsave)
+		return true;
+	memcpy(&sw, x->software, sizeof sw);
+	if (size < cpu_features.xstate_size || sw.magic1 != MAGIC1) {		/* only FXSAVE's part: the rest is as after a start */
+		memset(&x->features, 0, cpu_features.xstate_size - FXSAVE_SIZE);
+		x->features = 3;
+		return true;
 	}
-	memcpy(t->xstate, area, cpu_features.xstate_size);
-	xstate_load(t->xstate);
-	return 0;
+	for (size_t i = 0; i < sizeof x->reserved / sizeof x->reserved[0]; i++)
+		if (x->reserved[i])
+			return false;
+	return !(x->features & ~cpu_features.xfeatures) && !x->compaction;
 }
 
-static void load_registers(struct trap_frame *f, const struct sigcontext *from)
+/* Reads the state at `from` into `x`, as much as the frame says there is. */
+static int pop_xstate(struct xstate *x, vaddr_t from)
 {
-	f->r8 = from->r8, f->r9 = from->r9, f->r10 = from->r10, f->r11 = from->r11;
-	f->r12 = from->r12, f->r13 = from->r13, f->r14 = from->r14, f->r15 = from->r15;
-	f->rdi = from->rdi, f->rsi = from->rsi, f->rbp = from->rbp, f->rbx = from->rbx;
-	f->rdx = from->rdx, f->rax = from->rax, f->rcx = from->rcx, f->rsp = from->rsp;
-	f->rip = from->rip;
-	f->rflags = (f->rflags & ~(uint64_t)USER_FLAGS) | (from->rflags & USER_FLAGS);
-	f->cs = USER_CS;
-	f->ss = USER_DS;
-	f->vector = VECTOR_REPLACED;
+	struct xstate_software sw;
+	uint32_t magic2;
+	size_t size = FXSAVE_SIZE;
+
+	if (!from) {
+		xstate_reset(x);
+		return 0;
+	}
+	if (user_copy_in(x, from, FXSAVE_SIZE) != 0)
+		return -EFAULT;
+	memcpy(&sw, x->software, sizeof sw);
+	if (cpu_features.xsave && sw.magic1 == MAGIC1 && sw.xstate_size == cpu_features.xstate_size
+	    && user_get(magic2, from + sw.xstate_size) == 0 && magic2 == MAGIC2) {
+		size = cpu_features.xstate_size;
+		if (user_copy_in(x, from, size) != 0)
+			return -EFAULT;
+	}
+	return xstate_sane(x, size) ? 0 : -EFAULT;
+}
+
+static void registers_in(struct trap_frame *f, const struct sigcontext *c)
+{
+	*f = (struct trap_frame){ .r8 = c->r8, .r9 = c->r9, .r10 = c->r10, .r11 = c->r11, .r12 = c->r12, .r13 = c->r13, .r14 = c->r14,
+		.r15 = c->r15, .rdi = c->rdi, .rsi = c->rsi, .rbp = c->rbp, .rbx = c->rbx, .rdx = c->rdx, .rax = c->rax, .rcx = c->rcx,
+		.rsp = c->rsp, .rip = c->rip, .cs = USER_CS, .ss = USER_DS, .vector = VECTOR_REPLACED,
+		.rflags = (c->rflags & USER_FLAGS) | FLAG_IF | FLAG_FIXED };
 }
 
 int signal_frame_pop(struct arch_thread *t, uint64_t *mask, void *altstack)
 {
+	uint8_t area[XSTATE_MAX] __attribute__((aligned(64)));
 	struct trap_frame *f = thread_frame(t);
 	struct ucontext uc;
 
-	if (user_get(uc, f->rsp - sizeof(vaddr_t) + offsetof(struct rt_frame, uc)) || uc.regs.rip >= USER_MAX)
+	/* The handler's return has popped the return address. */
+	if (user_get(uc, f->rsp) != 0 || uc.mcontext.rip >= USER_MAX || pop_xstate((struct xstate *)area, uc.mcontext.xstate) != 0)
 		return -EFAULT;
-	if (pop_xstate(t, uc.regs.xstate) != 0)
-		return -EFAULT;
-	load_registers(f, &uc.regs);
+	unsigned long irq = cpu_irq_save();
+	memcpy(t->xstate, area, cpu_features.xstate_size);
+	xstate_load(t->xstate);
+	cpu_irq_restore(irq);
+	registers_in(f, &uc.mcontext);
 	*mask = uc.mask;
-	memcpy(altstack, uc.stack, STACK_T_SIZE);
+	memcpy(altstack, uc.altstack, sizeof uc.altstack);
 	return 0;
 }

@@ -1,20 +1,29 @@
 /*
- * arch/x86_64/xstate.h - extended state (x87, SSE, AVX): XSAVE areas, or FXSAVE areas where there is no XSAVE.
+ * arch/x86_64/xstate.h - extended register state: x87, SSE, AVX.  (Intel SDM volume 1, chapter 13: XSAVE; standard form.)
  *
- * An area has cpu_features.xstate_size bytes and is aligned to 64.  (Intel SDM volume 1, chapter 13.)
+ * The kernel itself does not use these registers, so they are the running thread's until the next switch.
  */
 #pragma once
 #include "arch/x86_64/cpu_features.h"
 
-enum { XSTATE_ALIGN = 64, XSTATE_LEGACY_SIZE = 512, XSTATE_SIZE_MAX = 2688 /* with AVX-512 */, XSTATE_LEGACY_COMPONENTS = 3, XSTATE_MXCSR = 24, XSTATE_SOFTWARE = 464 };
-
-/* After the 512 bytes of FXSAVE. */
-struct xstate_header { uint64_t present, compacted, reserved[6]; };
+/* The front of an area: FXSAVE's format, and the XSAVE header behind it. */
+struct xstate {
+	uint16_t control, status, tag, opcode;
+	uint64_t ip, data;
+	uint32_t mxcsr, mxcsr_mask;
+	uint8_t registers[432];			/* 8 of x87, 16 of SSE, and what is reserved */
+	uint8_t software[48];			/* the processor leaves these alone: signal frames describe themselves here */
+	uint64_t features, compaction, reserved[6];	/* XSAVE header; not there in an FXSAVE area */
+};
+_Static_assert(sizeof(struct xstate) == 576, "512 bytes of FXSAVE, 64 of header");
+enum { FXSAVE_SIZE = 512, MXCSR_DEFAULT = 0x1f80, X87_CONTROL_DEFAULT = 0x37f };
+/* The largest area: all of AVX-512. */
+enum { XSTATE_MAX = 2696 };
 
 static inline void xstate_save(void *area)
 {
 	if (cpu_features.xsave)
-		__asm__ volatile("xsave64 (%0)" :: "r"(area), "a"(-1), "d"(-1) : "memory");
+		__asm__ volatile("xsave64 (%0)" :: "r"(area), "a"((uint32_t)cpu_features.xfeatures), "d"(0) : "memory");
 	else
 		__asm__ volatile("fxsave64 (%0)" :: "r"(area) : "memory");
 }
@@ -22,12 +31,10 @@ static inline void xstate_save(void *area)
 static inline void xstate_load(const void *area)
 {
 	if (cpu_features.xsave)
-		__asm__ volatile("xrstor64 (%0)" :: "r"(area), "a"(-1), "d"(-1) : "memory");
+		__asm__ volatile("xrstor64 (%0)" :: "r"(area), "a"((uint32_t)cpu_features.xfeatures), "d"(0) : "memory");
 	else
 		__asm__ volatile("fxrstor64 (%0)" :: "r"(area) : "memory");
 }
 
-/* What a program starts with. */
-void xstate_fresh(void *area);
-/* Makes an area that came from a user safe to load: false if it is not what XSAVE writes. */
-bool xstate_check(void *area);
+/* Makes the area what a fresh program has. */
+void xstate_reset(void *area);
