@@ -28,7 +28,7 @@ struct trap_frame *thread_frame(struct arch_thread *t)
 int arch_thread_init(struct arch_thread *t, vaddr_t kernel_stack_top)
 {
 	*t = (struct arch_thread){ .xstate = (void *)((kernel_stack_top - cpu_features.xstate_size) & ~(vaddr_t)63) };
-	xstate_fresh(t->xstate);
+	xstate_reset(t->xstate);
 	memset(thread_frame(t), 0, sizeof(struct trap_frame));
 	return 0;
 }
@@ -108,7 +108,7 @@ void frame_exec(struct arch_thread *t, vaddr_t entry, vaddr_t stack)
 		.rsp = stack, .ss = USER_DS };
 	unsigned long irq = cpu_irq_save();		/* the state must not be saved between the two steps */
 	t->fs_base = t->gs_base = 0;
-	xstate_fresh(t->xstate);
+	xstate_reset(t->xstate);
 	if (t == boot_cpu.running) {
 		xstate_load(t->xstate);
 		load_bases(t);
