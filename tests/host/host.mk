@@ -4,10 +4,11 @@
 #   make model SEED=n STEPS=n      the model test alone
 #   make fuzz-fat TIME=seconds     libFuzzer on the FAT driver (clang, libclang-rt-14-dev); what it finds is left in build/host/fuzz-fat
 #
-# Each test runs on two machines whose page tables have another shape: vm/ must not know it.
+# Each test runs on machines whose page tables have another shape: vm/ must not know it.  The third is x86-64's own code for page tables
+# and TLB (arch/x86_64/mmu.c, tlb.c) on the simulated TLB: for what concerns user memory.
 
 HOST_CC      ?= gcc
-HOST_MACHINES = 3x5 4x4
+HOST_MACHINES = 3x5 4x4 x86
 HOST_BUILD   ?= build/host
 HOST_TESTS    = $(patsubst tests/host/test_%.c,%,$(sort $(wildcard tests/host/test_*.c)))
 HOST_SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -16,31 +17,35 @@ HOST_CFLAGS   = -std=gnu11 -O1 -g -D_GNU_SOURCE -DLOCK_CHECK -Wall -Wextra -Wsha
 # The simulated machine keeps book of frames: it stands between the frame allocator and those who call it.
 HOST_WRAP     = frame_alloc frame_alloc_zone frame_alloc_anon_zeroed frame_alloc_table frame_free
 HOST_LDFLAGS  = $(HOST_SANITIZE) $(foreach f,$(HOST_WRAP),-Wl,--wrap=$(f)) -lcmocka -lpthread
-HOST_LIB_SRC  = $(sort $(wildcard vm/*.c) $(wildcard tests/host/sim/*.c)) lib/rbtree.c tests/host/harness.c
+HOST_LIB_SRC  = $(sort $(wildcard vm/*.c)) lib/rbtree.c tests/host/harness.c $(addprefix tests/host/sim/,machine.c sync.c tlb.c)
+HOST_MMU_SIM  = tests/host/sim/mmu.c
+HOST_MMU_X86  = arch/x86_64/mmu.c arch/x86_64/tlb.c tests/host/sim/x86/x86.c
 SEED         ?= 1
 STEPS        ?= 70000
 
-# host_machine NAME LEVELS BITS: how objects and programs of this machine are made
+# host_machine NAME,FLAGS,MMU: how objects and programs of this machine are made
 define host_machine
 $(HOST_BUILD)/$(1)/%.o: %.c
 	$$(say) HOST $$<
 	@mkdir -p $$(@D)
-	$$(Q)$$(HOST_CC) $$(HOST_CFLAGS) -DSIM_LEVELS=$(2) -DSIM_TABLE_BITS=$(3) -MMD -MP -c $$< -o $$@
-$(HOST_BUILD)/$(1)/%: $(HOST_BUILD)/$(1)/tests/host/%.o $(HOST_LIB_SRC:%.c=$(HOST_BUILD)/$(1)/%.o)
+	$$(Q)$$(HOST_CC) $(2) $$(HOST_CFLAGS) -MMD -MP -c $$< -o $$@
+$(HOST_BUILD)/$(1)/%: $(HOST_BUILD)/$(1)/tests/host/%.o $(patsubst %.c,$(HOST_BUILD)/$(1)/%.o,$(HOST_LIB_SRC) $(3))
 	$$(say) LINK $$@
 	$$(Q)$$(HOST_CC) $$^ -o $$@ $$(HOST_LDFLAGS)
--include $$(HOST_LIB_SRC:%.c=$(HOST_BUILD)/$(1)/%.d) $$(HOST_TESTS:%=$(HOST_BUILD)/$(1)/tests/host/test_%.d) \
+-include $$(patsubst %.c,$(HOST_BUILD)/$(1)/%.d,$$(HOST_LIB_SRC) $(3)) $$(HOST_TESTS:%=$(HOST_BUILD)/$(1)/tests/host/test_%.d) \
 	$(HOST_BUILD)/$(1)/tests/host/model.d
 endef
 # The FAT driver is compiled into fat_drive.c, on the host's heap.
 HOST_FAT_SRC = tests/host/fat_drive.c fs/vnode.c
 $(foreach m,$(HOST_MACHINES),$(eval $(HOST_BUILD)/$(m)/test_fat: $(HOST_FAT_SRC:%.c=$(HOST_BUILD)/$(m)/%.o)))
-$(eval $(call host_machine,3x5,3,5))
-$(eval $(call host_machine,4x4,4,4))
+$(eval $(call host_machine,3x5,-DSIM_LEVELS=3 -DSIM_TABLE_BITS=5,$(HOST_MMU_SIM)))
+$(eval $(call host_machine,4x4,-DSIM_LEVELS=4 -DSIM_TABLE_BITS=4,$(HOST_MMU_SIM)))
+$(eval $(call host_machine,x86,-DSIM_LEVELS=4 -DSIM_TABLE_BITS=9 -Itests/host/sim/x86,$(HOST_MMU_X86)))
 
 # What has nothing to do with page tables runs on the first machine only.
 HOST_ONCE     = fat physmap region
-HOST_UNITS    = $(HOST_TESTS:%=$(HOST_BUILD)/3x5/test_%) $(patsubst %,$(HOST_BUILD)/4x4/test_%,$(filter-out $(HOST_ONCE),$(HOST_TESTS)))
+HOST_UNITS    = $(HOST_TESTS:%=$(HOST_BUILD)/3x5/test_%) $(patsubst %,$(HOST_BUILD)/4x4/test_%,$(filter-out $(HOST_ONCE),$(HOST_TESTS))) \
+	$(patsubst %,$(HOST_BUILD)/x86/test_%,fault mmap object)
 HOST_MODELS   = $(HOST_MACHINES:%=$(HOST_BUILD)/%/model)
 HOST_PROGRAMS = $(HOST_UNITS) $(HOST_MODELS)
 .SECONDARY:
@@ -56,12 +61,11 @@ host-test:
 	exit $$failed
 
 model: $(HOST_MODELS)
-	$(Q)$(HOST_BUILD)/3x5/model $(SEED) $(STEPS)
-	$(Q)$(HOST_BUILD)/4x4/model $(SEED) $(STEPS)
+	$(Q)for m in $(HOST_MODELS); do $$m $(SEED) $(STEPS) || exit; done
 
 # libFuzzer, from the small images of fat_images; one program, compiled in one go by clang.
 FUZZ      = $(HOST_BUILD)/fuzz-fat
-FUZZ_SRC  = $(filter-out tests/host/harness.c,$(HOST_LIB_SRC)) $(HOST_FAT_SRC) tests/host/fat_fuzz.c
+FUZZ_SRC  = $(filter-out tests/host/harness.c,$(HOST_LIB_SRC)) $(HOST_MMU_SIM) $(HOST_FAT_SRC) tests/host/fat_fuzz.c
 TIME     ?= 60
 .PHONY: fuzz-fat
 $(FUZZ)/fat_fuzz: $(FUZZ_SRC) $(wildcard fs/fat*.[ch]) tests/host/fat_drive.h

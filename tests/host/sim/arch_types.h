@@ -21,8 +21,9 @@ typedef unsigned long pfn_t;
 #define PAGE_SHIFT	12
 #define HUGE_SHIFT	(PAGE_SHIFT + SIM_TABLE_BITS)
 
-/* What one root reaches, in pages. */
-#define SIM_PAGES	((size_t)1 << (SIM_LEVELS * SIM_TABLE_BITS))
+/* What one root reaches, in pages; of large tables only a part is used, which is all that the TLB has room for. */
+#define SIM_REACH_BITS	(SIM_LEVELS * SIM_TABLE_BITS)
+#define SIM_PAGES	((size_t)1 << (SIM_REACH_BITS < 16 ? SIM_REACH_BITS : 16))
 
 #define USER_MIN	((vaddr_t)0x10000)
 #define USER_MAX	((SIM_PAGES - 1) << PAGE_SHIFT)

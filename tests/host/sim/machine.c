@@ -85,6 +85,7 @@ unsigned long sim_alloc_failures;
 static pfn_t handed_out(pfn_t pfn, unsigned order, enum contents contents)
 {
 	sim_alloc_failures += pfn == PFN_NONE;
+	sim_tlb_speculate();
 	for (pfn_t p = pfn; pfn != PFN_NONE && p < pfn + ((pfn_t)1 << order); p++) {
 		uint8_t *bytes = direct(p);
 		if (frame_state[p] == FRAME_IN_USE)
@@ -161,6 +162,21 @@ void sim_host_unmap(vaddr_t va)
 		panic("host: munmap of a frame failed");
 }
 
+/* The page words' place is mapped in the host alone: no tables. */
+
+size_t mmu_boot_table_bytes;
+
+void mmu_boot_map(vaddr_t va, size_t npages)
+{
+	for (size_t i = 0; i < npages; i++) {
+		pfn_t pfn = boot_alloc(1);
+		if (pfn == PFN_NONE)
+			panic("simulated RAM is too small for its page words");
+		page_zero(direct(pfn));
+		sim_host_map(va + (i << PAGE_SHIFT), pfn, VM_READ | VM_WRITE);
+	}
+}
+
 /* The kernel's own page faults: lazy ranges; others end the test, or the probe of sim_kernel_faults. */
 
 static sigjmp_buf *probe;
@@ -235,12 +251,7 @@ void sim_machine(const struct sim_config *config)
 		physmap_usable(r->start, r->end);
 	}
 	physmap_reserve(config->image.start, config->image.end);
-
-	pfn_t root = boot_alloc(1);
-	if (root == PFN_NONE)
-		panic("simulated RAM is too small");
-	page_zero(direct(root));
-	kernel_mmu = (struct mmu){ .root = root, .base = KSPACE_START };
+	sim_mmu_start();
 }
 
 void sim_boot_config(const struct sim_config *config)

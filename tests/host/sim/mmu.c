@@ -16,7 +16,6 @@ enum { ENTRIES = 1 << SIM_TABLE_BITS };
 
 struct mmu kernel_mmu;
 struct tlb_stats tlb_stats;
-size_t mmu_boot_table_bytes;
 
 /* Tables. */
 
@@ -122,8 +121,11 @@ static void gather_page(struct mmu_gather *g, vaddr_t va)
 
 static void gather_flush(struct mmu_gather *g)
 {
-	if (g->start < g->end || g->tables)
-		sim_tlb_flush(g->mmu, g->start, g->end, g->tables);
+	if (!is_kernel(g->mmu) && (g->start < g->end || g->tables)) {
+		sim_tlb_flush(g->mmu->root, g->start, g->end, g->tables ? SIM_UPPER_TOO : SIM_UPPER_STAY);
+		tlb_stats.pages += g->start < g->end ? (g->end - g->start) >> PAGE_SHIFT : 0;
+		tlb_stats.full += g->tables;
+	}
 	g->start = (vaddr_t)-1;
 	g->end = 0;
 	g->pages = 0;
@@ -165,12 +167,45 @@ static void prune(struct mmu *mmu, size_t page, struct mmu_gather *g)
 			g->tables = true;
 			gather_frame(g, way[low]);
 		} else {
+			sim_tlb_flush(mmu->root, 0, 0, SIM_UPPER_TOO);
 			frame_free(way[low], 0);
 		}
 	}
 }
 
 /* Spaces. */
+
+void sim_mmu_start(void)
+{
+	pfn_t root = boot_alloc(1);
+
+	if (root == PFN_NONE)
+		panic("simulated RAM is too small");
+	page_zero(direct(root));
+	kernel_mmu = (struct mmu){ .root = root, .base = KSPACE_START };
+}
+
+void mmu_activate(struct mmu *mmu)
+{
+	pfn_t root = (mmu ? mmu : &kernel_mmu)->root;
+
+	if (root == sim_tlb_root())
+		return;
+	sim_tlb_load(root);
+	tlb_stats.loads++;
+}
+
+static void flush_page(struct mmu *mmu, vaddr_t va)
+{
+	sim_tlb_flush(mmu->root, page_floor(va), page_floor(va) + PAGE_SIZE, SIM_UPPER_STAY);
+	tlb_stats.pages++;
+}
+
+void mmu_flush_local(struct mmu *mmu, vaddr_t va)
+{
+	if (mmu->root == sim_tlb_root())
+		flush_page(mmu, va);
+}
 
 int mmu_create(struct mmu *mmu)
 {
@@ -184,7 +219,7 @@ int mmu_create(struct mmu *mmu)
 
 void mmu_destroy(struct mmu *mmu)
 {
-	if (sim_tlb_runs(mmu))
+	if (sim_tlb_runs(mmu->root))
 		panic("mmu_destroy of an address space that a processor runs");
 	if (table_entries(pages[mmu->root]) || mmu->resident)
 		panic("mmu_destroy: %u entries in the root, %zu pages resident", table_entries(pages[mmu->root]), mmu->resident);
@@ -254,7 +289,7 @@ void mmu_replace(struct mmu *mmu, vaddr_t va, pfn_t pfn, unsigned prot)
 		panic("mmu_replace: nothing is mapped at %lx", va);
 	pfn_t old = sim_pte_pfn(*entry);
 	enum page_put left = remove_entry(mmu, entry, va);
-	sim_tlb_flush(mmu, page_floor(va), page_floor(va) + PAGE_SIZE, false);
+	flush_page(mmu, va);
 	if (left == PAGE_PUT_LAST)
 		frame_free(old, 0);
 	install(mmu, entry, va, pfn, prot);
@@ -338,7 +373,7 @@ static void drop_leave(void *context, struct mmu *mmu, size_t page)
 
 void mmu_drop(struct mmu *mmu)
 {
-	if (sim_tlb_runs(mmu))
+	if (sim_tlb_runs(mmu->root))
 		panic("mmu_drop of an address space that a processor runs");
 	for_each_entry(mmu, mmu->base, mmu->base + (SIM_PAGES << PAGE_SHIFT), drop_entry, drop_leave, NULL);
 }
@@ -438,15 +473,4 @@ void mmu_walk(const struct mmu *mmu, vaddr_t start, vaddr_t end, const struct mm
 		end = last;
 	if (start < end)
 		walk_table(mmu, mmu->root, SIM_LEVELS - 1, 0, page_index(mmu, start), page_index(mmu, end - 1) + 1, w);
-}
-
-void mmu_boot_map(vaddr_t va, size_t npages)
-{
-	for (size_t i = 0; i < npages; i++) {
-		pfn_t pfn = boot_alloc(1);
-		if (pfn == PFN_NONE)
-			panic("mmu_boot_map: no frame");
-		page_zero(direct(pfn));
-		sim_host_map(va + (i << PAGE_SHIFT), pfn, VM_READ | VM_WRITE);
-	}
 }

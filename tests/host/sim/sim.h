@@ -21,7 +21,7 @@
 #include "vm/sync.h"
 
 /* The machine. */
-enum { SIM_RANGES = 8, SIM_CPUS = 16 };
+enum { SIM_RANGES = 8 };
 struct sim_range { paddr_t start, end; };
 struct sim_config {
 	struct sim_range ram[SIM_RANGES];	/* up to the first empty one */
@@ -56,17 +56,22 @@ void sim_tlb_forget(void);
 /* Puts an entry into the TLB of the space's processor that is stricter than the table's: a stale one. */
 void sim_tlb_make_strict(struct space *, vaddr_t);
 
-/* Upcalls of the simulated MMU to the TLBs. */
-void sim_tlb_flush(struct mmu *, vaddr_t start, vaddr_t end, bool tables);
-bool sim_tlb_runs(const struct mmu *);
+/* What the MMU's code does to the TLBs.  Flushes reach every processor that runs the root; upper entries stay unless asked for. */
+enum sim_upper { SIM_UPPER_STAY, SIM_UPPER_TOO };
+void sim_tlb_flush(pfn_t root, vaddr_t start, vaddr_t end, enum sim_upper);
+void sim_tlb_load(pfn_t root);		/* this processor runs it from now on, and has forgotten all */
+pfn_t sim_tlb_root(void);		/* what this processor runs; PFN_NONE: nothing yet */
+bool sim_tlb_runs(pfn_t root);		/* does any processor? */
 bool sim_tlb_holds(pfn_t);
+void sim_tlb_speculate(void);		/* each processor walks to the page that it used last */
 
-/* The real tables, as the TLB's walker sees them: returns a pointer to the entry, or NULL. level 0 is the leaf. */
+/* Makes the tables that kernel_mmu starts with, in frames of boot_alloc. */
+void sim_mmu_start(void);
+
+/* Tables as the TLB's walker sees them; the bits are in sim_pte.h.  level 0 is the leaf. */
 typedef uint64_t sim_pte;
-enum { SIM_PRESENT = 1, SIM_READ = 2, SIM_WRITE = 4, SIM_EXEC = 8, SIM_ACCESSED = 16, SIM_DIRTY = 32, SIM_SOFT = 64 };
-static inline unsigned sim_pte_prot(sim_pte e) { return (e / SIM_READ) & VM_RIGHTS; }
-static inline pfn_t sim_pte_pfn(sim_pte e) { return e >> PAGE_SHIFT; }
 sim_pte *sim_table_entry(pfn_t table, unsigned level, size_t page);
+#include <sim_pte.h>		/* the machine decides */
 
 /* Frames: is it handed out at the moment? */
 bool sim_frame_in_use(pfn_t);

@@ -13,12 +13,13 @@
 enum { ENTRIES = 1 << SIM_TABLE_BITS };
 
 struct cpu {
-	struct mmu *mmu;		/* what it runs; NULL: the kernel's alone */
-	struct space *space;
+	pfn_t root;			/* what it runs */
+	struct space *space;		/* whose root that is; NULL: the kernel's alone */
 	unsigned long used;		/* when it was last given a space: the oldest is taken for a new one */
 	sim_pte *leaf;			/* by page */
 	pfn_t *upper[SIM_LEVELS];	/* by page >> bits of the level; level 1 to the root's; frame of the table below, + 1 */
 	unsigned nleaf;			/* slots in use */
+	size_t last_page;		/* that was used */
 };
 
 static struct cpu cpus[SIM_CPUS];
@@ -42,9 +43,10 @@ __attribute__((constructor)) static void cpus_begin(void)
 	if (holders == MAP_FAILED)
 		abort();
 	for (unsigned i = 0; i < SIM_CPUS; i++) {
+		cpus[i].root = PFN_NONE;
 		cpus[i].leaf = mmap(NULL, SIM_PAGES * sizeof(sim_pte), PROT_READ | PROT_WRITE, flags, -1, 0);
 		for (unsigned level = 1; level < SIM_LEVELS; level++)
-			cpus[i].upper[level] = calloc(SIM_PAGES >> (SIM_TABLE_BITS * level), sizeof(pfn_t));
+			cpus[i].upper[level] = calloc((SIM_PAGES >> (SIM_TABLE_BITS * level)) + 1, sizeof(pfn_t));
 	}
 }
 
@@ -91,50 +93,63 @@ bool sim_tlb_holds(pfn_t pfn)
 	return holders[pfn];
 }
 
-bool sim_tlb_runs(const struct mmu *mmu)
+bool sim_tlb_runs(pfn_t root)
 {
 	for (unsigned i = 0; i < SIM_CPUS; i++)
-		if (cpus[i].mmu == mmu)
+		if (cpus[i].root == root)
 			return true;
 	return false;
 }
 
-/* Flushes, as the contract of arch/mmu.h has them. */
-
-void sim_tlb_flush(struct mmu *mmu, vaddr_t start, vaddr_t end, bool tables)
+pfn_t sim_tlb_root(void)
 {
-	for (unsigned i = 0; i < SIM_CPUS; i++) {
-		if (cpus[i].mmu != mmu)
-			continue;
-		for (vaddr_t va = start; va < end; va += PAGE_SIZE)
-			set_leaf(&cpus[i], va >> PAGE_SHIFT, 0);
-		if (tables)
-			flush_upper(&cpus[i]);
-	}
-	tlb_stats.pages += start < end ? (end - start) >> PAGE_SHIFT : 0;
-	tlb_stats.full += tables;
+	return here->root;
 }
 
-void mmu_flush_local(struct mmu *mmu, vaddr_t va)
+void sim_tlb_load(pfn_t root)
 {
-	if (here->mmu == mmu)
-		set_leaf(here, va >> PAGE_SHIFT, 0);
+	flush_all(here);
+	if (here->root != root)
+		here->space = NULL;
+	here->root = root;
+}
+
+static sim_pte *walk(struct cpu *cpu, size_t page);
+
+/* A processor may walk the tables at any time for what it expects to need, and keep what it finds. */
+static void speculate(struct cpu *cpu, size_t page)
+{
+	sim_pte *entry = cpu->space ? walk(cpu, page) : NULL;
+
+	if (entry)
+		set_leaf(cpu, page, *entry);
+}
+
+void sim_tlb_speculate(void)
+{
+	for (unsigned i = 0; i < SIM_CPUS; i++)
+		speculate(&cpus[i], cpus[i].last_page);
+}
+
+void sim_tlb_flush(pfn_t root, vaddr_t start, vaddr_t end, enum sim_upper upper)
+{
+	for (unsigned i = 0; i < SIM_CPUS; i++) {
+		if (cpus[i].root != root)
+			continue;
+		for (vaddr_t va = start; va < end && va < SIM_PAGES << PAGE_SHIFT; va += PAGE_SIZE)
+			set_leaf(&cpus[i], va >> PAGE_SHIFT, 0);
+		if (upper == SIM_UPPER_TOO)
+			flush_upper(&cpus[i]);
+		speculate(&cpus[i], cpus[i].last_page);
+		if (start < end && start < SIM_PAGES << PAGE_SHIFT)
+			speculate(&cpus[i], start >> PAGE_SHIFT);
+	}
 }
 
 void sim_tlb_forget(void)
 {
 	for (unsigned i = 0; i < SIM_CPUS; i++)
 		flush_all(&cpus[i]);
-}
-
-void mmu_activate(struct mmu *mmu)
-{
-	if (here->mmu == mmu)
-		return;
-	flush_all(here);
-	here->mmu = mmu;
-	here->space = NULL;
-	tlb_stats.loads++;
 }
 
 /* The running thread goes on on the processor that runs the space, or takes one for it. */
@@ -170,7 +185,7 @@ void sim_stop(struct space *space)
 /* The hardware's walk: upper entries from the TLB where it has them.  NULL: not present. */
 static sim_pte *walk(struct cpu *cpu, size_t page)
 {
-	pfn_t table = cpu->mmu->root;
+	pfn_t table = cpu->root;
 	unsigned level = SIM_LEVELS - 1;
 
 	for (unsigned cached = 1; cached < SIM_LEVELS; cached++)	/* the lowest that is cached */
@@ -181,7 +196,7 @@ static sim_pte *walk(struct cpu *cpu, size_t page)
 		}
 	for (; level > 0; level--) {
 		sim_pte *e = sim_table_entry(table, level, page);
-		if (!(*e & SIM_PRESENT))
+		if (!(*e & SIM_PRESENT) || !sim_pte_upper_allows(*e))
 			return NULL;
 		*e |= SIM_ACCESSED;
 		table = sim_pte_pfn(*e);
@@ -193,7 +208,7 @@ static sim_pte *walk(struct cpu *cpu, size_t page)
 
 static bool allows(sim_pte e, enum fault_access access)
 {
-	unsigned prot = sim_pte_prot(e);
+	unsigned prot = sim_pte_user(e) ? sim_pte_prot(e) : 0;
 
 	return access == FAULT_READ ? prot != 0 : prot & (access == FAULT_WRITE ? VM_WRITE : VM_EXEC);
 }
@@ -202,9 +217,9 @@ static bool allows(sim_pte e, enum fault_access access)
 static void check_slot(struct cpu *cpu, size_t page)
 {
 	sim_pte e = cpu->leaf[page];
-	struct mmu_entry now = mmu_query(cpu->mmu, cpu->mmu->base + (page << PAGE_SHIFT));
+	struct mmu_entry now = mmu_query(&cpu->space->mmu, page << PAGE_SHIFT);
 
-	if (now.pfn != sim_pte_pfn(e))
+	if (!(e & SIM_PRESENT) || now.pfn != sim_pte_pfn(e))
 		panic("stale TLB entry: page %lx has frame %lx there, %lx in the tables", page << PAGE_SHIFT, sim_pte_pfn(e), now.pfn);
 	if (sim_pte_prot(e) & ~now.prot)
 		panic("stale TLB entry: page %lx has rights %u there, %u in the tables", page << PAGE_SHIFT, sim_pte_prot(e), now.prot);
@@ -216,12 +231,12 @@ void sim_tlb_check(void)
 {
 	for (unsigned i = 0; i < SIM_CPUS; i++) {
 		struct cpu *cpu = &cpus[i];
-		for (size_t page = 0; page < SIM_PAGES && cpu->mmu; page++) {
+		for (size_t page = 0; page < SIM_PAGES && cpu->space; page++) {
 			if (cpu->leaf[page])
 				check_slot(cpu, page);
 			if (page % ENTRIES)
 				continue;
-			pfn_t table = cpu->mmu->root;
+			pfn_t table = cpu->root;
 			for (unsigned level = SIM_LEVELS - 1; level > 0; level--) {
 				pfn_t cached = cpu->upper[level][page >> (SIM_TABLE_BITS * level)];
 				sim_pte e = table == PFN_NONE ? 0 : *sim_table_entry(table, level, page);
@@ -265,6 +280,8 @@ static int reach(struct space *space, vaddr_t va, enum fault_access access, enum
 {
 	for (unsigned tries = 0; tries < 8; tries++) {
 		sim_enter(space);
+		if (va < (SIM_PAGES << PAGE_SHIFT))
+			here->last_page = va >> PAGE_SHIFT;
 		if (va < (SIM_PAGES << PAGE_SHIFT) && translate(here, va >> PAGE_SHIFT, access, pfn))
 			return FAULT_DONE;
 		struct fault_result r = vm_fault(space, va, access, mode, &sim_faults);

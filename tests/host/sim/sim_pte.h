@@ -1,0 +1,10 @@
+/* tests/host/sim/sim_pte.h - the simulated machine's page-table entries: a frame number above PAGE_SHIFT, and these bits. */
+#pragma once
+
+enum { SIM_CPUS = 16 };		/* each space that runs has its own */
+
+enum { SIM_PRESENT = 1, SIM_READ = 2, SIM_WRITE = 4, SIM_EXEC = 8, SIM_ACCESSED = 16, SIM_DIRTY = 32 };
+static inline unsigned sim_pte_prot(sim_pte e) { return (e / SIM_READ) & VM_RIGHTS; }
+static inline pfn_t sim_pte_pfn(sim_pte e) { return e >> PAGE_SHIFT; }
+static inline bool sim_pte_user(sim_pte e) { (void)e; return true; }
+static inline bool sim_pte_upper_allows(sim_pte e) { (void)e; return true; }
