@@ -1,8 +1,8 @@
 /* tests/guest/file_map.c - mapped files: the end of the file, coherence with read, and that nothing is read ahead of need. */
+#define TAP_OWN_MAIN
 #include "tap.h"
-#include <sys/resource.h>
 
-#define BIG_FILE "/host/big"		/* 32 MiB, brought along by the one who starts the test */
+#define BIG_FILE "/host/big"		/* 32 MiB, made by `file_map --make FILE` on the host and brought along */
 enum { BIG_SIZE = 32 << 20, WINDOW_PAGES = 16 };
 
 /* A file in /tmp with this many bytes of a pattern. */
@@ -202,4 +202,21 @@ FAULTLINE_TEST(neighbours_are_mapped)
 	CHECK(faults >= 4 && faults <= 5);
 	EQ(after.neighbours - before.neighbours, 64 - faults);
 	EQ(after.count[FAULT_FILE_MAJOR], before.count[FAULT_FILE_MAJOR]);
+}
+
+static int make_big(const char *name)
+{
+	static unsigned char bytes[BIG_SIZE];
+	FILE *f = fopen(name, "w");
+
+	for (long i = 0; i < BIG_SIZE; i++)
+		bytes[i] = big_byte(i);
+	return !f || fwrite(bytes, BIG_SIZE, 1, f) != 1 || fclose(f);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 3 && !strcmp(argv[1], "--make"))
+		return make_big(argv[2]);
+	return tap_main(argc, argv);
 }
