@@ -14,7 +14,7 @@
 
 static size_t live_count;		/* atomic */
 
-struct file *file_create(const struct file_ops *ops, struct vnode *v, unsigned flags)
+struct file *file_new(const struct file_ops *ops, struct vnode *v, unsigned flags)
 {
 	struct file *f = kmalloc(sizeof *f);
 	if (!f)

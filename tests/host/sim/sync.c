@@ -215,6 +215,7 @@ void lock_check_take(const void *lock, const char *name, unsigned rank, bool sle
 {
 	struct sim_thread *t = sim_current;
 
+	rank &= ~(unsigned)LOCK_NESTED;		/* equal ranks of mutexes are allowed here in any case */
 	for (unsigned i = 0; i < t->nlocks; i++) {
 		const struct held_lock *h = &t->locks[i];
 		if (h->lock == lock)
