@@ -9,9 +9,9 @@ set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 # A standard stream that is closed would be mixed up with the next file opened.
-{ : <&0; } 2> /dev/null || exec 0< /dev/null
-{ : >&1; } 2> /dev/null || exec 1> /dev/null
-{ : >&2; } 2> /dev/null || exec 2> /dev/null
+[ -e /proc/self/fd/0 ] || exec 0< /dev/null
+[ -e /proc/self/fd/1 ] || exec 1> /dev/null
+[ -e /proc/self/fd/2 ] || exec 2> /dev/null
 
 usage() {
 	cat <<'END'
