@@ -9,7 +9,8 @@ BEGIN {
 	print "global kernel_symbols, kernel_symbol_names, kernel_symbols_end"
 	print "kernel_symbols:"
 }
-$2 ~ /^[tT]$/ && $1 ~ /^ffffffff8/ && $3 !~ /\./ && $3 !~ /^trap_stub_/ {
+$2 ~ /^[tT]$/ && $1 ~ /^ffffffff8/ && $3 !~ /^trap_stub_/ {
+	sub(/\..*/, "", $3)		# parts that the compiler split off, and local labels
 	printf "\tdd 0x%s, name%d - kernel_symbol_names\n", substr($1, 9) , n
 	names[n++] = $3
 }
