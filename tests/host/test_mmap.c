@@ -457,6 +457,31 @@ TEST(faults_on_objects_fail_anywhere)
 	s = new_space();
 	fail_everywhere(do_file_cow, MAY_CACHE);
 }
+/* No table is there yet but the root: those that were made before one could not be had must go, and be flushed. */
+TEST(the_first_fault_of_a_space_fails_anywhere)
+{
+	(void)state;
+	bool hit;
+	unsigned k = 0;
+
+	drop_space(s);
+	do {
+		s = new_space();
+		map(s, A, 1, RW, MAP_PRIVATE);
+		struct census now = census_take();
+		alloc_fail_at = ++k;
+		bool done = did(sim_write_byte(s, A, 1));
+		hit = alloc_fail_at == 0;
+		alloc_fail_at = 0;
+		assert_int_equal(done, !hit);
+		if (hit)
+			census_check(&now);
+		drop_space(s);
+		census_check(&before);
+	} while (hit);
+	assert_true(k > 2);
+}
+
 TEST(space_create_fails_anywhere)
 {
 	(void)state;
@@ -495,6 +520,7 @@ static const struct CMUnitTest tests[] = {
 	MMAP_TEST(brk_and_stack_fail_anywhere),
 	MMAP_TEST(faults_on_anonymous_memory_fail_anywhere),
 	MMAP_TEST(faults_on_objects_fail_anywhere),
+	MMAP_TEST(the_first_fault_of_a_space_fails_anywhere),
 	MMAP_TEST(space_create_fails_anywhere),
 };
 RUN_TESTS("mmap", tests)

@@ -106,14 +106,6 @@ pfn_t sim_tlb_root(void)
 	return here->root;
 }
 
-void sim_tlb_load(pfn_t root)
-{
-	flush_all(here);
-	if (here->root != root)
-		here->space = NULL;
-	here->root = root;
-}
-
 static sim_pte *walk(struct cpu *cpu, size_t page);
 
 /* A processor may walk the tables at any time for what it expects to need, and keep what it finds. */
@@ -129,6 +121,15 @@ void sim_tlb_speculate(void)
 {
 	for (unsigned i = 0; i < SIM_CPUS; i++)
 		speculate(&cpus[i], cpus[i].last_page);
+}
+
+void sim_tlb_load(pfn_t root)
+{
+	flush_all(here);
+	if (here->root != root)
+		here->space = NULL;
+	here->root = root;
+	sim_tlb_speculate();
 }
 
 void sim_tlb_flush(pfn_t root, vaddr_t start, vaddr_t end, enum sim_upper upper)
