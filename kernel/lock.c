@@ -54,8 +54,11 @@ void mutex_unlock_slow(struct mutex *m)
 
 enum { MAX_HELD = sizeof ((struct thread *)0)->held / sizeof ((struct thread *)0)->held[0] };
 
+static bool broken;			/* a violation is being reported: what that takes is not checked */
+
 static void print_held(const struct thread *t)
 {
+	broken = true;
 	for (unsigned i = 0; i < t->nheld; i++)
 		kprintf("  holds %s (rank %u)\n", t->held[i].name, t->held[i].rank);
 }
@@ -64,8 +67,8 @@ static void print_held(const struct thread *t)
 void lock_check_take(const void *lock, const char *name, unsigned rank, bool sleeps)
 {
 	struct thread *t = current_thread();
-	if (!t)
-		return;				/* before sched_init */
+	if (!t || broken)
+		return;				/* before sched_init; or see above */
 	bool nested = rank & LOCK_NESTED;
 	rank &= ~LOCK_NESTED;
 	if (sleeps && rank)
@@ -90,7 +93,7 @@ void lock_check_take(const void *lock, const char *name, unsigned rank, bool sle
 void lock_check_drop(const void *lock)
 {
 	struct thread *t = current_thread();
-	if (!t)
+	if (!t || broken)
 		return;
 	unsigned long irq = cpu_irq_save();
 	unsigned i = t->nheld;
