@@ -13,10 +13,14 @@ enum { MAX_LOCKS = 16 };
 
 struct held_lock { const void *lock; const char *name; unsigned rank; bool sleeps; };
 
+/* A thread's place in a queue: its own, between wait_prepare and wait_finish, or that of a mutex that it wants meanwhile. */
+struct place { struct list link; struct sim_thread *thread; bool woken; };
+
 struct sim_thread {
 	struct list run;		/* in ready, when it could run */
-	struct list wait;		/* in a waitq, between wait_prepare and wait_finish */
-	bool woken, asleep, finished;
+	struct place wait;
+	struct place *asleep;		/* where it sleeps until it is woken; NULL: it does not */
+	bool finished;
 	pthread_t pthread;
 	pthread_cond_t baton_here;
 	void (*fn)(void *);
@@ -35,7 +39,8 @@ static struct list ready = LIST_INIT(ready);
 static void thread_setup(struct sim_thread *t)
 {
 	list_init(&t->run);
-	list_init(&t->wait);
+	t->wait.thread = t;
+	list_init(&t->wait.link);
 	pthread_cond_init(&t->baton_here, NULL);
 	waitq_init(&t->done);
 }
@@ -74,8 +79,7 @@ static void *thread_main(void *arg)
 		pthread_cond_wait(&me->baton_here, &baton);
 	pthread_mutex_unlock(&baton);
 	me->fn(me->arg);
-	if (me->nlocks)
-		panic("thread ends with lock %s held", me->locks[0].name);
+	lock_check_none_held();
 	me->finished = true;
 	wake_all(&me->done);
 	hand_over();
@@ -117,40 +121,51 @@ void sim_yield(void)
 
 /* Waiting. */
 
+static void enter(struct waitq *q, struct place *place)
+{
+	list_remove(&place->link);
+	list_append(&q->waiters, &place->link);
+	place->woken = false;
+}
+
+static void sleep_in(struct place *place)
+{
+	lock_check_may_sleep();
+	if (place->woken)
+		return;
+	sim_current->asleep = place;
+	hand_over();
+}
+
+static void wake(struct list *link)
+{
+	struct place *place = container_of(link, struct place, link);
+	struct sim_thread *t = place->thread;
+
+	list_remove(link);
+	place->woken = true;
+	if (t->asleep == place) {
+		t->asleep = NULL;
+		list_append(&ready, &t->run);
+	}
+}
+
 void wait_prepare(struct waitq *q)
 {
-	list_remove(&sim_current->wait);
-	list_append(&q->waiters, &sim_current->wait);
-	sim_current->woken = false;
+	enter(q, &sim_current->wait);
 }
 
 int wait_sleep(struct waitq *q, enum wait_how how)
 {
 	(void)q, (void)how;
-	lock_check_may_sleep();
-	if (!sim_current->woken) {
-		sim_current->asleep = true;
-		hand_over();
-	}
+	sleep_in(&sim_current->wait);
 	return 0;
 }
 
 void wait_finish(struct waitq *q)
 {
 	(void)q;
-	list_remove(&sim_current->wait);
-}
-
-static void wake(struct list *waiter)
-{
-	struct sim_thread *t = container_of(waiter, struct sim_thread, wait);
-
-	list_remove(waiter);
-	t->woken = true;
-	if (t->asleep) {
-		t->asleep = false;
-		list_append(&ready, &t->run);
-	}
+	list_remove(&sim_current->wait.link);
 }
 
 void wake_all(struct waitq *q)
@@ -191,16 +206,15 @@ void waitq_init(struct waitq *q)
 	list_init(&q->waiters);
 }
 
+/* The caller may have prepared to wait for something else: that place in a queue is not touched. */
 void mutex_lock_slow(struct mutex *m)
 {
+	struct place place = { .link = LIST_INIT(place.link), .thread = sim_current };
+
 	m->waiting++;
-	wait_prepare(&m->queue);
-	while (m->owner) {
-		/* Already in the list of held locks, as a mutex: that is no harm to lock_check_may_sleep. */
-		wait_sleep(&m->queue, WAIT_UNINTERRUPTIBLE);
-		wait_prepare(&m->queue);
-	}
-	wait_finish(&m->queue);
+	for (enter(&m->queue, &place); m->owner; enter(&m->queue, &place))
+		sleep_in(&place);
+	list_remove(&place.link);
 	m->owner = cpu_current();
 	m->waiting--;
 }
@@ -210,19 +224,20 @@ void mutex_unlock_slow(struct mutex *m)
 	wake_one(&m->queue);
 }
 
-/* Rank 0: a trylock, which may go against the order. Equal ranks: mutexes, parent before child. */
+/* Rank 0: a trylock, which may go against the order.  With LOCK_NESTED one of the same rank may be held. */
 void lock_check_take(const void *lock, const char *name, unsigned rank, bool sleeps)
 {
 	struct sim_thread *t = sim_current;
+	bool nested = rank & LOCK_NESTED;
 
-	rank &= ~(unsigned)LOCK_NESTED;		/* equal ranks of mutexes are allowed here in any case */
+	rank &= ~(unsigned)LOCK_NESTED;
 	for (unsigned i = 0; i < t->nlocks; i++) {
 		const struct held_lock *h = &t->locks[i];
 		if (h->lock == lock)
 			panic("lock %s taken twice", name);
 		if (rank == 0)
 			continue;
-		if (h->rank > rank || (h->rank == rank && !sleeps))
+		if (h->rank > rank || (h->rank == rank && !nested))
 			panic("lock order: %s (rank %u) taken while %s (rank %u) is held", name, rank, h->name, h->rank);
 		if (sleeps && !h->sleeps)
 			panic("mutex %s taken while spinlock %s is held", name, h->name);
@@ -230,6 +245,12 @@ void lock_check_take(const void *lock, const char *name, unsigned rank, bool sle
 	if (t->nlocks == MAX_LOCKS)
 		panic("too many locks held");
 	t->locks[t->nlocks++] = (struct held_lock){ lock, name, rank, sleeps };
+}
+
+void lock_check_none_held(void)
+{
+	if (sim_current->nlocks)
+		panic("lock %s is still held", sim_current->locks[0].name);
 }
 
 void lock_check_drop(const void *lock)
