@@ -68,7 +68,12 @@ int vfs_truncate(struct fs_context *fs, struct vnode *v, uint64_t size)
 		return -EISDIR;
 	if (!S_ISREG(v->mode))
 		return -EINVAL;
-	return vfs_setattr(fs, v, &attr, VATTR_SIZE);
+	int error = vnode_begin_write(v);
+	if (error)
+		return error;
+	error = vfs_setattr(fs, v, &attr, VATTR_SIZE);
+	vnode_end_write(v);
+	return error;
 }
 
 static uint64_t parent_ino(struct vnode *dir)

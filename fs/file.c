@@ -25,6 +25,7 @@ struct file *file_new(const struct file_ops *ops, struct vnode *v, unsigned flag
 	f->flags = flags;
 	f->pos = 0;
 	f->data = NULL;
+	f->writes = false;
 	mutex_init(&f->lock, "file", RANK_FILE);
 	__atomic_add_fetch(&live_count, 1, __ATOMIC_RELAXED);
 	return f;
@@ -43,6 +44,8 @@ void file_put(struct file *f)
 	locks_drop_file(f);
 	if (f->ops->release)
 		f->ops->release(f);
+	if (f->writes)
+		vnode_end_write(f->vnode);
 	vnode_put(f->vnode);
 	kfree(f);
 	__atomic_sub_fetch(&live_count, 1, __ATOMIC_RELAXED);

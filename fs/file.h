@@ -40,6 +40,7 @@ struct file {
 	uint64_t pos;			/* lock */
 	struct mutex lock;
 	void *data;
+	bool writes;			/* counted in vnode->writers */
 };
 
 /* A description with one reference that takes over the vnode's; NULL: no memory (the vnode's reference stays the caller's). */

@@ -64,7 +64,12 @@ static int open_vnode(struct fs_context *fs, struct vnode *v, unsigned flags, st
 		return -ENOMEM;
 	}
 	if (!(flags & OPEN_PATH)) {
-		error = open_by_type(f);
+		if (S_ISREG(v->mode) && rights_needed(flags) & MAY_WRITE) {
+			error = vnode_begin_write(v);
+			f->writes = !error;
+		}
+		if (!error)
+			error = open_by_type(f);
 		if (error)
 			f->ops = &bare_ops;		/* it was not opened: nothing to be released */
 		else if (flags & OPEN_TRUNCATE && S_ISREG(v->mode))

@@ -123,6 +123,24 @@ size_t vnode_count(void)
 	return live_count;
 }
 
+/* ---- writers and programs ------------------------------------------------------------------------------------------------- */
+
+/* One step away from zero, unless the count is on the other side of it. */
+static int step(int *count, int direction)
+{
+	int old = __atomic_load_n(count, __ATOMIC_RELAXED);
+	do {
+		if (old * direction < 0)
+			return -ETXTBSY;
+	} while (!__atomic_compare_exchange_n(count, &old, old + direction, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+	return 0;
+}
+
+int  vnode_begin_write(struct vnode *v) { return step(&v->writers, 1); }
+void vnode_end_write(struct vnode *v)   { __atomic_sub_fetch(&v->writers, 1, __ATOMIC_ACQ_REL); }
+int  vnode_begin_run(struct vnode *v)   { return step(&v->writers, -1); }
+void vnode_end_run(struct vnode *v)     { __atomic_add_fetch(&v->writers, 1, __ATOMIC_ACQ_REL); }
+
 /* ---- names ------------------------------------------------------------------------------------------------------------- */
 
 char *vnode_copy_name(const char *name, size_t len)

@@ -69,6 +69,7 @@ struct vnode {
 	struct vnode *parent;		/* directory in which it was found last, referenced; NULL: a root, or never looked up */
 	char *name;			/* its name there; owned */
 	bool unlinked;			/* that name is gone */
+	int writers;			/* open for writing so often; below 0: run as a program by so many processes; atomic */
 	struct list idle;		/* while it has no reference: in the list of kept ones */
 	void *data;			/* the file system's */
 };
@@ -79,6 +80,11 @@ struct vnode *vnode_ref(struct vnode *);
 /* For file systems that remember their vnodes: a reference to one that may have none; NULL: too late, it is being released. */
 struct vnode *vnode_revive(struct vnode *);
 void vnode_put(struct vnode *);				/* may sleep; NULL is allowed */
+/* A program that runs cannot be written, and what is being written cannot be run: 0 or -ETXTBSY. Each needs its end. */
+int  vnode_begin_write(struct vnode *);
+void vnode_end_write(struct vnode *);
+int  vnode_begin_run(struct vnode *);
+void vnode_end_run(struct vnode *);
 size_t vnode_count(void);				/* with references: for leak checks */
 /* Releases the kept vnodes that have no reference; how many. May sleep. */
 size_t vnode_drop_idle(void);

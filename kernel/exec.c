@@ -104,7 +104,11 @@ static int find_program(struct exec *e, struct vnode *at, const char *path)
 		program = e->script_string[e->first_script_string];
 		at = NULL;
 	}
-	int error = elf_open(&e->image, e->file->vnode->object);
+	int error = vnode_begin_run(e->file->vnode);
+	if (error)
+		return error;
+	e->runs = true;
+	error = elf_open(&e->image, e->file->vnode->object);
 	if (error)
 		return error;
 
@@ -223,7 +227,8 @@ static void commit(struct exec *e)
 	p->exe = program;
 	p->executed = true;
 	mutex_unlock(&tree_lock);
-	vnode_put(before);
+	e->runs = false;			/* as long as the process has it */
+	process_put_program(before);
 }
 
 static void drop(struct exec *e)
@@ -232,6 +237,8 @@ static void drop(struct exec *e)
 		space_put(e->space);
 	elf_close(&e->image);
 	elf_close(&e->interpreter);
+	if (e->runs)
+		vnode_end_run(e->file->vnode);
 	file_put(e->file);
 	file_put(e->interpreter_file);
 	exec_drop_strings(e);

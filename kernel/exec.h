@@ -28,6 +28,7 @@ struct exec {
 	char name[16];
 	uint32_t euid, egid;
 	bool secure;
+	bool runs;				/* file's vnode is counted as a running program */
 
 	struct exec_page *first, *last;
 	size_t bytes, limit;			/* of strings; limit counts their pointers too */

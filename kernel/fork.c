@@ -84,7 +84,10 @@ void process_abandon(struct process *p)
 
 static int copy_resources(struct process *child, struct process *parent, uint64_t flags)
 {
-	child->exe = parent->exe ? vnode_ref(parent->exe) : NULL;
+	if (parent->exe) {
+		child->exe = vnode_ref(parent->exe);
+		vnode_begin_run(child->exe);		/* cannot fail: the parent runs it */
+	}
 	child->files = files_copy(parent->files);
 	if (!child->files)
 		return -ENOMEM;

@@ -55,6 +55,8 @@ void process_remove(struct process *);		/* tree_lock held */
 struct thread *process_thread(const struct process *);
 /* Gives back the descriptors, the place in the file system and the program's name. */
 void process_drop_files(struct process *);
+/* The reference of process->exe, with its mark as a running program; NULL is allowed. */
+void process_put_program(struct vnode *);
 /* Undoes process_create and what was copied since, before the process is in any table. */
 void process_abandon(struct process *);
 /* The current process leaves its parent's space: lets it go on, if it waits for that. */

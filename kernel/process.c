@@ -133,5 +133,12 @@ void process_drop_files(struct process *p)
 		files_put(files);
 	if (fs.root)
 		fs_context_drop(&fs);
+	process_put_program(exe);
+}
+
+void process_put_program(struct vnode *exe)
+{
+	if (exe)
+		vnode_end_run(exe);
 	vnode_put(exe);
 }

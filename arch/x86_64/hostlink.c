@@ -22,7 +22,7 @@ enum { FW_SELECT = 0x510, FW_DATA = 0x511, FW_SIGNATURE = 0, FW_DIRECTORY = 0x19
 
 struct fw_file { uint8_t size[4], select[2], reserved[2]; char name[FW_NAME_SIZE]; };	/* numbers are big-endian */
 
-static struct spinlock blob_lock = SPINLOCK_INIT("host blobs", RANK_CONSOLE);
+static struct spinlock blob_lock = SPINLOCK_INIT("host blobs", RANK_LEAF);
 
 static uint32_t big_endian(const uint8_t *bytes, size_t n)
 {
