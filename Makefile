@@ -111,7 +111,7 @@ test:
 	$(Q)tools/tap-sum --log build/test.log --timeout 840 host-test run-test $(if $(wildcard tests/guest/guest.mk),guest-test)
 
 run-test:
-	$(Q)tests/run/run_test.sh
+	$(Q)failed=0; for t in tests/run/*_test.sh; do $$t || failed=1; done; exit $$failed
 
 bench: build/faultline.iso
 	$(Q)tools/bench
