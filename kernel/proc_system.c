@@ -122,19 +122,19 @@ static int make_buddyinfo(struct text *t, struct vnode *v, void *arg)
 void proc_print_faults(struct text *t, const struct fault_stats *s)
 {
 	static const char *const class[] = FAULT_CLASS_NAMES, *const flag[] = FAULT_FLAG_NAMES;
-	text_print(t, "%-16s %12s %16s\n", "class", "faults", "cycles");
+	text_print(t, "%-20s %12s %16s\n", "class", "faults", "cycles");
 	for (int i = 0; i < FAULT_CLASSES; i++)
-		text_print(t, "%-16s %12lu %16lu\n", class[i], (unsigned long)s->count[i], (unsigned long)s->cost[i]);
+		text_print(t, "%-20s %12lu %16lu\n", class[i], (unsigned long)s->count[i], (unsigned long)s->cost[i]);
 	for (int i = 0; i < FAULT_FLAGS; i++)
-		text_print(t, "flag:%-11s %12lu\n", flag[i], (unsigned long)s->flags[i]);
-	text_print(t, "%-16s %12lu\n", "pages-around", (unsigned long)s->neighbours);
+		text_print(t, "flag:%-15s %12lu\n", flag[i], (unsigned long)s->flags[i]);
+	text_print(t, "%-20s %12lu\n", "pages-around", (unsigned long)s->neighbours);
 }
 
 static int make_faults(struct text *t, struct vnode *v, void *arg)
 {
 	(void)v, (void)arg;
 	proc_print_faults(t, &system_faults);
-	text_print(t, "%-16s %12lu\n%-16s %12lu\n%-16s %12lu\n%-16s %12lu\n", "pages-read", (unsigned long)system_pages_read,
+	text_print(t, "%-20s %12lu\n%-20s %12lu\n%-20s %12lu\n%-20s %12lu\n", "pages-read", (unsigned long)system_pages_read,
 		"tlb-pages", (unsigned long)tlb_stats.pages, "tlb-full", (unsigned long)tlb_stats.full, "tlb-loads", (unsigned long)tlb_stats.loads);
 	return 0;
 }

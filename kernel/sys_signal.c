@@ -218,17 +218,31 @@ static long send_checked(struct process *p, int signo, const struct siginfo *inf
 	return signal_send_process(p, signo, info);
 }
 
-/* kill of a group (pgid > 0) or of all but pid 1 and the caller (pgid 0). tree_lock held. */
-static long kill_many(pid_type pgid, int signo, const struct siginfo *info)
+/* kill of a group: it is enough if one could be signalled. tree_lock held. */
+static long kill_group(pid_type pgid, int signo, const struct siginfo *info)
 {
 	long result = -ESRCH;
 	list_for_each(l, &process_list) {
 		struct process *p = container_of(l, struct process, all);
-		if (pgid ? p->pgid != pgid : p->pid == 1 || p == current)
+		if (p->pgid != pgid)
 			continue;
 		long error = send_checked(p, signo, info);
 		if (error == 0 || result == -ESRCH)
 			result = error;
+	}
+	return result;
+}
+
+/* kill of all but pid 1 and the caller; those that may not be signalled are passed over in silence. tree_lock held. */
+static long kill_all(int signo, const struct siginfo *info)
+{
+	long result = -ESRCH;
+	list_for_each(l, &process_list) {
+		struct process *p = container_of(l, struct process, all);
+		if (p->pid == 1 || p == current)
+			continue;
+		send_checked(p, signo, info);
+		result = 0;
 	}
 	return result;
 }
@@ -249,8 +263,10 @@ long sys_kill(const unsigned long args[6])
 		struct process *p = process_find(pid);
 		if (p)
 			result = send_checked(p, signo, &info);
+	} else if (pid == -1) {
+		result = kill_all(signo, &info);
 	} else {
-		result = kill_many(pid == 0 ? current->pgid : pid == -1 ? 0 : -pid, signo, &info);
+		result = kill_group(pid == 0 ? current->pgid : -pid, signo, &info);
 	}
 	mutex_unlock(&tree_lock);
 	return result;
