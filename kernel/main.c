@@ -17,6 +17,7 @@
 #include "arch/trap.h"
 #include "fs/fat.h"
 #include "fs/job.h"
+#include "kernel/main.h"
 #include "kernel/clock.h"
 #include "kernel/files.h"
 #include "kernel/futex.h"
@@ -169,10 +170,13 @@ static void read_cmdline(const char *from_loader)
 
 /* ---- the first process ---------------------------------------------------------------- */
 
+size_t image_frames;
+
 static struct mount *mount_image(const struct boot_info *boot)
 {
 	const char *why = "the boot loader gave none";
 	struct mount *m = NULL;
+	image_frames = page_ceil((boot->image & PAGE_MASK) + boot->image_size) >> PAGE_SHIFT;
 	if (boot->image_size) {
 		const char *bytes = (const char *)direct(pfn_of(boot->image)) + (boot->image & PAGE_MASK);
 		m = fat_mount(bytes, boot->image_size, boot->image & PAGE_MASK ? PFN_NONE : pfn_of(boot->image), &why);

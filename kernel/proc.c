@@ -16,7 +16,8 @@
 enum { ID_ROOT = 1, ID_THREAD = 2, ID_STEP = 64, ID_FD = 1 << 20, ID_PID_SHIFT = 32 };
 
 static const struct vnode_ops table_ops, root_ops, process_ops, text_ops, fd_link_ops;
-static struct mount proc_fs = { .type = "proc", .source = "proc" };
+static int proc_statfs(struct mount *, struct linux_statfs *);
+static struct mount proc_fs = { .type = "proc", .source = "proc", .statfs = proc_statfs };
 
 static uint64_t child_id(uint64_t id, size_t index) { return id * ID_STEP + index + 1; }
 static uint64_t inode(pid_type pid, uint64_t id) { return (uint64_t)pid << ID_PID_SHIFT | id; }
@@ -215,6 +216,13 @@ static int root_readdir(struct vnode *dir, uint64_t *pos, dirent_fn fn, void *co
 }
 
 static const struct vnode_ops root_ops = { .lookup = root_lookup, .readdir = root_readdir };
+
+static int proc_statfs(struct mount *m, struct linux_statfs *s)
+{
+	(void)m;
+	s->type = STATFS_PROC;
+	return 0;
+}
 
 struct mount *proc_mount(void)
 {

@@ -45,7 +45,7 @@ static void print_region(struct text *t, struct identity *id, const struct regio
 	identify(id, r);
 	text_print(t, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", (unsigned long)r->start, (unsigned long)r->end,
 		r->rights & VM_READ ? 'r' : '-', r->rights & VM_WRITE ? 'w' : '-', r->rights & VM_EXEC ? 'x' : '-',
-		r->flags & REGION_SHARED ? 's' : 'p', (unsigned long)r->offset, (unsigned)(id->dev >> 8), (unsigned)(id->dev & 0xff),
+		r->flags & REGION_SHARED ? 's' : 'p', r->object ? (unsigned long)r->offset : 0, (unsigned)(id->dev >> 8), (unsigned)(id->dev & 0xff),
 		(unsigned long)id->ino);
 	if (r->name[0]) {
 		size_t used = t->len - start;

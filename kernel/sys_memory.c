@@ -2,6 +2,7 @@
  * kernel/sys_memory.c - system calls about memory: Linux's argument checks before vm/mmap.h, and Faultline's own reports.
  */
 #include "kernel/files.h"
+#include "kernel/main.h"
 #include "kernel/process.h"
 #include "kernel/syscall.h"
 #include "arch/uaccess.h"
@@ -45,6 +46,8 @@ long sys_munmap(const unsigned long args[6])
 
 long sys_mprotect(const unsigned long args[6])
 {
+	if (args[2] & ~(unsigned long)(VM_READ | VM_WRITE | VM_EXEC | PROT_SEM))
+		return -EINVAL;
 	return vm_mprotect(current->space, args[0], args[1], (unsigned)args[2] & ~(unsigned)PROT_SEM);
 }
 
@@ -97,6 +100,7 @@ long sys_vmcheck(const unsigned long args[6])
 	if (!size)
 		return -EINVAL;
 	vm_check(&report);
+	report.module_frames = image_frames;
 	report.tasks = process_count();
 	report.open_files = file_count();
 	report.vnodes = vnode_count();

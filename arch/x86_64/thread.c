@@ -125,7 +125,7 @@ bool frame_is_user(const struct trap_frame *f)	{ return from_user(f); }
 
 long frame_syscall(const struct trap_frame *f)
 {
-	return f->vector == VECTOR_SYSCALL ? (long)(f->error & ~(uint64_t)1 << 63) : -1;
+	return f->vector == VECTOR_SYSCALL ? (long)(f->error & INT64_MAX) : -1;
 }
 
 void frame_restart_syscall(struct trap_frame *f, long number)

