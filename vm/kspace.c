@@ -156,10 +156,18 @@ void *kstack_alloc(void)
 void kstack_free(void *stack)
 {
 	spin_lock(&kspace_lock);
-	if (stacks_cached < STACK_CACHE)
+	if (stacks_cached < STACK_CACHE) {
 		stack_cache[stacks_cached++] = stack;
-	else
+	} else {
+		/* The highest are kept: ranges are given out from the top, so that page tables further down can go. */
+		for (unsigned i = 0; i < STACK_CACHE; i++)
+			if (stack_cache[i] < stack) {
+				void *lower = stack_cache[i];
+				stack_cache[i] = stack;
+				stack = lower;
+			}
 		range_destroy(range_at(stack));
+	}
 	spin_unlock(&kspace_lock);
 }
 
