@@ -148,9 +148,7 @@ int64_t file_seek(struct file *f, int64_t offset, int whence)
 	mutex_lock(&f->lock);
 	int64_t to = seek_base(f, offset, whence);
 	if (to >= 0) {
-		if (__builtin_add_overflow(to, offset, &to))
-			to = -EOVERFLOW;
-		else if (to < 0)
+		if (__builtin_add_overflow(to, offset, &to) || to < 0)
 			to = -EINVAL;
 		else
 			f->pos = (uint64_t)to;

@@ -126,6 +126,14 @@ int vfs_symlink(struct fs_context *fs, struct vnode *at, const char *path, const
 	return *target ? make(fs, at, path, &what) : -ENOENT;
 }
 
+/* Others' files may be linked to only if they could as well be copied: Linux with protected_hardlinks, as distributions set it. */
+static bool may_link_to(const struct fs_context *fs, const struct vnode *v)
+{
+	if (fs->uid == 0 || fs->uid == v->uid)
+		return true;
+	return S_ISREG(v->mode) && !(v->mode & 04000) && (v->mode & 02010) != 02010 && vfs_permission(fs, v, MAY_READ | MAY_WRITE) == 0;
+}
+
 int vfs_link(struct fs_context *fs, struct vnode *to, struct vnode *at, const char *path)
 {
 	struct making what = { .mode = S_IFREG, .existing = to };
@@ -136,7 +144,7 @@ int vfs_link(struct fs_context *fs, struct vnode *to, struct vnode *at, const ch
 		return error;
 	if (attr.nlink == 0)
 		return -ENOENT;
-	return S_ISDIR(to->mode) ? -EPERM : make(fs, at, path, &what);
+	return S_ISDIR(to->mode) || !may_link_to(fs, to) ? -EPERM : make(fs, at, path, &what);
 }
 
 /* ---- removing ---------------------------------------------------------------------------------------------------------- */

@@ -56,7 +56,7 @@ static int open_by_type(struct file *f)
 /* Takes over the reference to v. */
 static int open_vnode(struct fs_context *fs, struct vnode *v, unsigned flags, struct file **out)
 {
-	struct file *f = file_new(&bare_ops, v, flags | OPEN_LARGE);
+	struct file *f = file_new(&bare_ops, v, flags | (flags & OPEN_PATH ? 0 : OPEN_LARGE));
 	int error = 0;
 
 	if (!f) {

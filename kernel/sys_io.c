@@ -34,23 +34,22 @@ int check_file_limit(uint64_t size)
 	return -EFBIG;
 }
 
-/* The bytes of a write that the limits of file size leave; 0: -EFBIG is due. */
-static size_t clip_write(struct file *f, const uint64_t *pos, size_t n)
+/* The bytes of a write that the limit of file size leaves, or an errno. */
+static ssize clip_write(struct file *f, const uint64_t *pos, size_t n)
 {
 	uint64_t limit = current->limits[LIMIT_FSIZE].cur, at = pos ? *pos : f->pos;
 
 	if (!S_ISREG(f->vnode->mode))
-		return n;
+		return (ssize)n;
 	if (f->flags & OPEN_APPEND && f->vnode->object)
 		at = f->vnode->object->size;
-	if (limit > INT64_MAX)
-		limit = INT64_MAX;
+	if (at + n > INT64_MAX)
+		return -EINVAL;
 	if (at >= limit) {
-		if (limit < INT64_MAX)
-			raise_for_self(SIGXFSZ);
-		return 0;
+		raise_for_self(SIGXFSZ);
+		return -EFBIG;
 	}
-	return n < limit - at ? n : (size_t)(limit - at);
+	return n < limit - at ? (ssize)n : (ssize)(limit - at);
 }
 
 /* ---- one buffer -------------------------------------------------------------------------------------------------------- */
@@ -63,9 +62,10 @@ static ssize move(struct file *f, enum direction direction, struct uio *uio, uin
 	if (direction == IO_READ)
 		return file_read(f, uio, pos);
 	if (uio->left > 0 && file_writable(f)) {
-		uio->left = clip_write(f, pos, uio->left);
-		if (uio->left == 0)
-			return -EFBIG;
+		ssize n = clip_write(f, pos, uio->left);
+		if (n < 0)
+			return n;
+		uio->left = (size_t)n;
 	}
 	return file_write(f, uio, pos);
 }
@@ -80,8 +80,6 @@ static long io_one(int fd, enum direction direction, vaddr_t base, size_t n, uin
 
 	if (direction == IO_READ ? !file_readable(f) : !file_writable(f))
 		done = -EBADF;
-	else if ((ssize)n < 0)
-		done = -EINVAL;
 	else if (!user_range(base, n))
 		done = -EFAULT;
 	else

@@ -186,16 +186,24 @@ long sys_renameat2(const unsigned long args[6])
 
 static long readlink_at(int dirfd, vaddr_t path, vaddr_t to, int size)
 {
+	struct place p;
 	struct vnode *v;
 
 	if (size <= 0)
 		return -EINVAL;
-	long result = vnode_at(dirfd, path, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH, &v);
+	long result = place_get(&p, dirfd, path);
+	if (result)
+		return result;
+	result = place_vnode(&p, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH, &v);
+	bool empty = p.path.text[0] == '\0';
+	place_drop(&p);
 	if (result)
 		return result;
 	size_t n = (size_t)size < PATH_MAX_BYTES ? (size_t)size : PATH_MAX_BYTES;
 	char *text = kmalloc(n);
 	result = text ? vfs_readlink(v, text, n) : -ENOMEM;
+	if (result == -EINVAL && empty)
+		result = -ENOENT;
 	if (result > 0 && user_copy_out(to, text, (size_t)result))
 		result = -EFAULT;
 	kfree(text);

@@ -24,7 +24,7 @@ static long stat_at(int dirfd, vaddr_t path, unsigned flags, vaddr_t to)
 {
 	struct vnode *v;
 
-	if (flags & ~(unsigned)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH))
+	if (flags & ~(unsigned)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE))
 		return -EINVAL;
 	long result = vnode_at(dirfd, path, flags, &v);
 	if (result)
