@@ -37,8 +37,8 @@ static void rotate(struct rb_root *root, struct rb_node *x, int dir, rb_update u
 
 void rb_changed(struct rb_node *n, rb_update update)
 {
-	for (; n && update; n = n->parent)
-		update(n);
+	while (n && update && update(n))
+		n = n->parent;
 }
 
 void rb_insert(struct rb_root *root, struct rb_node *n, struct rb_node *parent, int side, rb_update update)
@@ -50,7 +50,9 @@ void rb_insert(struct rb_root *root, struct rb_node *n, struct rb_node *parent, 
 		parent->child[side] = n;
 	else
 		root->top = n;
-	rb_changed(n, update);
+	if (update)
+		update(n);
+	rb_changed(parent, update);
 
 	while (is_red(parent = n->parent)) {
 		struct rb_node *grand = parent->parent;		/* a red node is not the root */
@@ -110,12 +112,19 @@ static void rebalance_removed(struct rb_root *root, struct rb_node *n, struct rb
 		n->red = false;
 }
 
+/* Recomputes all the way up: a node that moved into another's place has a value from elsewhere, so 'unchanged' says nothing. */
+static void update_all(struct rb_node *n, rb_update update)
+{
+	for (; n && update; n = n->parent)
+		update(n);
+}
+
 void rb_remove(struct rb_root *root, struct rb_node *n, rb_update update)
 {
 	struct rb_node *child, *parent;
-	bool red;
+	bool red, moved = n->child[0] && n->child[1];
 
-	if (n->child[0] && n->child[1]) {
+	if (moved) {
 		struct rb_node *next = n->child[1];		/* takes n's place */
 
 		while (next->child[0])
@@ -138,7 +147,10 @@ void rb_remove(struct rb_root *root, struct rb_node *n, rb_update update)
 		parent = n->parent;
 		replace_in_parent(root, n, child);
 	}
-	rb_changed(parent, update);
+	if (moved)
+		update_all(parent, update);
+	else
+		rb_changed(parent, update);
 	if (!red)
 		rebalance_removed(root, child, parent, update);
 }

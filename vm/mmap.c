@@ -137,7 +137,8 @@ static int munmap_locked(struct space *s, vaddr_t start, vaddr_t end)
 		return -ENOMEM;
 	if (reserve_take(&reserve, sizeof(struct region), splits) < 0)
 		return -ENOMEM;
-	split_edges(s, start, end, &reserve);
+	if (splits)
+		split_edges(s, start, end, &reserve);
 	unmap_range(s, start, end);
 	reserve_release(&reserve);
 	return 0;
@@ -206,7 +207,8 @@ static vaddr_t mmap_locked(struct space *s, vaddr_t at, struct region what, unsi
 	if (s->regions.count + splits >= MAX_REGIONS || reserve_take(&reserve, sizeof(struct region), 1 + splits) < 0)
 		return as_error(-ENOMEM);
 
-	split_edges(s, at, at + size, &reserve);
+	if (splits)
+		split_edges(s, at, at + size, &reserve);
 	unmap_range(s, at, at + size);
 	struct region *r = reserve_use(&reserve);
 	*r = what;
@@ -345,7 +347,8 @@ static int mprotect_locked(struct space *s, vaddr_t start, vaddr_t end, unsigned
 	unsigned splits = splits_needed(s, start, permitted);
 	if (s->regions.count + splits > MAX_REGIONS || reserve_take(&reserve, sizeof(struct region), splits) < 0)
 		return -ENOMEM;
-	split_edges(s, start, permitted, &reserve);
+	if (splits)
+		split_edges(s, start, permitted, &reserve);
 	protect_range(s, start, permitted, rights);
 	reserve_release(&reserve);
 	return error;				/* as Linux: what lies before the obstacle is changed */

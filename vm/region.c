@@ -15,14 +15,16 @@ static struct region *region_or_null(struct rb_node *n)
 	return n ? region_of(n) : NULL;
 }
 
-static void update_max_gap(struct rb_node *n)
+static bool update_max_gap(struct rb_node *n)
 {
 	struct region *r = region_of(n);
+	size_t max = r->gap, before = r->max_gap;
 
-	r->max_gap = r->gap;
 	for (int side = 0; side < 2; side++)
-		if (n->child[side] && region_of(n->child[side])->max_gap > r->max_gap)
-			r->max_gap = region_of(n->child[side])->max_gap;
+		if (n->child[side] && region_of(n->child[side])->max_gap > max)
+			max = region_of(n->child[side])->max_gap;
+	r->max_gap = max;
+	return max != before;
 }
 
 struct region *region_next(const struct region *r)
