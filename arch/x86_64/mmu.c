@@ -80,6 +80,7 @@ static inline bool walk(const struct mmu *mmu, vaddr_t va, struct path *path, si
 {
 	pte_t *table = direct(pfn_of(mmu->root));
 
+#pragma GCC unroll 3
 	for (unsigned level = LEVELS - 1; level > 0; level--) {
 		path->upper[level] = &table[index_at(va, level)];
 		if (!(*path->upper[level] & PTE_PRESENT)) {
@@ -168,6 +169,7 @@ static bool reach(struct mmu *mmu, vaddr_t va, struct path *path)
 {
 	pte_t *table = direct(pfn_of(mmu->root));
 
+#pragma GCC unroll 3
 	for (unsigned level = LEVELS - 1; level > 0; level--) {
 		pte_t *upper = path->upper[level] = &table[index_at(va, level)];
 
