@@ -21,7 +21,7 @@ HOST_LIB_SRC  = $(sort $(wildcard vm/*.c)) lib/rbtree.c tests/host/harness.c $(a
 HOST_MMU_SIM  = tests/host/sim/mmu.c
 HOST_MMU_X86  = arch/x86_64/mmu.c arch/x86_64/tlb.c tests/host/sim/x86/x86.c
 SEED         ?= 1
-STEPS        ?= 70000
+STEPS        ?= 50000
 
 # host_machine NAME,FLAGS,MMU: how objects and programs of this machine are made
 define host_machine

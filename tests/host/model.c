@@ -7,6 +7,9 @@
  * does one operation on both and compares the result; every CHECK_STEPS all that can be seen is compared, and vm_check must be
  * content.  Memory is small, and allocations are made to fail besides: an operation that says 'no memory' must have been refused
  * some, and must have changed nothing.  The same seed gives the same run; a failure prints seed and step.
+ *
+ * Up to three threads do that on the same processes.  They change hands where a page is read slowly; what an operation should have come to is
+ * then judged by the state at its end, when it looked for the last time.
  */
 #include <signal.h>
 #include <stdarg.h>
@@ -27,7 +30,7 @@ enum {
 	WINDOW = 160,			/* pages in which mappings are made: few, so that they collide */
 	LONGEST = 24,			/* pages of a mapping, at most */
 	STACK_PAGES = 40,		/* the limit of a stack */
-	CHECK_STEPS = 500,
+	CHECK_STEPS = 500, THREADS = 3,
 };
 static const vaddr_t WINDOW_START = USER_MIN, BRK_START = USER_MIN + 5 * 4096 + 100, STACK_TOP = USER_MIN + 4096 * 4096;
 
@@ -35,6 +38,8 @@ static const vaddr_t WINDOW_START = USER_MIN, BRK_START = USER_MIN + 5 * 4096 + 
 
 struct ref_object {
 	unsigned refs;
+	unsigned busy;			/* threads that read it at the moment */
+	unsigned version;		/* counts writes */
 	struct object *object;		/* NULL: shared anonymous memory, which vm_mmap made */
 	uint64_t size;
 	uint8_t *page[FILE_PAGES];	/* NULL: zeros */
@@ -50,6 +55,7 @@ struct ref_page {
 
 struct process {
 	struct space *space;		/* NULL: this slot is free */
+	unsigned busy;			/* threads that do something with it at the moment */
 	struct ref_page *page;		/* by page number */
 	vaddr_t brk, stack_start;
 };
@@ -61,7 +67,7 @@ static const uint8_t zeros[1 << PAGE_SHIFT];
 static unsigned long seed, step_now, steps;
 static const char *operation = "start";
 static uint64_t random_state;
-static bool pager_failed;
+static unsigned long pager_failures;
 
 static void fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 static void fail(const char *format, ...)
@@ -199,10 +205,10 @@ static int read_page(struct object *o, uint64_t index, void *to)
 	size_t kind = (size_t)(f - file);
 
 	sim_check_unlocked("a pager reads");
-	if (kind == FILE_SLOW)
+	for (unsigned pauses = kind == FILE_SLOW ? 1 + below(4) : below(2); pauses > 0; pauses--)
 		sim_yield();
 	if (kind == FILE_FAILING && one_in(4)) {
-		pager_failed = true;
+		pager_failures++;
 		return -EIO;
 	}
 	memcpy(to, f->page[index], PAGE_SIZE);
@@ -233,26 +239,41 @@ static void create_file(unsigned kind)
 
 /* ---- no memory: an excuse that must be true ------------------------------------------------------------------------------------ */
 
-static unsigned long failures_before;
-static bool injected;
+static bool armed;			/* an allocation is going to fail */
+static unsigned long injected;
+static __thread unsigned long refusals_before, pager_failures_before;
+
+static unsigned long refusals(void)
+{
+	if (armed && alloc_fail_at == 0) {
+		armed = false;
+		injected++;
+	}
+	return injected + sim_alloc_failures;
+}
 
 static void begin_operation(const char *name)
 {
 	operation = name;
-	failures_before = sim_alloc_failures;
-	pager_failed = false;
-	injected = one_in(12);
-	alloc_fail_at = injected ? 1 + below(8) : 0;
+	refusals_before = refusals();
+	pager_failures_before = pager_failures;
+	armed = one_in(12);
+	alloc_fail_at = armed ? 1 + below(8) : 0;
 }
 
 /* Was some memory refused since the operation began?  From here on none is, for the comparisons. */
 static bool memory_was_refused(void)
 {
-	bool refused = sim_alloc_failures != failures_before || (injected && alloc_fail_at == 0);
+	bool refused = refusals() != refusals_before;
 
-	injected = false;
+	armed = false;
 	alloc_fail_at = 0;
 	return refused;
+}
+
+static bool pager_failed(void)
+{
+	return pager_failures != pager_failures_before;
 }
 
 /* ---- comparing ----------------------------------------------------------------------------------------------------------------- */
@@ -484,9 +505,9 @@ static bool judge_access(struct process *p, vaddr_t va, enum fault_access access
 
 	if (outcome == expected)
 		return outcome == FAULT_DONE;
-	if (expected == FAULT_DONE && outcome == FAULT_NO_MEMORY && memory_was_refused())
+	if (outcome == FAULT_NO_MEMORY && memory_was_refused())
 		return false;
-	if (expected == FAULT_DONE && outcome == FAULT_SIGNAL_BUS && pager_failed)
+	if (outcome == FAULT_SIGNAL_BUS && pager_failed())
 		return false;
 	fail("access %d to %lx comes to %d in place of %d (fault class %d)", access, va, outcome, expected, sim_last_fault.class);
 }
@@ -563,7 +584,7 @@ static void op_exit(struct process *p)
 
 	for (unsigned i = 0; i < PROCESSES; i++)
 		alive += process[i].space != NULL;
-	if (alive == 1)
+	if (alive == 1 || p->busy > 0)
 		return;
 	sim_stop(p->space);
 	space_put(p->space);
@@ -583,8 +604,10 @@ static void op_file_read(struct process *p)
 	size_t expected = offset >= f->size ? 0 : f->size - offset < n ? f->size - offset : n;
 	(void)p;
 
+	f->busy++;
 	ssize got = object_read(f->object, &uio, offset);
-	if (got != (ssize)expected && !memory_was_refused() && !pager_failed)
+	f->busy--;
+	if (got != (ssize)expected && !memory_was_refused() && !pager_failed())
 		fail("read of %zu bytes at %lx gives %ld", n, offset, got);
 	for (ssize i = 0; i < got; i++) {
 		const uint8_t *page = f->page[(offset + (size_t)i) >> PAGE_SHIFT];
@@ -613,6 +636,7 @@ static void op_file_write(struct process *p)
 			*page = calloc(1, PAGE_SIZE);
 		(*page)[(offset + (size_t)i) & PAGE_MASK] = bytes[i];
 	}
+	f->version++;
 	if (put > 0 && offset + (size_t)put > f->size)
 		f->size = offset + (size_t)put;
 }
@@ -633,8 +657,9 @@ static void op_file_renew(struct process *p)
 	(void)p;
 
 	unmap_everywhere(f);
-	if (f->refs > 1)
-		return;			/* no memory for that */
+	if (f->refs > 1 || f->busy)
+		return;			/* no memory for that, or somebody reads it */
+	f->version++;
 	if (kind != FILE_TMPFS) {
 		struct object *old = f->object;
 		f->object = object_create(old->pager, f, f->size);
@@ -664,12 +689,15 @@ static void op_file_read_to_user(struct process *p)
 	size_t expected = offset >= f->size ? 0 : f->size - offset < n ? f->size - offset : n;
 	struct uio uio = uio_user(address_of(page), n);
 
+	unsigned version = f->version;
 	sim_enter(p->space);
+	f->busy++;
 	ssize got = object_read(f->object, &uio, offset);
+	f->busy--;
 	bool refused = memory_was_refused();
 	int outcome = expected ? expected_outcome(p, page, FAULT_WRITE) : FAULT_DONE;
 	ssize should = outcome == FAULT_DONE ? (ssize)expected : -EFAULT;
-	if (got != should && !refused && !pager_failed)
+	if (got != should && !refused && !pager_failed() && version == f->version)
 		fail("read of %zu bytes to %lx gives %ld in place of %ld", n, address_of(page), got, should);
 	if (got <= 0)
 		return;
@@ -697,10 +725,23 @@ static void one_step(void)
 		pick -= operations[i].weight;
 	struct process *p = any_process();
 	begin_operation(operations[i].name);
+	p->busy += operations[i].run != op_exit;
 	operations[i].run(p);
+	p->busy -= operations[i].run != op_exit;
 	/* Memory that is really used up comes back when somebody goes, as the OOM policy has it. */
 	if (memory_was_refused() && one_in(4))
 		op_exit(any_process());
+}
+
+static void run_steps(void *unused)
+{
+	(void)unused;
+	while (step_now < steps) {
+		step_now++;
+		one_step();
+		if (step_now % CHECK_STEPS == 0)
+			compare_all();
+	}
 }
 
 static void start(size_t memory)
@@ -757,7 +798,7 @@ static void print_coverage(void)
 	for (unsigned i = 0; i < FAULT_CLASSES; i++)
 		if (sim_faults.count[i])
 			printf(" %s %lu", names[i], sim_faults.count[i]);
-	printf(" refused %lu\n", sim_alloc_failures);
+	printf(" waited %lu refused %lu\n", sim_faults.flags[FAULT_FLAG_WAITED], refusals());
 }
 
 int main(int argc, char **argv)
@@ -772,11 +813,13 @@ int main(int argc, char **argv)
 	struct vmcheck report;
 	vm_check(&report);
 	size_t frames = report.managed_frames - report.kernel_frames;	/* what must be free once all is gone */
-	for (step_now = 1; step_now <= steps; step_now++) {
-		one_step();
-		if (step_now % CHECK_STEPS == 0)
-			compare_all();
-	}
+	struct sim_thread *others[THREADS];
+	unsigned nothers = seed % THREADS;
+	for (unsigned i = 0; i < nothers; i++)
+		others[i] = sim_thread_start(run_steps, NULL);
+	run_steps(NULL);
+	for (unsigned i = 0; i < nothers; i++)
+		sim_thread_join(others[i]);
 	compare_all();
 	finish(frames);
 	print_coverage();

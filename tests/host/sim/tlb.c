@@ -24,6 +24,7 @@ struct cpu {
 
 static struct cpu cpus[SIM_CPUS];
 static struct cpu *here = cpus;		/* the processor that the running thread is on */
+static __thread struct space *entered;	/* the thread's space, for user_copy_* */
 static unsigned *holders;
 static unsigned long clock_now;
 
@@ -158,6 +159,7 @@ void sim_enter(struct space *space)
 {
 	struct cpu *oldest = cpus;
 
+	entered = space;
 	for (unsigned i = 0; i < SIM_CPUS; i++) {
 		if (cpus[i].space == space) {
 			here = &cpus[i];
@@ -175,6 +177,8 @@ void sim_enter(struct space *space)
 
 void sim_stop(struct space *space)
 {
+	if (entered == space)
+		entered = NULL;
 	for (unsigned i = 0; i < SIM_CPUS; i++)
 		if (cpus[i].space == space) {
 			here = &cpus[i];
@@ -359,9 +363,9 @@ static size_t user_move(vaddr_t user, void *bytes, size_t n, enum direction dire
 	sim_check_unlocked("user memory is copied");
 	if (user + n < user || user + n > USER_MAX || user < USER_MIN)
 		return n;
-	if (!here->space)
+	if (!entered)
 		return n;
-	move(here->space, user, bytes, n, direction, FAULT_KERNEL, &moved);
+	move(entered, user, bytes, n, direction, FAULT_KERNEL, &moved);
 	return n - moved;
 }
 
