@@ -124,6 +124,8 @@ static inline uint32_t fat_entry_start(const struct fat_volume *vol, const uint8
 {
 	return fat_get16(slot + 26) | (vol->table_bits == 32 ? (uint32_t)fat_get16(slot + 20) << 16 : 0);
 }
+/* When an entry was written: seconds since 1970, its date and time taken as UTC; nonsense gives some time, not an error. */
+int64_t fat_time(const uint8_t *slot);
 /* Reads the directory into nodes, if it has not been; volume->tree is held; -EIO, -ENOMEM. */
 int fat_dir_load(struct fat_volume *, struct fat_node *dir);
 /* A loaded directory's entry of exactly this name, or NULL. */

@@ -56,8 +56,7 @@ int fat_scan(struct fat_volume *vol, const struct fat_node *dir, fat_entry_fn fn
 	return c == FAT_BROKEN ? -EIO : 0;
 }
 
-/* Seconds since 1970 of a FAT date and time, taken as UTC; nonsense gives some time, not an error. */
-static int64_t fat_time(const uint8_t *slot)
+int64_t fat_time(const uint8_t *slot)
 {
 	unsigned time = fat_get16(slot + 22), date = fat_get16(slot + 24);
 	unsigned year = 1980 + (date >> 9), month = date >> 5 & 15, day = date & 31;

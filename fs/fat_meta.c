@@ -301,6 +301,7 @@ static void match_manifest(void *context, const struct fat_entry *e)
 	if (s->found || e->slot[11] & FAT_ATTR_DIRECTORY || e->len != strlen(FAT_META_NAME) || memcmp(e->name, FAT_META_NAME, e->len) != 0)
 		return;
 	*s = (struct search){ fat_entry_start(s->vol, e->slot), fat_get32(e->slot + 28), true, s->vol };
+	s->vol->root.mtime = fat_time(e->slot);		/* the root has no entry that says its own */
 }
 
 int fat_meta_load(struct fat_volume *vol)
