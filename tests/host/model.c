@@ -11,6 +11,7 @@
  * Up to three threads do that on the same processes.  They change hands where a page is read slowly; what an operation should have come to is
  * then judged by the state at its end, when it looked for the last time.
  */
+#include <sanitizer/common_interface_defs.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -82,12 +83,18 @@ static void fail(const char *format, ...)
 	abort();
 }
 
-static void on_abort(int signo)
+/* However it ends, seed and step are told. */
+static void report_failure(void)
 {
-	(void)signo;
 	fprintf(stderr, "# again: model %lu %lu\n", seed, step_now);
 	printf("not ok 1 - model %dx%d: seed %lu, step %lu: %s\n1..1\n", SIM_LEVELS, SIM_TABLE_BITS, seed, step_now, operation);
 	fflush(stdout);
+}
+
+static void on_abort(int signo)
+{
+	(void)signo;
+	report_failure();
 	_exit(1);
 }
 
@@ -809,6 +816,7 @@ int main(int argc, char **argv)
 	size_t memory = (argc > 3 ? strtoul(argv[3], NULL, 0) : 512u << seed % 4) << 10;
 
 	signal(SIGABRT, on_abort);
+	__sanitizer_set_death_callback(report_failure);
 	start(memory);
 	struct vmcheck report;
 	vm_check(&report);

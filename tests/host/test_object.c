@@ -156,6 +156,7 @@ TEST(a_page_that_is_pinned_or_mapped_outlives_its_place)
 	struct space *s = new_space();
 	assert_int_equal(vm_mmap(s, A, 8 * PAGE_SIZE, VM_READ | VM_WRITE, MAP_SHARED | MAP_FIXED, o, 0, NULL), A);
 	assert_int_equal(read_byte(s, A + 6 * PAGE_SIZE), 'd');
+	assert_int_equal(read_byte(s, A + 5 * PAGE_SIZE), 'a');
 	assert_int_equal(object_pin(o, 5, &r), 0);
 	object_resize(o, PAGE_SIZE);
 	assert_int_equal(stats().records_cut, 2);
@@ -165,8 +166,10 @@ TEST(a_page_that_is_pinned_or_mapped_outlives_its_place)
 	object_resize(o, 8 * PAGE_SIZE);
 	assert_int_equal(write_at(o, "new", 3, 5 * PAGE_SIZE), 3);	/* a new page: the pinned one is not of the file any more */
 	assert_memory_equal(direct(r->pfn), "abc", 3);
-	object_unpin(o, r);
 	assert_int_equal(vm_munmap(s, A, 8 * PAGE_SIZE), 0);
+	assert_int_equal(stats().records_cut, 1);
+	assert_memory_equal(direct(r->pfn), "abc", 3);
+	object_unpin(o, r);
 	assert_int_equal(stats().records_cut, 0);
 	check_sound();
 	drop_space(s);

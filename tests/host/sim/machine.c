@@ -5,6 +5,7 @@
  * freed frames with a pattern, look whether it is still there when the frame is handed out again, and ask the TLBs whether they hold it.
  */
 #include <fcntl.h>
+#include <sanitizer/common_interface_defs.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -39,6 +40,7 @@ void panic(const char *format, ...)
 	vfprintf(stderr, format, args);
 	fputs("\n", stderr);
 	va_end(args);
+	__sanitizer_print_stack_trace();
 	abort();
 }
 
@@ -191,8 +193,7 @@ static void host_fault(int signo, siginfo_t *info, void *context)
 		return;
 	if (probe)
 		siglongjmp(*probe, 1);
-	kprintf("signal %d: kernel %s of %lx\n", signo, write ? "write" : "read", addr);
-	signal(signo, SIG_DFL);		/* the second time it ends the test, with the sanitizer's or the framework's report */
+	panic("signal %d: %s at %lx", signo, write ? "write" : "read", addr);
 }
 
 bool sim_kernel_faults(volatile uint8_t *at, enum fault_access access)
