@@ -44,7 +44,8 @@ static size_t process(struct tty *t, uint8_t c, char to[TAB_STOP])
 			return 0;
 		if (oflag & OCRNL)
 			c = '\n';
-		t->column = 0;
+		if (c == '\r' || (oflag & ONLRET))
+			t->column = 0;
 		break;
 	case '\t': {
 		unsigned spaces = TAB_STOP - t->column % TAB_STOP;
