@@ -21,7 +21,7 @@ bool uart_init(uint16_t port)
 	outb(port + UART_DATA, 1);
 	outb(port + UART_INTERRUPTS, 0);
 	outb(port + UART_LINE, 0x03);		/* 8 bits, no parity, one stop bit */
-	outb(port + UART_FIFO, 0x07);		/* on, and empty */
+	outb(port + UART_FIFO, 0xc7);		/* on, empty; interrupts at 14 bytes or a pause: QEMU hands over that many at a time */
 	outb(port + UART_MODEM, UART_MODEM_ON);
 	return inb(port + UART_STATUS) != 0xff;
 }
