@@ -86,14 +86,12 @@ static size_t clip_to_limit(const struct tmpfs *fs, uint64_t pos, size_t n)
 	return n < most ? n : most;
 }
 
-static ssize tmpfs_write(struct file *f, struct uio *uio, uint64_t *pos)
+static ssize write_once(struct file *f, struct uio *uio, uint64_t *pos)
 {
 	struct vnode *v = f->vnode;
 	struct object *o = v->object;
 	ssize n;
 
-	if (uio->left == 0)
-		return 0;
 	mutex_lock(&v->lock);
 	if (f->flags & OPEN_APPEND)
 		*pos = o->size;
@@ -112,6 +110,16 @@ static ssize tmpfs_write(struct file *f, struct uio *uio, uint64_t *pos)
 		uio->left -= (size_t)n;
 		tmpfs_changed(v);
 	}
+	return n;
+}
+
+/* When memory is out, the pages of files that nobody has open make room. */
+static ssize tmpfs_write(struct file *f, struct uio *uio, uint64_t *pos)
+{
+	ssize n = uio->left ? write_once(f, uio, pos) : 0;
+
+	while (n == -ENOMEM && vnode_drop_idle() > 0)
+		n = write_once(f, uio, pos);
 	return n;
 }
 

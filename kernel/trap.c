@@ -12,7 +12,7 @@
 #include "vm/fault.h"
 
 static void send_fault_signal(struct thread *, const struct fault_result *, vaddr_t addr, unsigned long hw_error);
-static bool survive_no_memory(struct thread *);
+static bool survive_no_memory(struct thread *, enum fault_mode);
 
 enum { TRAP_PAGE_FAULT = 14 };
 
@@ -27,7 +27,7 @@ bool kernel_page_fault(struct trap_frame *frame, vaddr_t addr, enum fault_access
 		return false;
 	do
 		result = vm_fault(p->space, addr, access, mode, &p->faults);
-	while (result.outcome == FAULT_NO_MEMORY && survive_no_memory(t));
+	while (result.outcome == FAULT_NO_MEMORY && survive_no_memory(t, mode));
 	if (result.outcome != FAULT_DONE && mode == FAULT_USER)
 		send_fault_signal(t, &result, addr, hw_error);
 	return result.outcome == FAULT_DONE || mode == FAULT_USER;
@@ -52,9 +52,14 @@ static void send_fault_signal(struct thread *t, const struct fault_result *resul
 	signal_force(t, info.signo, &info, TRAP_PAGE_FAULT, hw_error);
 }
 
-/* Another process is made to give its memory, and gets the time to do so: true, try again.  Nobody can: this one dies. */
-static bool survive_no_memory(struct thread *t)
+/*
+ * First the pages of files that nobody has open are given up (not from within a system call, which may hold locks).  Then another process is made
+ * to give its memory, and gets the time to do so: true, try again.  Nobody can: this one dies.
+ */
+static bool survive_no_memory(struct thread *t, enum fault_mode mode)
 {
+	if (mode == FAULT_USER && vnode_drop_idle() > 0)
+		return true;
 	if (!process_killed(t->process) && oom_kill() && !process_killed(t->process)) {
 		sched_yield();
 		return !process_killed(t->process);
