@@ -1,0 +1,267 @@
+/* tests/host/test_check.c - vm/check.c: each kind of damage is seen, and the check itself leaves everything as it was. */
+#include "harness.h"
+#include "vm/frame.h"
+#include "vm/heap.h"
+#include "vm/object.h"
+#include "vm/vm.h"
+
+enum { MIB = 1 << 20, RW = VM_READ | VM_WRITE };
+static const vaddr_t A = 0x200000;
+static const pfn_t IMAGE = 0x100000 >> PAGE_SHIFT;
+static struct space *s, *child;
+static struct test_file file;
+
+static vaddr_t page(unsigned n) { return A + n * PAGE_SIZE; }
+static pfn_t frame(unsigned n) { return mmu_query(&s->mmu, page(n)).pfn; }
+
+/* Two spaces with one page of each sort: 0 anonymous, 1 the zero frame, 2 shared memory, 3 a file's, 4 anonymous and not yet shared. */
+static int setup(void **state)
+{
+	(void)state;
+	sim_boot_config(&(struct sim_config){ .ram = { { 0, 4 * MIB } }, .image = { 0x100000, 0x110000 } });
+	s = new_space();
+	file_create_in_image(&file, 4 * PAGE_SIZE, IMAGE);
+	map(s, page(0), 2, RW, MAP_PRIVATE);
+	map(s, page(2), 1, RW, MAP_SHARED);
+	map_file(s, page(3), 1, RW, MAP_PRIVATE, &file, 1);
+	map(s, page(4), 1, RW, MAP_PRIVATE);
+	write_byte(s, page(0), 1);
+	read_byte(s, page(1));
+	write_byte(s, page(2), 1);
+	read_byte(s, page(3));
+	child = space_fork(s);
+	assert_non_null(child);
+	write_byte(s, page(4), 1);
+	check_sound();
+	return 0;
+}
+
+static uint64_t errors(void)
+{
+	struct vmcheck report;
+
+	vm_check(&report);
+	return report.errors;
+}
+
+TEST(the_report_adds_up)
+{
+	(void)state;
+	struct vmcheck r;
+	vm_check(&r);
+	assert_int_equal(r.size, sizeof r);
+	assert_int_equal(r.spaces, 2);
+	assert_int_equal(r.regions, s->regions.count + child->regions.count);
+	assert_int_equal(r.anon_frames, 2);
+	assert_int_equal(r.borrowed_frames, 1);
+	assert_int_equal(r.object_frames, 1);
+	assert_int_equal(r.records_file, 1);
+	assert_int_equal(r.records_shared, 1);
+	assert_int_equal(r.objects, 2);
+	assert_int_equal(r.ram_frames, 1024);
+	assert_int_equal(r.free_frames + r.anon_frames + r.table_frames + r.object_frames + r.kernel_frames + r.heap_frames + r.stack_frames,
+		r.managed_frames);
+}
+
+TEST(checking_changes_nothing)
+{
+	(void)state;
+	page_word before[1024];
+	memcpy(before, pages, sizeof before);
+	unsigned entries = page_record(pages[frame(2)])->entries;
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(errors(), 0);
+	assert_memory_equal(before, pages, sizeof before);
+	assert_int_equal(page_record(pages[frame(2)])->entries, entries);
+}
+
+TEST(a_wrong_count_of_an_anonymous_page)
+{
+	(void)state;
+	pages[frame(0)] += PAGE_ANON_ONE;
+	assert_true(errors() > 0);
+	pages[frame(0)] -= 2 * PAGE_ANON_ONE;
+	assert_true(errors() > 0);
+	pages[frame(0)] += PAGE_ANON_ONE;
+	assert_int_equal(errors(), 0);
+}
+
+TEST(a_wrong_count_of_an_object_page)
+{
+	(void)state;
+	page_record(pages[frame(3)])->entries++;
+	assert_true(errors() > 0);
+	page_record(pages[frame(3)])->entries -= 2;
+	assert_true(errors() > 0);
+}
+
+static void note_table(void *context, pfn_t table, unsigned level, unsigned present)
+{
+	(void)level, (void)present;
+	*(pfn_t *)context = table;
+}
+
+TEST(a_wrong_count_of_a_table)
+{
+	(void)state;
+	pfn_t table = PFN_NONE;
+	struct mmu_walker walker = { .context = &table, .table = note_table };
+	mmu_walk(&s->mmu, A, page(5), &walker);
+	table_count(table, 1);
+	assert_true(errors() > 0);
+	table_count(table, -1);
+	assert_int_equal(errors(), 0);
+}
+
+TEST(an_anonymous_page_that_nobody_maps)
+{
+	(void)state;
+	/* A leak shows as frames in use, not as an error; a page that is mapped but counted by nobody is one. */
+	pages[frame(4)] = page_make(PAGE_ANON, 0);
+	assert_true(errors() > 0);
+}
+
+TEST(a_free_frame_that_is_mapped)
+{
+	(void)state;
+	pages[frame(4)] = page_make(PAGE_RESERVED, 0);
+	assert_true(errors() > 0);
+}
+
+static void protect(vaddr_t va, unsigned prot)
+{
+	struct mmu_gather gather;
+
+	mutex_lock(&s->lock);
+	mmu_gather_begin(&gather, &s->mmu);
+	mmu_protect(&s->mmu, va, va + PAGE_SIZE, prot, MMU_WRITE_SHARED, &gather);
+	mmu_gather_finish(&gather);
+	mutex_unlock(&s->lock);
+}
+
+TEST(a_page_that_is_writable_though_others_have_it)
+{
+	(void)state;
+	protect(page(0), RW);
+	assert_true(errors() > 0);
+}
+
+TEST(a_cached_page_that_is_writable_in_a_private_region)
+{
+	(void)state;
+	protect(page(3), RW);
+	assert_true(errors() > 0);
+}
+
+TEST(a_zero_frame_that_is_writable)
+{
+	(void)state;
+	protect(page(1), RW);
+	assert_true(errors() > 0);
+}
+
+TEST(more_rights_than_the_region)
+{
+	(void)state;
+	protect(page(4), RW | VM_EXEC);
+	assert_true(errors() > 0);
+}
+
+TEST(an_entry_outside_any_region)
+{
+	(void)state;
+	struct region *r = region_find(&s->regions, page(4));
+	region_remove(&s->regions, r);
+	s->mapped -= 1;
+	assert_true(errors() > 0);
+}
+
+TEST(a_broken_region_tree)
+{
+	(void)state;
+	region_first(&s->regions)->max_gap += PAGE_SIZE;
+	assert_true(errors() > 0);
+}
+
+TEST(miscounted_pages)
+{
+	(void)state;
+	s->mapped++;
+	assert_true(errors() > 0);
+	s->mapped--;
+	s->mmu.resident--;
+	assert_true(errors() > 0);
+	s->mmu.resident++;
+	file.object->npages++;
+	assert_true(errors() > 0);
+	file.object->npages--;
+	assert_int_equal(errors(), 0);
+}
+
+TEST(a_page_of_another_place_in_the_file)
+{
+	(void)state;
+	region_find(&s->regions, page(3))->offset++;
+	assert_true(errors() > 0);
+}
+
+TEST(a_page_that_is_mapped_before_it_is_filled)
+{
+	(void)state;
+	page_record(pages[frame(3)])->state = RECORD_FILLING;
+	assert_true(errors() > 0);
+}
+
+TEST(a_record_of_another_frame)
+{
+	(void)state;
+	page_record(pages[frame(2)])->pfn++;
+	assert_true(errors() > 0);
+}
+
+TEST(a_free_block_that_is_not_free)
+{
+	(void)state;
+	pfn_t pfn = frame_alloc(0, page_kernel(0, USE_BLOCK), FRAME_KERNEL);
+	frame_free(pfn, 0);
+	while (page_type(pages[pfn]) != PAGE_FREE)	/* it merged: the block begins further down */
+		pfn--;
+	page_word word = pages[pfn];
+	pages[pfn] = page_kernel(page_order(word), USE_BLOCK);
+	assert_true(errors() > 0);
+	pages[pfn] = word;
+	assert_int_equal(errors(), 0);
+}
+
+TEST(an_object_freed_while_the_heap_counts_it)
+{
+	(void)state;
+	void *object = kmalloc(100);
+	kfree(object);
+	*(void **)object = object;			/* written after it was freed: its slab's list goes round */
+	assert_true(errors() > 0);
+}
+
+static const struct CMUnitTest tests[] = {
+#define CHECK_TEST(name) cmocka_unit_test_setup(name, setup)
+	CHECK_TEST(the_report_adds_up),
+	CHECK_TEST(checking_changes_nothing),
+	CHECK_TEST(a_wrong_count_of_an_anonymous_page),
+	CHECK_TEST(a_wrong_count_of_an_object_page),
+	CHECK_TEST(a_wrong_count_of_a_table),
+	CHECK_TEST(an_anonymous_page_that_nobody_maps),
+	CHECK_TEST(a_free_frame_that_is_mapped),
+	CHECK_TEST(a_page_that_is_writable_though_others_have_it),
+	CHECK_TEST(a_cached_page_that_is_writable_in_a_private_region),
+	CHECK_TEST(a_zero_frame_that_is_writable),
+	CHECK_TEST(more_rights_than_the_region),
+	CHECK_TEST(an_entry_outside_any_region),
+	CHECK_TEST(a_broken_region_tree),
+	CHECK_TEST(miscounted_pages),
+	CHECK_TEST(a_page_of_another_place_in_the_file),
+	CHECK_TEST(a_page_that_is_mapped_before_it_is_filled),
+	CHECK_TEST(a_record_of_another_frame),
+	CHECK_TEST(a_free_block_that_is_not_free),
+	CHECK_TEST(an_object_freed_while_the_heap_counts_it),
+};
+RUN_TESTS("check", tests)
