@@ -41,6 +41,7 @@ static uint64_t gdt[] = {
 	[TSS_SELECTOR / 8] = 0, 0,			/* filled in with the address */
 };
 
+/* No local table: the processor would look for descriptors at whatever address it was left with. */
 static void load_segments(void)
 {
 	struct table_register reg = { sizeof gdt - 1, gdt };
@@ -52,7 +53,7 @@ static void load_segments(void)
 	__asm__ volatile(
 		"pushq %0; leaq 1f(%%rip), %%rax; pushq %%rax; lretq; 1:"
 		:: "i"(KERNEL_CS) : "rax", "memory");
-	__asm__ volatile("mov %0, %%ss; mov %1, %%ds; mov %1, %%es; mov %1, %%fs; mov %1, %%gs; ltr %w2"
+	__asm__ volatile("mov %0, %%ss; mov %1, %%ds; mov %1, %%es; mov %1, %%fs; mov %1, %%gs; ltr %w2; lldt %w1"
 		:: "r"(KERNEL_DS), "r"(0), "r"(TSS_SELECTOR));
 	write_msr(MSR_FS_BASE, 0);
 	write_msr(MSR_GS_BASE, (uint64_t)&boot_cpu);

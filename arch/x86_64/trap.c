@@ -57,7 +57,9 @@ static void page_fault(struct trap_frame *f)
 		panic_frame(f, "a page table is corrupt at %#lx", addr);
 	if (f->rflags & FLAG_IF)
 		cpu_irq_enable();
-	if (from_user(f))
+	if (from_user(f) && !(f->error & PF_USER))		/* an instruction that looked at a descriptor table or the like: nothing can be served */
+		kernel_user_exception(f, SIGSEGV, SI_KERNEL, 0, VECTOR_PAGE_FAULT, f->error);
+	else if (from_user(f))
 		kernel_page_fault(f, addr, access, FAULT_USER, f->error);
 	else
 		kernel_fault(f, addr, access);
