@@ -158,35 +158,42 @@ static int wait_status_value(const struct wait_result *r)
 	}
 }
 
+/* What waitid writes: the first fields of siginfo; zeroes when there is nothing to tell, and on errors too, as Linux does. */
+static long put_wait_info(vaddr_t to, const struct wait_result *r)
+{
+	struct siginfo info = { 0 };
+	if (!to)
+		return 0;
+	if (r) {
+		info.signo = SIGCHLD;
+		info.code = r->code;
+		info.child.pid = r->pid;
+		info.child.uid = r->uid;
+		info.child.status = wait_status_value(r);
+	}
+	return user_copy_out(to, &info, offsetof(struct siginfo, child.status) + sizeof info.child.status) ? -EFAULT : 0;
+}
+
+static long wait_by_id(unsigned long which, pid_type id, unsigned options, struct wait_result *result)
+{
+	if (options & ~(WAIT_NOHANG | WAIT_STOPPED | WAIT_EXITED | WAIT_CONTINUED | WAIT_KEEP | WAIT_NO_THREAD | WAIT_ANY_KIND | WAIT_CLONE_KIND))
+		return -EINVAL;
+	if (!(options & (WAIT_EXITED | WAIT_STOPPED | WAIT_CONTINUED)) || which > WAIT_GROUP)
+		return -EINVAL;
+	if ((which == WAIT_PID && id <= 0) || (which == WAIT_GROUP && id < 0))
+		return -EINVAL;
+	return process_wait((enum wait_which)which, which == WAIT_GROUP && id == 0 ? current->pgid : id, options, result);
+}
+
 /* waitid(which, id, *info, options, *rusage) */
 long sys_waitid(const unsigned long args[6])
 {
-	pid_type id = (pid_type)args[1];
-	unsigned options = (unsigned)args[3];
 	struct wait_result result;
-	struct siginfo info = { 0 };
-
-	if (options & ~(WAIT_NOHANG | WAIT_STOPPED | WAIT_EXITED | WAIT_CONTINUED | WAIT_KEEP | WAIT_NO_THREAD | WAIT_ANY_KIND | WAIT_CLONE_KIND))
-		return -EINVAL;
-	if (!(options & (WAIT_EXITED | WAIT_STOPPED | WAIT_CONTINUED)) || args[0] > WAIT_GROUP)
-		return -EINVAL;
-	if ((args[0] == WAIT_PID && id <= 0) || (args[0] == WAIT_GROUP && id < 0))
-		return -EINVAL;
-	if (args[0] == WAIT_GROUP && id == 0)
-		id = current->pgid;
-	long found = process_wait((enum wait_which)args[0], id, options, &result);
-	if (found < 0)
-		return found;
-	if (found > 0) {
-		info.signo = SIGCHLD;
-		info.code = result.code;
-		info.child.pid = result.pid;
-		info.child.uid = result.uid;
-		info.child.status = wait_status_value(&result);
-		if (args[4] && user_put(args[4], result.usage))
-			return -EFAULT;
-	}
-	return args[2] ? user_put(args[2], info) : 0;
+	long found = wait_by_id(args[0], (pid_type)args[1], (unsigned)args[3], &result);
+	if (found > 0 && args[4] && user_put(args[4], result.usage))
+		return -EFAULT;
+	long error = put_wait_info(args[2], found > 0 ? &result : NULL);
+	return error ? error : found < 0 ? found : 0;
 }
 
 /* ---- families, groups, sessions --------------------------------------------------- */
