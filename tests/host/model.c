@@ -531,7 +531,10 @@ static void touch(struct process *p, vaddr_t va, enum fault_access access)
 	if (access == FAULT_WRITE)
 		ref_writable(r)[va & PAGE_MASK] = byte;
 	else if (access == FAULT_READ && byte != ref_bytes(r)[va & PAGE_MASK])
-		fail("byte at %lx reads %02x in place of %02x", va, byte, ref_bytes(r)[va & PAGE_MASK]);
+		fail("byte at %lx reads %02x in place of %02x (shared %d, private bytes %d, object %ld page %u, last fault %d, frame %lx)",
+			va, byte, ref_bytes(r)[va & PAGE_MASK], r->shared, r->own != NULL,
+			r->object && r->object->object ? r->object - file : -1L, r->index, sim_last_fault.class,
+			mmu_query(&p->space->mmu, va).pfn);
 }
 
 static void op_touch(struct process *p)
@@ -709,7 +712,11 @@ static void op_file_read_to_user(struct process *p)
 	if (got <= 0)
 		return;
 	const uint8_t *from = f->page[offset >> PAGE_SHIFT];
-	memmove(ref_writable(&p->page[page]), from ? from : zeros, (size_t)got);
+	uint8_t *to = ref_writable(&p->page[page]);
+	if (version == f->version)
+		memmove(to, from ? from : zeros, (size_t)got);
+	else if (sim_read(p->space, address_of(page), to, (size_t)got) != FAULT_DONE)	/* written meanwhile: either is right */
+		fail("what was read to %lx cannot be read there", address_of(page));
 }
 
 /* ---- running --------------------------------------------------------------------------------------------------------------------- */
