@@ -223,7 +223,7 @@ FAULTLINE_TEST(fork_of_64_mib_copies_no_page)
 	tap_vmcheck(&before);
 	CHILD(status) {
 		tap_vmcheck(&after);
-		CHECK(after.anon_frames <= before.anon_frames + 8);	/* what fork() itself writes to: stack and data */
+		CHECK(after.anon_frames <= before.anon_frames + 16);	/* what fork() itself writes to: stack and data */
 		faults_now(&stat);
 		for (long i = 0; i < 1000; i++)
 			p[i * PAGE] = 2;
