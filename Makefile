@@ -24,13 +24,9 @@ export FAULTLINE_SETUP := done
 endif
 endif
 
-ifdef V
-Q :=
-say = @:
-else
-Q := @
-say = @printf '%-5s %s\n'
-endif
+Q := $(if $(V),,@)
+# With make -s, whose output is for a program to read, nothing is said.
+say := $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),@:,@printf '%-5s %s\n')
 
 # ---- the kernel ------------------------------------------------------------------------------------------------------------
 
