@@ -32,6 +32,12 @@ struct process *proc_lock_process(const struct proc_node *n)
 	return NULL;
 }
 
+bool proc_may_inspect(const struct process *p)
+{
+	const struct process *me = current;
+	return me->euid == 0 || (me->euid == p->uid && me->euid == p->euid && me->euid == p->suid);
+}
+
 void proc_unlock_process(void)
 {
 	mutex_unlock(&tree_lock);
@@ -260,7 +266,7 @@ static struct file *file_of(const struct proc_node *n, int fd)
 	struct process *p = proc_lock_process(n);
 	if (!p)
 		return NULL;
-	struct file *f = p->files ? files_get(p->files, fd) : NULL;
+	struct file *f = p->files && proc_may_inspect(p) ? files_get(p->files, fd) : NULL;
 	proc_unlock_process();
 	return f;
 }
@@ -400,10 +406,12 @@ static int follow_place(const struct proc_node *n, enum place which, struct vnod
 	struct process *p = proc_lock_process(n);
 	if (!p)
 		return -ENOENT;
+	bool allowed = proc_may_inspect(p);
 	struct vnode *v = which == PLACE_EXE ? p->exe : which == PLACE_CWD ? p->fs.cwd : p->fs.root;
-	*out = v ? vnode_ref(v) : NULL;
+	if (v && allowed)
+		*out = vnode_ref(v);
 	proc_unlock_process();
-	return v ? 0 : -ENOENT;
+	return !allowed ? -EACCES : v ? 0 : -ENOENT;
 }
 
 static ssize read_place(const struct proc_node *n, enum place which, char *to, size_t size)

@@ -34,6 +34,8 @@ struct proc_node {
 /* The process of a node, with tree_lock held; NULL (and nothing held): it is gone. */
 struct process *proc_lock_process(const struct proc_node *);
 void proc_unlock_process(void);
+/* May the current process see its files and memory?  tree_lock held. */
+bool proc_may_inspect(const struct process *);
 
 /* What a directory of the machine or of a process contains. */
 extern const struct proc_entry proc_root_entries[], proc_process_entries[], proc_thread_entries[];

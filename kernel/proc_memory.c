@@ -9,15 +9,20 @@
 #include "lib/string.h"
 #include "vm/mmap.h"
 
-/* The process's address space with a reference; NULL: it has none (any more). */
-static struct space *space_of(const struct proc_node *n)
+enum secrecy { FOR_ALL, FOR_OWNER };
+
+/* The process's address space with a reference; NULL: it has none (any more); -EACCES: it is not the caller's to see. */
+static int space_of(const struct proc_node *n, enum secrecy secrecy, struct space **out)
 {
 	struct process *p = proc_lock_process(n);
+	*out = NULL;
 	if (!p)
-		return NULL;
-	struct space *s = p->space ? space_ref(p->space) : NULL;
+		return 0;
+	bool allowed = secrecy == FOR_ALL || proc_may_inspect(p);
+	if (allowed && p->space)
+		*out = space_ref(p->space);
 	proc_unlock_process();
-	return s;
+	return allowed ? 0 : -EACCES;
 }
 
 /* What file a path leads to; kept for the next region, which mostly is of the same file. */
@@ -56,12 +61,13 @@ static void print_region(struct text *t, struct identity *id, const struct regio
 
 static int make_maps(struct text *t, struct vnode *v, void *arg)
 {
-	struct space *s = space_of(arg);
+	struct space *s;
+	int error = space_of(arg, FOR_OWNER, &s);
 	struct identity id = { .dev = 0 };
 	struct region_info r;
 	(void)v;
 	if (!s)
-		return 0;
+		return error;
 	for (vaddr_t at = 0; vm_region_info(s, at, &r); at = r.end)
 		print_region(t, &id, &r);
 	space_put(s);
@@ -70,12 +76,13 @@ static int make_maps(struct text *t, struct vnode *v, void *arg)
 
 static int make_smaps(struct text *t, struct vnode *v, void *arg)
 {
-	struct space *s = space_of(arg);
+	struct space *s;
+	int error = space_of(arg, FOR_OWNER, &s);
 	struct identity id = { .dev = 0 };
 	struct region_info r;
 	(void)v;
 	if (!s)
-		return 0;
+		return error;
 	for (vaddr_t at = 0; vm_region_info(s, at, &r); at = r.end) {
 		unsigned long size = (unsigned long)((r.end - r.start) / 1024), resident = KB(r.resident), zero = 0, page = KB(1);
 		bool anonymous = !r.object, dirty = anonymous || r.rights & VM_WRITE;
@@ -94,10 +101,11 @@ static int make_smaps(struct text *t, struct vnode *v, void *arg)
 /* In pages: size, resident, of files, code, 0, data and stack, 0. */
 static int make_statm(struct text *t, struct vnode *v, void *arg)
 {
-	struct space *s = space_of(arg);
+	struct space *s;
 	struct region_info r;
 	size_t size = 0, resident = 0, files = 0, code = 0, data = 0;
 	(void)v;
+	space_of(arg, FOR_ALL, &s);
 	for (vaddr_t at = 0; s && vm_region_info(s, at, &r); at = r.end) {
 		size_t n = (r.end - r.start) / PAGE_SIZE;
 		size += n;
@@ -131,10 +139,11 @@ static void append_memory(struct text *t, struct space *s, vaddr_t start, vaddr_
 
 static int make_cmdline(struct text *t, struct vnode *v, void *arg)
 {
-	struct space *s = space_of(arg);
+	struct space *s;
+	int error = space_of(arg, FOR_ALL, &s);
 	(void)v;
 	if (!s)
-		return 0;
+		return error;
 	append_memory(t, s, s->arg_start, s->arg_end);
 	space_put(s);
 	return 0;
@@ -142,10 +151,11 @@ static int make_cmdline(struct text *t, struct vnode *v, void *arg)
 
 static int make_environ(struct text *t, struct vnode *v, void *arg)
 {
-	struct space *s = space_of(arg);
+	struct space *s;
+	int error = space_of(arg, FOR_OWNER, &s);
 	(void)v;
 	if (!s)
-		return 0;
+		return error;
 	append_memory(t, s, s->env_start, s->env_end);
 	space_put(s);
 	return 0;
