@@ -11,8 +11,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <cmocka.h>
-/* vm/types.h comes after the system's headers: lib/assert.h takes assert over. */
-#include "sim.h"
+#include "sim.h"		/* last: lib/assert.h takes assert over */
 #include "vm/check.h"
 #include "vm/mmap.h"
 
@@ -28,6 +27,7 @@ struct census { size_t frames, heap_bytes, heap_objects, objects, records, space
 struct census census_take(void);
 /* Fails the test if anything is more or less than in `before`, or vm_check or the TLBs complain. */
 void census_check(const struct census *before);
+/* vm_check and the TLBs are content, and no lock is held. */
 void check_sound(void);
 
 /* Since the last of these calls, exactly n faults were taken, all of this class. */
