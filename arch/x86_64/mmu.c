@@ -156,7 +156,7 @@ static void prune(struct mmu *mmu, vaddr_t va, struct mmu_gather *gather)
 		*path.upper[level] = 0;
 		table_count(direct_pfn(path.upper[level]), -1);
 		if (gather) {
-			mmu_gather_table(gather, table);
+			mmu_gather_table(gather, va, table);
 		} else {
 			mmu_flush_local(mmu, va);
 			frame_free(table, 0);
@@ -210,27 +210,51 @@ ssize mmu_map(struct mmu *mmu, vaddr_t va, const pfn_t *pfns, size_t n, unsigned
 	return installed;
 }
 
+/* Empties the entries [e, last) of a leaf table, the first of which maps va; both ends are there.  Returns how many there were. */
+static unsigned unmap_entries(struct mmu *mmu, pte_t *e, pte_t *last, vaddr_t va, struct mmu_gather *gather)
+{
+	const vaddr_t end = va + (vaddr_t)(last - e) * PAGE_SIZE;
+	unsigned gone = 0, uncounted = 0;
+
+	mmu_gather_range(gather, va, end);
+	for (pte_t *first = e; e < last; e++) {
+		pte_t old = *e;
+		if (!old)
+			continue;
+		*e = 0;
+		gone++;
+		enum page_put put = page_entry_put(pte_pfn(old));
+		if (put == PAGE_PUT_KEPT)
+			continue;
+		if (put == PAGE_PUT_UNCOUNTED) {
+			uncounted++;
+			continue;
+		}
+		mmu_gather_frame(gather, pte_pfn(old));
+		if (gather->nframes == 0)		/* it was full and is empty now: the rest of the range is still to come */
+			mmu_gather_range(gather, va + (vaddr_t)(e - first) * PAGE_SIZE, end);
+	}
+	gather->pages += gone;
+	mmu->resident -= gone - uncounted;
+	return gone;
+}
+
 void mmu_unmap(struct mmu *mmu, vaddr_t start, vaddr_t end, struct mmu_gather *gather)
 {
 	struct path path;
 
 	for (vaddr_t va = start; next_leaf(mmu, &va, end, &path); va = after_leaf(va)) {
-		unsigned i = index_at(va, 0), last = last_in_leaf(va, end), gone = 0;
+		unsigned i = index_at(va, 0), last = last_in_leaf(va, end);
 		vaddr_t base = va - ((vaddr_t)i << PAGE_SHIFT);
 
-		for (; i < last; i++) {
-			pte_t e = path.leaf[i];
-			if (!e)
-				continue;
-			path.leaf[i] = 0;
-			gone++;
-			mmu_gather_entry(gather, base + ((vaddr_t)i << PAGE_SHIFT));
-			enum page_put put = page_entry_put(pte_pfn(e));
-			mmu->resident -= put != PAGE_PUT_UNCOUNTED;
-			if (put == PAGE_PUT_LAST)
-				mmu_gather_frame(gather, pte_pfn(e));
-		}
-		if (gone && count_entries(va, path.leaf, -(int)gone) == 0)
+		while (i < last && !path.leaf[i])
+			i++;
+		while (i < last && !path.leaf[last - 1])
+			last--;
+		if (i == last)
+			continue;
+		unsigned gone = unmap_entries(mmu, &path.leaf[i], &path.leaf[last], base + ((vaddr_t)i << PAGE_SHIFT), gather);
+		if (count_entries(va, path.leaf, -(int)gone) == 0)
 			prune(mmu, va, gather);
 	}
 }
@@ -259,13 +283,42 @@ void mmu_replace(struct mmu *mmu, vaddr_t va, pfn_t pfn, unsigned prot)
 	*e = pte_make(va, pfn, prot);		/* ... before the new one is there */
 }
 
+/*
+ * Copies the entries [e, last) to `to` and takes the rights `lose` from both.  Returns how many there were, and which lost something: [*first_lost, *end_lost).
+ */
+static unsigned copy_entries(struct mmu *dst, pte_t *e, pte_t *last, pte_t *to, pte_t lose, pte_t **first_lost, pte_t **end_lost)
+{
+	unsigned copied = 0, uncounted = 0;
+
+	*first_lost = *end_lost = NULL;
+	for (; e < last; e++, to++) {
+		pte_t old = *e;
+		if (!old)
+			continue;
+		if (old & lose) {
+			old &= ~lose;
+			*e = old;
+			if (!*first_lost)
+				*first_lost = e;
+			*end_lost = e + 1;
+		}
+		*to = old;
+		copied++;
+		if (!page_entry_get(pte_pfn(old)))
+			uncounted++;
+	}
+	dst->resident += copied - uncounted;
+	return copied;
+}
+
 int mmu_copy(struct mmu *dst, struct mmu *src, vaddr_t start, vaddr_t end, enum mmu_copy how, struct mmu_gather *gather)
 {
 	const pte_t lose = how == MMU_COPY_PRIVATE ? PTE_WRITE : 0;
 	struct path from, to;
+	pte_t *first_lost, *end_lost;
 
 	for (vaddr_t va = start; next_leaf(src, &va, end, &from); va = after_leaf(va)) {
-		unsigned i = index_at(va, 0), last = last_in_leaf(va, end), copied = 0;
+		unsigned i = index_at(va, 0), last = last_in_leaf(va, end);
 		vaddr_t base = va - ((vaddr_t)i << PAGE_SHIFT);
 
 		while (i < last && !from.leaf[i])
@@ -274,20 +327,12 @@ int mmu_copy(struct mmu *dst, struct mmu *src, vaddr_t start, vaddr_t end, enum 
 			continue;		/* the table belongs to neighbours of this range */
 		if (!reach(dst, va, &to))
 			return -ENOMEM;
-		for (; i < last; i++) {
-			pte_t e = from.leaf[i];
-			if (!e)
-				continue;
-			if (e & lose) {
-				e &= ~lose;
-				from.leaf[i] = e;
-				mmu_gather_entry(gather, base + ((vaddr_t)i << PAGE_SHIFT));
-			}
-			to.leaf[i] = e;
-			copied++;
-			dst->resident += page_entry_get(pte_pfn(e));
-		}
+		unsigned copied = copy_entries(dst, &from.leaf[i], &from.leaf[last], &to.leaf[i], lose, &first_lost, &end_lost);
 		table_count(direct_pfn(to.leaf), (int)copied);
+		if (!first_lost)
+			continue;
+		gather->pages += (unsigned)(end_lost - first_lost);
+		mmu_gather_range(gather, base + (vaddr_t)(first_lost - from.leaf) * PAGE_SIZE, base + (vaddr_t)(end_lost - from.leaf) * PAGE_SIZE);
 	}
 	return 0;
 }
@@ -317,25 +362,54 @@ void mmu_protect(struct mmu *mmu, vaddr_t start, vaddr_t end, unsigned prot, enu
 	}
 }
 
-/* Frees the tables below this entry of `level` and drops the pages in them. */
+/* The first entry from e on that is not empty; there is one.  Empty ones are passed by eight at a time. */
+static inline pte_t *next_entry(pte_t *e)
+{
+	while (!*e) {
+		e++;
+		while ((uintptr_t)e % (8 * sizeof *e) == 0 && !(e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7]))
+			e += 8;
+	}
+	return e;
+}
+
+/* Drops the pages of a leaf table that has `left` entries. */
+static void drop_entries(struct mmu *mmu, const pte_t *e, unsigned left)
+{
+	size_t counted = left;
+
+	for (; left > 0; e++) {
+		pte_t old = *e;
+		if (!old)
+			continue;
+		left--;
+		enum page_put put = page_entry_put(pte_pfn(old));
+		if (put == PAGE_PUT_KEPT)
+			continue;
+		if (put == PAGE_PUT_LAST)
+			frame_free(pte_pfn(old), 0);
+		else
+			counted--;
+	}
+	mmu->resident -= counted;
+}
+
+/* Frees the table that this entry of `level` points to and all that hangs below it. */
 static void drop_below(struct mmu *mmu, pte_t upper, unsigned level)
 {
 	pte_t *table = table_at(upper);
 	pfn_t pfn = pte_pfn(upper);
 	unsigned left = table_entries(pages[pfn]);
 
-	for (pte_t *e = table; left > 0; e++) {
-		if (!*e)
-			continue;
-		left--;
-		if (level > 1) {
+	if (level == 1) {
+		drop_entries(mmu, table, left);
+	} else {
+		for (pte_t *e = table; left > 0; e++) {
+			if (!*e)
+				continue;
+			left--;
 			drop_below(mmu, *e, level - 1);
-			continue;
 		}
-		enum page_put put = page_entry_put(pte_pfn(*e));
-		mmu->resident -= put != PAGE_PUT_UNCOUNTED;
-		if (put == PAGE_PUT_LAST)
-			frame_free(pte_pfn(*e), 0);
 	}
 	frame_free(pfn, 0);
 }
@@ -347,10 +421,8 @@ void mmu_drop(struct mmu *mmu)
 	unsigned left = table_entries(pages[pfn]);
 
 	assert(!mmu_is_active(mmu));
-	for (pte_t *e = root; left > 0; e++) {
-		if (!*e)
-			continue;
-		left--;
+	for (pte_t *e = root; left > 0; e++, left--) {
+		e = next_entry(e);
 		drop_below(mmu, *e, LEVELS - 1);
 		*e = 0;
 	}
