@@ -142,7 +142,7 @@ def ctrl_z_of_a_busy_program(s):
     time.sleep(0.5)
     s.type(CTRL_Z)
     assert "Stopped" in s.prompt()
-    s.run("kill %1")
+    s.run("kill -9 %1")
     time.sleep(0.2)
     s.run("")
 
