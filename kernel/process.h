@@ -113,6 +113,7 @@ struct process {
 	struct list itimer_link;	/* in the list of armed real-time timers: kernel/itimer.c */
 
 	struct fault_stats faults, child_faults;
+	bool has_reaped;		/* child_faults is not all zero */
 	uint64_t start_ns, child_user_ticks, child_kernel_ticks, dead_user_ticks, dead_kernel_ticks;
 	size_t max_resident, child_max_resident;	/* pages */
 	struct { uint64_t next_ns, interval_ns; } itimer[3];	/* ITIMER_REAL, VIRTUAL, PROF */

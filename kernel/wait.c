@@ -101,7 +101,9 @@ void process_reap(struct process *zombie)
 {
 	struct process *parent = zombie->parent;
 	stats_add(&parent->child_faults, &zombie->faults);
-	stats_add(&parent->child_faults, &zombie->child_faults);
+	if (zombie->has_reaped)
+		stats_add(&parent->child_faults, &zombie->child_faults);
+	parent->has_reaped = true;
 	parent->child_user_ticks += zombie->dead_user_ticks + zombie->child_user_ticks;
 	parent->child_kernel_ticks += zombie->dead_kernel_ticks + zombie->child_kernel_ticks;
 	if (parent->child_max_resident < zombie->max_resident)
