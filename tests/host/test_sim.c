@@ -1,0 +1,164 @@
+/* tests/host/test_sim.c - the simulated machine itself: each mistake that it is there to find ends the program. */
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "harness.h"
+#include "vm/frame.h"
+#include "vm/uio.h"
+
+enum { MIB = 1 << 20, RW = VM_READ | VM_WRITE };
+static const vaddr_t A = 0x200000;
+static struct space *s;
+
+/* A machine with one space, of which the TLB knows a page. */
+static int setup(void **state)
+{
+	(void)state;
+	sim_boot(4 * MIB);
+	s = new_space();
+	map(s, A, 4, RW, MAP_PRIVATE);
+	write_byte(s, A, 1);
+	return 0;
+}
+
+/* Does it end by panic()? In a process of its own. */
+static bool panics(void (*mistake)(void))
+{
+	int status;
+	pid_t child = fork();
+
+	assert_true(child >= 0);
+	if (child == 0) {
+		fclose(stderr);
+		signal(SIGABRT, SIG_DFL);
+		mistake();
+		_exit(0);
+	}
+	waitpid(child, &status, 0);
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+}
+
+static pfn_t some_frame(void) { return frame_alloc(0, page_kernel(0, USE_BLOCK), FRAME_KERNEL); }
+
+static void nothing(void) { check_sound(); }
+
+static void free_a_frame_that_a_tlb_holds(void) { frame_free(mmu_query(&s->mmu, A).pfn, 0); }
+
+static void free_twice(void)
+{
+	pfn_t pfn = some_frame();
+	page_word word = pages[pfn];
+	frame_free(pfn, 0);
+	pages[pfn] = word;
+	frame_free(pfn, 0);
+}
+
+static void write_after_free(void)
+{
+	pfn_t pfn = some_frame();
+	frame_free(pfn, 0);
+	((uint8_t *)direct(pfn))[1000] = 1;
+	while (frame_alloc(0, page_kernel(0, USE_BLOCK), FRAME_KERNEL) != PFN_NONE)
+		;
+}
+
+static void change_an_entry_and_forget_the_flush(void)
+{
+	struct mmu_gather gather;
+	mutex_lock(&s->lock);
+	mmu_gather_begin(&gather, &s->mmu);
+	mmu_protect(&s->mmu, A, A + PAGE_SIZE, VM_READ, MMU_WRITE_OWN, &gather);
+	mutex_unlock(&s->lock);
+	uint8_t byte;
+	sim_read_byte(s, A, &byte);
+}
+
+static void unmap_and_forget_the_flush(void)
+{
+	struct mmu_gather gather;
+	mutex_lock(&s->lock);
+	mmu_gather_begin(&gather, &s->mmu);
+	mmu_unmap(&s->mmu, A, A + PAGE_SIZE, &gather);
+	mutex_unlock(&s->lock);
+	sim_tlb_check();
+}
+
+static void change_an_entry_without_the_lock(void)
+{
+	struct mmu_gather gather;
+	mmu_gather_begin(&gather, &s->mmu);
+	mmu_unmap(&s->mmu, A, A + PAGE_SIZE, &gather);
+}
+
+static struct spinlock heap = SPINLOCK_INIT("heap", RANK_HEAP), zone = SPINLOCK_INIT("zone", RANK_ZONE);
+
+static void take_locks_in_the_wrong_order(void)
+{
+	spin_lock(&zone);
+	spin_lock(&heap);
+}
+
+static void take_a_lock_twice(void)
+{
+	spin_lock(&zone);
+	spin_lock(&zone);
+}
+
+static void sleep_with_a_spinlock(void)
+{
+	spin_lock(&zone);
+	sim_yield();
+}
+
+static void copy_user_memory_with_the_space_locked(void)
+{
+	struct uio uio = uio_user(A, 1);
+	char byte;
+	sim_enter(s);
+	mutex_lock(&s->lock);
+	uio_in(&uio, &byte, 1);
+}
+
+static void wait_for_what_nobody_does(void)
+{
+	struct waitq q;
+	waitq_init(&q);
+	wait_prepare(&q);
+	wait_sleep(&q, WAIT_UNINTERRUPTIBLE);
+}
+
+static void drop_a_space_that_runs(void) { space_put(s); }
+
+#define MUST_PANIC(name) TEST(test_##name) { (void)state; assert_true(panics(name)); }
+TEST(test_nothing) { (void)state; assert_false(panics(nothing)); }
+MUST_PANIC(free_a_frame_that_a_tlb_holds)
+MUST_PANIC(free_twice)
+MUST_PANIC(write_after_free)
+MUST_PANIC(change_an_entry_and_forget_the_flush)
+MUST_PANIC(unmap_and_forget_the_flush)
+MUST_PANIC(change_an_entry_without_the_lock)
+MUST_PANIC(take_locks_in_the_wrong_order)
+MUST_PANIC(take_a_lock_twice)
+MUST_PANIC(sleep_with_a_spinlock)
+MUST_PANIC(copy_user_memory_with_the_space_locked)
+MUST_PANIC(wait_for_what_nobody_does)
+MUST_PANIC(drop_a_space_that_runs)
+
+static const struct CMUnitTest tests[] = {
+#define SIM_TEST(name) cmocka_unit_test_setup(test_##name, setup)
+	SIM_TEST(nothing),
+	SIM_TEST(free_a_frame_that_a_tlb_holds),
+	SIM_TEST(free_twice),
+	SIM_TEST(write_after_free),
+	SIM_TEST(change_an_entry_and_forget_the_flush),
+	SIM_TEST(unmap_and_forget_the_flush),
+	SIM_TEST(change_an_entry_without_the_lock),
+	SIM_TEST(take_locks_in_the_wrong_order),
+	SIM_TEST(take_a_lock_twice),
+	SIM_TEST(sleep_with_a_spinlock),
+	SIM_TEST(copy_user_memory_with_the_space_locked),
+	SIM_TEST(wait_for_what_nobody_does),
+	SIM_TEST(drop_a_space_that_runs),
+};
+RUN_TESTS("sim", tests)
