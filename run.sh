@@ -15,7 +15,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 usage() {
 	cat <<'END'
-./run.sh                       a shell in the guest, on this terminal; Ctrl-A X leaves
+./run.sh                       a shell in the guest, on this terminal; Ctrl-A X leaves (commands from a pipe or file: as with sh)
 ./run.sh -c 'CMD; CMD'         run this in the guest's shell; its stdin, stdout and stderr are ours, byte for byte; exit with its status
 ./run.sh -- PROGRAM ARGS       bring this (static) program of the host along and run it, in the same way
   --add HOST[:GUEST]           put a host file or folder into the image for this boot (repeatable); default place /host/NAME
@@ -73,6 +73,8 @@ while [ $# -gt 0 ]; do
 	shift
 done
 [ -z "$job" ] || [ ${#program[@]} -eq 0 ] || misused "either -c or --"
+# Without a terminal the guest's console would be no use: its shell reads commands from standard input then.
+if [ -z "$job" ] && [ ${#program[@]} -eq 0 ] && [ ! -t 0 ]; then job=1 command='cd; exec sh -l'; fi
 [[ $smp =~ ^[1-9][0-9]*$ ]] || misused "--smp $smp: not a number of processors"
 [[ $mem =~ ^([1-9][0-9]*[KMGkmg]?)?$ ]] || misused "--mem $mem: not a size"
 [[ $timeout =~ ^[0-9]+(\.[0-9]+)?$ ]] || misused "--timeout $timeout: not a number of seconds"
@@ -214,10 +216,8 @@ if [ -n "$job" ]; then
 	redirections=' 10>&1 11>&2 12>/dev/null'
 else
 	qemu+=(-chardev "stdio,id=console,mux=on,signal=off,logfile=$escaped/console" -serial chardev:console -mon chardev=console,mode=readline)
-	if [ -t 0 ]; then
-		append+=" TERM=${TERM:-vt100}"
-		read -r lines columns < <(stty size 2> /dev/null) && [ "$lines$columns" != 00 ] && append+=" LINES=$lines COLUMNS=$columns"
-	fi
+	append+=" TERM=${TERM:-vt100}"
+	read -r lines columns < <(stty size 2> /dev/null) && [ "$lines$columns" != 00 ] && append+=" LINES=$lines COLUMNS=$columns"
 fi
 if [ -n "$append" ]; then
 	printf '%s' "$append" > "$run/cmdline"
