@@ -210,6 +210,7 @@ static void commit(struct exec *e)
 	struct thread *t = current_thread();
 	struct vnode *program = vnode_ref(e->file->vnode), *before;
 
+	process_note_resident(p, e->space);
 	process_release_vfork(p);
 	files_close_on_exec(p->files);
 	signal_exec(p);

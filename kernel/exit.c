@@ -51,12 +51,7 @@ static void leave_space(struct process *p, struct thread *t)
 		if (user_copy_out(t->clear_child_tid, &zero, sizeof zero) == 0)
 			futex_wake(t->clear_child_tid, 1);
 	}
-	size_t resident = space_resident(space);
-	if (resident < space->peak_resident)
-		resident = space->peak_resident;
-	if (p->max_resident < resident)
-		p->max_resident = resident;
-
+	process_note_resident(p, space);
 	mutex_lock(&tree_lock);
 	p->space = NULL;
 	mutex_unlock(&tree_lock);

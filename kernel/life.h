@@ -38,6 +38,8 @@ long process_wait(enum wait_which, pid_type number, unsigned options, struct wai
 /* The resources of a process itself, of the children it has waited for, or both: for getrusage. */
 enum usage_of { USAGE_SELF = 1, USAGE_CHILDREN = 2 };
 void process_usage(struct process *, unsigned of, struct rusage64 *);
+/* The process leaves this space: its size counts for ru_maxrss. */
+void process_note_resident(struct process *, const struct space *);
 /* Takes a zombie out of the tree and frees it.  tree_lock held. */
 void process_reap(struct process *zombie);
 /* SIGCHLD and a wake for its parent; true: the zombie is to vanish unasked. tree_lock held. */

@@ -124,6 +124,14 @@ static void put_time(int64_t *to, uint64_t ticks)
 	to[1] = (int64_t)(ticks % TICK_HZ) * (1000000 / TICK_HZ);
 }
 
+void process_note_resident(struct process *p, const struct space *space)
+{
+	if (p->max_resident < space->peak_resident)
+		p->max_resident = space->peak_resident;
+	if (p->max_resident < space_resident(space))
+		p->max_resident = space_resident(space);
+}
+
 static size_t most_resident(const struct process *p)
 {
 	size_t most = p->max_resident;
