@@ -210,7 +210,8 @@ static void commit(struct exec *e)
 	struct thread *t = current_thread();
 	struct vnode *program = vnode_ref(e->file->vnode), *before;
 
-	process_note_resident(p, e->space);
+	if (e->space)
+		process_note_resident(p, e->space);	/* the old one; the first process had none */
 	process_release_vfork(p);
 	files_close_on_exec(p->files);
 	signal_exec(p);

@@ -146,7 +146,7 @@ static int enter_tree(struct process *child, struct process *parent)
 	return error;
 }
 
-/* Only SIGKILL ends it early: the child runs on our stack. */
+/* Only a signal that ends the process ends this early: the child runs on our stack. */
 static void wait_for_vfork(struct process *parent, const struct process *child)
 {
 	wait_prepare(&parent->vfork_done);

@@ -223,7 +223,7 @@ static bool interrupted(const struct thread *t, enum wait_how how)
 {
 	if (how == WAIT_UNINTERRUPTIBLE || !signal_pending(t))
 		return false;
-	return how == WAIT_INTERRUPTIBLE || process_killed(t->process);
+	return how == WAIT_INTERRUPTIBLE || signal_fatal_pending(t);
 }
 
 /* Why the sleep ends now: 0, -EINTR, -ETIMEDOUT; or 1: it does not. */

@@ -38,6 +38,8 @@ void signal_force(struct thread *, int signo, const struct siginfo *, unsigned t
 
 /* Is there anything for signal_deliver?  An interruptible sleep ends then. */
 bool signal_pending(const struct thread *);
+/* Is one of them going to end the process?  A killable sleep ends then.  Takes no lock: for the scheduler. */
+bool signal_fatal_pending(const struct thread *);
 /* The last step to user mode (kernel_user_return): handlers, default actions, restart of the interrupted call.  No lock held; may not return. */
 void signal_deliver(struct trap_frame *);
 

@@ -293,6 +293,20 @@ int signal_take(struct thread *t, uint64_t blocked, struct siginfo *info, void *
 	return signo ? signo : take_from(&t->process->signals, blocked, info, entry);
 }
 
+/* Each word is read once and on its own: what is sent meanwhile marks and wakes the thread again. */
+bool signal_fatal_pending(const struct thread *t)
+{
+	const struct process *p = t->process;
+	uint64_t ready = (t->signals.pending | p->signals.pending) & ~t->blocked;
+
+	for (; ready; ready &= ready - 1) {
+		int signo = __builtin_ctzll(ready) + 1;
+		if (!is_ignored(p, signo) && p->actions[signo - 1].handler == SIG_DFL && signal_default_action(signo) == DEFAULT_TERMINATE)
+			return true;
+	}
+	return false;
+}
+
 bool signal_unheeded(int signo)
 {
 	return !heeds(current_thread(), signo) || current->actions[signo - 1].handler == SIG_IGN;

@@ -138,7 +138,7 @@ static inline void mutex_unlock(struct mutex *m)
 
 static inline bool mutex_held(const struct mutex *m) { return m->owner == cpu_current(); }
 
-/* Waiting.  wait_sleep returns 0, or -EINTR when a signal is pending that ends such a sleep (WAIT_KILLABLE: SIGKILL only). */
+/* Waiting.  wait_sleep returns 0, or -EINTR when a signal is pending that ends such a sleep (WAIT_KILLABLE: one that ends the process). */
 enum wait_how { WAIT_UNINTERRUPTIBLE, WAIT_INTERRUPTIBLE, WAIT_KILLABLE };
 void wait_prepare(struct waitq *);
 int  wait_sleep(struct waitq *, enum wait_how);
