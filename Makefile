@@ -113,6 +113,7 @@ bench: build/faultline.iso
 	$(Q)tools/bench
 
 gdb:
+	@command -v gdb > /dev/null || { echo "make gdb wants the package gdb: apt-get install gdb" >&2; exit 1; }
 	$(Q)gdb -q -ex 'target remote localhost:$(or $(PORT),1234)' $(VARIANT)/faultline.elf
 
 size:
