@@ -41,6 +41,16 @@ static inline pfn_t pte_pfn(pte_t e)
 	return (e & PTE_FRAME) >> PAGE_SHIFT;
 }
 
+/*
+ * The word of the page that a leaf entry points to.  The loops of fork and exit change the counts of anonymous pages right there, as
+ * page_entry_get and page_entry_put would: these are the instructions that the cost of a fork is made of.
+ */
+static inline page_word *word_of(pte_t e)
+{
+	return (page_word *)((char *)pages + (e >> (PAGE_SHIFT - 3) & PTE_FRAME >> (PAGE_SHIFT - 3)));
+}
+_Static_assert(sizeof(page_word) == 8, "word_of shifts by 3");
+
 static inline pte_t *table_at(pte_t upper)
 {
 	return direct(pte_pfn(upper));
@@ -288,13 +298,15 @@ void mmu_replace(struct mmu *mmu, vaddr_t va, pfn_t pfn, unsigned prot)
  */
 static unsigned copy_entries(struct mmu *dst, pte_t *e, pte_t *last, pte_t *to, pte_t lose, pte_t **first_lost, pte_t **end_lost)
 {
-	unsigned copied = 0, uncounted = 0;
+	unsigned copied = (unsigned)(last - e), uncounted = 0;
 
 	*first_lost = *end_lost = NULL;
 	for (; e < last; e++, to++) {
 		pte_t old = *e;
-		if (!old)
+		if (!old) {
+			copied--;
 			continue;
+		}
 		if (old & lose) {
 			old &= ~lose;
 			*e = old;
@@ -303,8 +315,10 @@ static unsigned copy_entries(struct mmu *dst, pte_t *e, pte_t *last, pte_t *to, 
 			*end_lost = e + 1;
 		}
 		*to = old;
-		copied++;
-		if (!page_entry_get(pte_pfn(old)))
+		page_word *word = word_of(old);
+		if (__builtin_expect(page_type(*word) == PAGE_ANON, 1))
+			*word += PAGE_ANON_ONE;
+		else if (!page_entry_get(pte_pfn(old)))
 			uncounted++;
 	}
 	dst->resident += copied - uncounted;
@@ -383,12 +397,15 @@ static void drop_entries(struct mmu *mmu, const pte_t *e, unsigned left)
 		if (!old)
 			continue;
 		left--;
-		enum page_put put = page_entry_put(pte_pfn(old));
-		if (put == PAGE_PUT_KEPT)
+		page_word *word = word_of(old);
+		if (__builtin_expect(page_type(*word) == PAGE_ANON && page_value(*word) > 1, 1)) {
+			*word -= PAGE_ANON_ONE;
 			continue;
+		}
+		enum page_put put = page_entry_put(pte_pfn(old));
 		if (put == PAGE_PUT_LAST)
 			frame_free(pte_pfn(old), 0);
-		else
+		else if (put == PAGE_PUT_UNCOUNTED)
 			counted--;
 	}
 	mmu->resident -= counted;
