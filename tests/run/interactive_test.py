@@ -119,6 +119,15 @@ def ctrl_c_clears_the_line(s):
 
 
 @case
+def ctrl_c_under_faults(s):
+    s.type("faults sleep 100\r")
+    time.sleep(0.5)
+    s.type(CTRL_C)
+    assert "terminated by signal 2" in s.prompt()
+    same(s.run("echo $?"), "130")
+
+
+@case
 def ctrl_z_bg_fg(s):
     s.type("sleep 3\r")
     time.sleep(0.5)
