@@ -143,7 +143,7 @@ build() {
 		"${make[@]}" "$@" > "$log" 2>&1 || { cat "$log" >&2; false; }
 	fi || failed "it does not build"
 }
-make=(env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u DEBUG FAULTLINE_SETUP=done make -C "$here" --no-print-directory)
+make=(env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u DEBUG FAULTLINE_SETUP=done make -j"$(nproc)" -C "$here" --no-print-directory)
 
 # The image with what was added, from the cache if nothing has changed since.  Under the lock.
 added_image() {
