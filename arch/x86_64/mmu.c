@@ -387,16 +387,14 @@ static inline pte_t *next_entry(pte_t *e)
 	return e;
 }
 
-/* Drops the pages of a leaf table that has `left` entries. */
-static void drop_entries(struct mmu *mmu, const pte_t *e, unsigned left)
+/* Drops the pages of a leaf table that has `left` entries, at least one. */
+static void drop_entries(struct mmu *mmu, pte_t *e, unsigned left)
 {
 	size_t counted = left;
 
-	for (; left > 0; e++) {
-		pte_t old = *e;
-		if (!old)
-			continue;
-		left--;
+	do {
+		e = next_entry(e);
+		pte_t old = *e++;
 		page_word *word = word_of(old);
 		if (__builtin_expect(page_type(*word) == PAGE_ANON && page_value(*word) > 1, 1)) {
 			*word -= PAGE_ANON_ONE;
@@ -407,7 +405,7 @@ static void drop_entries(struct mmu *mmu, const pte_t *e, unsigned left)
 			frame_free(pte_pfn(old), 0);
 		else if (put == PAGE_PUT_UNCOUNTED)
 			counted--;
-	}
+	} while (--left > 0);
 	mmu->resident -= counted;
 }
 
@@ -418,13 +416,11 @@ static void drop_below(struct mmu *mmu, pte_t upper, unsigned level)
 	pfn_t pfn = pte_pfn(upper);
 	unsigned left = table_entries(pages[pfn]);
 
-	if (level == 1) {
+	if (level == 1 && left > 0) {
 		drop_entries(mmu, table, left);
 	} else {
-		for (pte_t *e = table; left > 0; e++) {
-			if (!*e)
-				continue;
-			left--;
+		for (pte_t *e = table; left > 0; e++, left--) {
+			e = next_entry(e);
 			drop_below(mmu, *e, level - 1);
 		}
 	}
