@@ -2,7 +2,7 @@
  * kernel/lock.c - mutexes that have to wait, and the checker of lock order (LOCK_CHECK).
  *
  * The checker keeps in each thread the list of locks that it holds.  It panics when a lock is taken against its rank, when
- * a thread sleeps with a spinlock or with interrupts off, and when a thread goes to user mode with any lock.  An interrupt handler
+ * a thread sleeps with a spinlock, and when a thread goes to user mode with any lock.  An interrupt handler
  * adds to the list of the thread that it interrupted, and takes away what it added: a spinlock that interrupts take has a rank above
  * those of the locks that are held with interrupts on.
  */
