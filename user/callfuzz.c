@@ -1,0 +1,622 @@
+/*
+ * callfuzz - random system calls, valid, half valid and wild, in several processes at once.
+ *
+ * The calls are drawn from a table; a letter for each argument names the kind of value that it gets, and each kind has more good values than
+ * bad ones.  The work is cut into batches: each runs in a session, a folder and an arena of its own and may die of what it asks for.
+ * What a batch draws depends on the seed and its number alone.  The calls that it makes also come back changed by one another: with
+ * instruction counting (run.sh --icount) even that repeats.
+ *
+ * Left out: what ends the machine, signals everybody, or changes the clock or the mounts for all.
+ *
+ *	callfuzz [-v] SEED N [PROCESSES]	N calls; -v: says of each what it is, before it is made
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { PAGE = 4096, BATCH = 150, MAX_WORKERS = 16, MAX_KIN = 64, ARENA_PAGES = 64, BATCH_SECONDS = 4, TICK_US = 4000, LOG_FD = 100, NULL_FD };
+#define ARENA ((char *)0x10000000)
+
+/*
+ * Kinds: f descriptor  F number for a new one  d folder's descriptor  p path  N path whose name may change  b bytes to fill  c bytes to read  s their number  i small  w anything
+ * z mostly zero  g signal  P process  a address to map  l its length  o open flags  m mode  t timespec  T timeval pair  v iovec  V their number  S signal set
+ * 8 its size  A action  x offset  R rights  M map flags  u user  k clock  q timer value  L limit  r resource  I ioctl  C fcntl  y its argument  D poll list
+ * e at-flags  W wait flags  j futex  n text  E argument vector  B option of prctl  h seek
+ */
+static const struct call { const char *name; int number; const char *arguments; } calls[] = {
+#define CALL(name, arguments) { #name, SYS_##name, arguments }
+	CALL(read, "fbs"), CALL(write, "fcs"), CALL(open, "pom"), CALL(close, "F"), CALL(stat, "pb"), CALL(fstat, "fb"), CALL(lstat, "pb"),
+	CALL(poll, "DVi"), CALL(lseek, "fxh"), CALL(mmap, "alRMfx"), CALL(mprotect, "alR"), CALL(munmap, "al"), CALL(brk, "w"),
+	CALL(rt_sigaction, "gAA8"), CALL(rt_sigprocmask, "iSS8"), CALL(ioctl, "fIb"), CALL(pread64, "fbsx"), CALL(pwrite64, "fcsx"),
+	CALL(readv, "fvV"), CALL(writev, "fvV"), CALL(access, "pi"), CALL(pipe, "b"), CALL(select, "ibbbT"), CALL(sched_yield, ""),
+	CALL(dup, "f"), CALL(dup2, "fF"), CALL(pause, ""), CALL(nanosleep, "tb"), CALL(getitimer, "ib"), CALL(alarm, "i"), CALL(setitimer, "iqb"),
+	CALL(getpid, ""), CALL(sendfile, "ffzs"), CALL(wait4, "PbWb"), CALL(kill, "Pg"), CALL(uname, "b"), CALL(fcntl, "fCy"), CALL(flock, "fi"),
+	CALL(fsync, "f"), CALL(fdatasync, "f"), CALL(truncate, "px"), CALL(ftruncate, "fx"), CALL(getdents, "dbs"), CALL(getcwd, "bs"),
+	CALL(chdir, "N"), CALL(fchdir, "d"), CALL(rename, "NN"), CALL(mkdir, "Nm"), CALL(rmdir, "N"), CALL(creat, "pm"), CALL(link, "NN"),
+	CALL(unlink, "N"), CALL(symlink, "NN"), CALL(readlink, "pbs"), CALL(chmod, "Nm"), CALL(fchmod, "fm"), CALL(chown, "Nuu"),
+	CALL(fchown, "fuu"), CALL(lchown, "Nuu"), CALL(umask, "m"), CALL(gettimeofday, "bb"), CALL(getrlimit, "rb"), CALL(getrusage, "ib"),
+	CALL(sysinfo, "b"), CALL(times, "b"), CALL(getuid, ""), CALL(syslog, "ibs"), CALL(setpgid, "PP"), CALL(getppid, ""), CALL(getpgrp, ""),
+	CALL(setsid, ""), CALL(setuid, "z"), CALL(setreuid, "zz"), CALL(setresuid, "zzz"), CALL(setresgid, "zzz"), CALL(getresuid, "bbb"),
+	CALL(getgroups, "ib"), CALL(setgroups, "ib"), CALL(getpgid, "P"), CALL(getsid, "P"), CALL(rt_sigpending, "b8"), CALL(rt_sigtimedwait, "Sbt8"),
+	CALL(rt_sigqueueinfo, "Pgc"), CALL(rt_sigsuspend, "S8"), CALL(sigaltstack, "cb"), CALL(utime, "Nc"), CALL(mknod, "Nmw"),
+	CALL(personality, "w"), CALL(statfs, "pb"), CALL(fstatfs, "fb"), CALL(getpriority, "iP"), CALL(setpriority, "iPi"),
+	CALL(sched_setparam, "Pc"), CALL(sched_getparam, "Pb"), CALL(sched_setscheduler, "Pic"), CALL(sched_getscheduler, "P"),
+	CALL(sched_get_priority_max, "i"), CALL(sched_rr_get_interval, "Pb"), CALL(prctl, "Bwwww"), CALL(arch_prctl, "wb"),
+	CALL(setrlimit, "rL"), CALL(chroot, "N"), CALL(sync, ""), CALL(settimeofday, "ww"), CALL(gettid, ""), CALL(readahead, "fxs"),
+	CALL(setxattr, "Nncsi"), CALL(getxattr, "pnbs"), CALL(listxattr, "pbs"), CALL(tkill, "Pg"), CALL(time, "b"), CALL(futex, "bjitbi"),
+	CALL(sched_setaffinity, "Psc"), CALL(sched_getaffinity, "Psb"), CALL(getdents64, "dbs"), CALL(set_tid_address, "b"),
+	CALL(restart_syscall, ""), CALL(fadvise64, "fxsi"), CALL(clock_settime, "kw"), CALL(clock_gettime, "kb"), CALL(clock_getres, "kb"),
+	CALL(clock_nanosleep, "kitb"), CALL(tgkill, "PPg"), CALL(utimes, "NT"), CALL(waitid, "iPbWb"), CALL(openat, "dpom"), CALL(mkdirat, "dNm"),
+	CALL(mknodat, "dNmw"), CALL(fchownat, "dNuue"), CALL(futimesat, "dNT"), CALL(newfstatat, "dpbe"), CALL(unlinkat, "dNe"),
+	CALL(renameat, "dNdN"), CALL(linkat, "dNdNe"), CALL(symlinkat, "NdN"), CALL(readlinkat, "dpbs"), CALL(fchmodat, "dNm"),
+	CALL(faccessat, "dpi"), CALL(pselect6, "ibbbtz"), CALL(ppoll, "DVtS8"), CALL(set_robust_list, "bs"), CALL(get_robust_list, "Pbb"),
+	CALL(utimensat, "dNte"), CALL(fallocate, "fixs"), CALL(dup3, "fFo"), CALL(pipe2, "bo"), CALL(preadv, "fvVxz"), CALL(pwritev, "fvVxz"),
+	CALL(rt_tgsigqueueinfo, "PPgc"), CALL(prlimit64, "PrLb"), CALL(clock_adjtime, "kw"), CALL(syncfs, "f"), CALL(getcpu, "bbz"),
+	CALL(renameat2, "dNdNi"), CALL(getrandom, "bsi"), CALL(execveat, "dpEEe"), CALL(execve, "pEE"), CALL(membarrier, "izz"),
+	CALL(copy_file_range, "fzfzsz"), CALL(preadv2, "fvVxzi"), CALL(pwritev2, "fvVxzi"), CALL(statx, "dpeib"), CALL(close_range, "FFi"),
+	CALL(faccessat2, "dpie"), CALL(rt_sigreturn, ""), CALL(fork, ""), CALL(vfork, ""), CALL(clone, "wzzzz"), CALL(exit, "i"), CALL(exit_group, "i"),
+	{ "faultstat", 1024, "iPbs" }, { "vmcheck", 1026, "bs" }, { "madvise", SYS_madvise, "ali" }, { "unknown", 999, "www" },
+};
+enum { CALLS = sizeof calls / sizeof *calls };
+
+/* Shared by all processes.  A batch that dies leaves what it has counted. */
+static struct board {
+	_Atomic unsigned long tried[CALLS], succeeded[CALLS], died, too_slow;
+	_Atomic pid_t batch[MAX_WORKERS];			/* the running batch of each worker, for signals to siblings */
+	_Atomic pid_t kin[MAX_WORKERS][MAX_KIN];		/* what it has forked */
+} *board;
+
+static unsigned long seed;
+static int verbose, worker, nworkers;
+static uint64_t state;				/* of the random numbers */
+static unsigned used;				/* slots of the arena that have been given out */
+
+static uint64_t below(uint64_t n)
+{
+	uint64_t x = state += 0x9e3779b97f4a7c15;
+
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
+	x = (x ^ x >> 27) * 0x94d049bb133111eb;
+	return (x ^ x >> 31) % n;
+}
+
+/* No libc in between: errno, cancellation and its own idea of threads are not wanted here. */
+static inline long call6(long number, const long a[6])
+{
+	register long r10 __asm__("r10") = a[3], r8 __asm__("r8") = a[4], r9 __asm__("r9") = a[5];
+	long result;
+
+	__asm__ volatile ("syscall" : "=a"(result) : "a"(number), "D"(a[0]), "S"(a[1]), "d"(a[2]), "r"(r10), "r"(r8), "r"(r9)
+		: "rcx", "r11", "memory");
+	return result;
+}
+
+/* ---- arguments ------------------------------------------------------------------------------------------------------------------- */
+
+#define PICK(...) ((const long[]){ __VA_ARGS__ }[below(sizeof (long[]){ __VA_ARGS__ } / sizeof(long))])
+
+static long wild(void)
+{
+	static const long edges[] = { 0, 1, -1, 2, 7, 8, 255, 256, 4095, 4096, 4097, 65535, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, LONG_MAX, LONG_MIN,
+		0x7ffffffff000, 0x7fffffffffff, 0x800000000000, 0xffff800000000000, 0xffffffff80000000, 0xfffffffffffff000, 0xdeadbeefdeadbeef };
+
+	return below(3) ? edges[below(sizeof edges / sizeof *edges)] : (long)((below(1l << 32) << 32 | below(1l << 32)) >> below(64));
+}
+
+/* The arena: pages 0 to 31 can be written, 32 to 39 only read, 40 to 47 not at all, 48 to 55 are a file shorter than that, 56 on are not there. */
+static void *slot(size_t size)
+{
+	char *at = ARENA + (used % 120) * 256;
+
+	used += (unsigned)(size + 255) / 256;
+	return at;
+}
+
+static long bytes(int writable)
+{
+	switch (below(24)) {
+	case 0: return 0;
+	case 1: return (long)(ARENA + 32 * PAGE - below(64));				/* runs into what is only read */
+	case 2: return (long)(ARENA + 40 * PAGE - below(64));
+	case 3: return (long)(ARENA + 40 * PAGE + below(8 * PAGE));
+	case 4: return (long)(ARENA + 48 * PAGE + below(8 * PAGE));
+	case 5: return (long)(ARENA + 56 * PAGE - below(2 * PAGE));
+	case 6: return wild();
+	case 7: return (long)(ARENA + (writable ? 0 : 32 * PAGE) + below(8 * PAGE));
+	default: return (long)(ARENA + below(24) * PAGE + below(8) * 512);
+	}
+}
+
+static long path(int changes)
+{
+	static char long_name[300], long_path[5000];
+	static const char *const names[] = { "a", "b", "c", "dir", "dir/a", "dir/b", "dir/deep", "dir/deep/c", "link", "loop", "fifo", ".", "a", "b", "dir",
+		"hole", "/etc/passwd", "/etc", "/bin/true", "/bin/busybox", "/proc/self/maps", "/proc/self/fd", "/proc/self/exe", "/proc", "/proc/1/stat",
+		"/proc/meminfo", "/proc/self/status", "dir/", "a/", "a/b", "", "new",
+		"new2", "dir/new", "dangling", "script", "garbage", "/proc/self/fd/3", "/proc/self/fd/6", "/proc/self/cwd/a", "./././a", "dir/../b",
+		/* READ_ONLY: not for what changes names or owners, all would miss them */ "/dev/null", "/dev/zero", "/dev/full", "/dev/urandom", "/dev/tty", "/tmp", "/" };
+	enum { READ_ONLY = 7 };
+
+	if (!long_name[0]) {
+		memset(long_name, 'n', sizeof long_name - 1);
+		memset(long_path, '/', sizeof long_path - 1);
+	}
+	switch (below(30)) {
+	case 0: return bytes(0);
+	case 1: return (long)long_name + (long)below(60);
+	case 2: return (long)long_path + (long)below(1200);
+	default: return (long)names[below(sizeof names / sizeof *names - (changes ? READ_ONLY : 0))];
+	}
+}
+
+static long descriptor(void)
+{
+	return below(12) ? (long)below(24) : PICK(-1, -100, 1023, 1024, 0x7fffffff, 255, 63, LONG_MIN);
+}
+
+static long process(void)
+{
+	switch (below(10)) {
+	case 0: return board->batch[below((uint64_t)nworkers)];
+	case 1: case 2: case 3: return board->kin[worker][below(6)];
+	case 4: return PICK(99999, 32768, INT_MAX, INT_MIN, -99999, 0);
+	case 5: return -getpid();
+	default: return below(3) ? getpid() : 0;
+	}
+}
+
+static long length(void)
+{
+	return below(4) ? (long)(PAGE * (1 + below(8))) : below(3) ? (long)below(1 << 20) : wild();
+}
+
+static long address(void)
+{
+	return below(12) ? (long)(ARENA + below(ARENA_PAGES) * PAGE) : below(2) ? 0 : wild();
+}
+
+static long timespec(void)
+{
+	struct timespec *t = slot(2 * sizeof *t);
+
+	for (int i = 0; i < 2; i++)
+		t[i] = below(8) ? (struct timespec){ 0, (long)below(2000000) } : (struct timespec){ wild(), wild() };
+	return below(10) ? (long)t : below(2) ? 0 : bytes(0);
+}
+
+static long timer_value(void)
+{
+	struct timeval *t = slot(2 * sizeof *t);
+
+	for (int i = 0; i < 2; i++)
+		t[i] = below(8) ? (struct timeval){ 0, (long)below(20000) } : (struct timeval){ wild(), wild() };
+	return below(10) ? (long)t : bytes(0);
+}
+
+static long vector(void)
+{
+	struct iovec *v = slot(8 * sizeof *v);
+
+	for (int i = 0; i < 8; i++)
+		v[i] = (struct iovec){ (void *)bytes(1), below(10) ? below(3000) : (size_t)wild() };
+	return below(10) ? (long)v : bytes(0);
+}
+
+static long strings(void)
+{
+	static char word[] = "true";
+	long *v = slot(4 * sizeof *v);
+
+	v[0] = (long)word;
+	v[1] = below(4) ? 0 : bytes(0);
+	v[2] = v[3] = 0;
+	return below(8) ? (long)v : below(2) ? 0 : bytes(0);
+}
+
+static long signal_set(void)
+{
+	uint64_t *set = slot(sizeof *set);
+
+	*set = 1ul << below(64) | (below(3) ? 0 : 1ul << below(64)) | (below(20) ? 0 : ~0ul);
+	return below(8) ? (long)set : below(2) ? 0 : bytes(0);
+}
+
+static void on_signal(int signo)
+{
+	(void)signo;
+}
+
+__asm__ ("callfuzz_restorer: mov $15, %eax; syscall");
+extern char callfuzz_restorer[];
+
+static long action(void)
+{
+	unsigned long *a = slot(4 * sizeof *a);
+
+	a[0] = (unsigned long)(below(6) ? (long)on_signal : PICK(0, 1, 2, wild()));
+	a[1] = 0x04000000 | (below(2) ? 0 : 0x10000000) | (below(3) ? 0 : 4) | (below(3) ? 0 : 0x40000000) | (below(4) ? 0 : 0x08000000);
+	a[2] = below(10) ? (unsigned long)callfuzz_restorer : (unsigned long)wild();
+	a[3] = below(3) ? 0 : 1ul << below(64);
+	return below(6) ? (long)a : below(2) ? 0 : bytes(0);
+}
+
+static long limit(void)
+{
+	unsigned long *v = slot(2 * sizeof *v);
+
+	v[0] = below(3) ? 1ul << below(40) : (unsigned long)wild();
+	v[1] = below(3) ? ~0ul : (unsigned long)wild();
+	return below(6) ? (long)v : 0;
+}
+
+static long poll_list(void)
+{
+	struct pollfd *p = slot(8 * sizeof *p);
+
+	for (int i = 0; i < 8; i++)
+		p[i] = (struct pollfd){ (int)descriptor(), (short)below(0x2000), 0 };
+	return below(10) ? (long)p : bytes(1);
+}
+
+static long fcntl_argument(void)
+{
+	struct flock *l = slot(sizeof *l);
+
+	*l = (struct flock){ .l_type = (short)below(4), .l_whence = (short)below(4), .l_start = below(4) ? (long)below(100) : wild(),
+		.l_len = below(4) ? (long)below(100) : wild() };
+	return below(2) ? (long)l : below(3) ? (long)below(4096) : wild();
+}
+
+static long argument(char kind)
+{
+	if (!below(60))
+		return wild();
+	switch (kind) {
+	case 'f': return descriptor();
+	case 'F': return below(12) ? 8 + (long)below(40) : descriptor();
+	case 'd': return below(3) ? PICK(AT_FDCWD, AT_FDCWD, 5) : descriptor();
+	case 'p': return path(0);
+	case 'N': return path(1);
+	case 'b': return bytes(1);
+	case 'c': return bytes(0);
+	case 's': return below(4) ? (long)below(600) : below(4) ? (long)below(3 * PAGE) : wild();
+	case 'i': return below(10) ? (long)below(6) : wild();
+	case 'w': return wild();
+	case 'z': return below(10) ? 0 : below(2) ? wild() : bytes(1);
+	case 'g': return below(10) ? (long)PICK(0, 0, SIGUSR1, SIGUSR2, SIGALRM, SIGCHLD, SIGURG, SIGWINCH, SIGCONT, 34, 40, 64, SIGPIPE, SIGTERM) : (long)below(70);
+	case 'P': return process();
+	case 'a': return address();
+	case 'l': return length();
+	case 'o': return (long)below(4) | PICK(0, 0, O_CREAT, O_CREAT | O_EXCL, O_TRUNC, O_APPEND, O_DIRECTORY, O_NOFOLLOW, O_PATH, O_CLOEXEC) | O_NONBLOCK;
+	case 'm': return below(3) ? (long)PICK(0644, 0755, 0777, S_IFIFO | 0600, S_IFREG | 0600) : (long)below(0x20000);
+	case 't': return timespec();
+	case 'T': case 'q': return timer_value();
+	case 'v': return vector();
+	case 'V': return below(10) ? (long)below(9) : wild();
+	case 'S': return signal_set();
+	case '8': return below(30) ? 8 : wild();
+	case 'A': return action();
+	case 'x': return below(3) ? (long)below(9000) : below(2) ? (long)below(1l << 33) : wild();
+	case 'R': return below(20) ? (long)below(8) : wild();
+	case 'M': return below(15) ? (long)PICK(MAP_PRIVATE, MAP_SHARED) | PICK(MAP_ANONYMOUS, MAP_ANONYMOUS, 0) | PICK(MAP_FIXED, 0, MAP_NORESERVE, MAP_GROWSDOWN, MAP_POPULATE)
+		: wild();
+	case 'u': return below(4) ? (long)PICK(0, -1, 1000) : wild();
+	case 'k': return below(10) ? (long)below(12) : wild();
+	case 'L': return limit();
+	case 'r': return below(10) ? (long)below(16) : wild();
+	case 'I': return PICK(TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIOCLEX, FIONCLEX, TIOCGPGRP, TIOCGSID, TIOCSPGRP, TIOCSCTTY, TIOCNOTTY, TIOCSWINSZ, TIOCOUTQ, wild());
+	case 'C': return below(15) ? (long)PICK(F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW, F_GETOWN, F_DUPFD_CLOEXEC, F_SETPIPE_SZ, F_GETPIPE_SZ) : wild();
+	case 'y': return fcntl_argument();
+	case 'D': return poll_list();
+	case 'e': return PICK(0, 0, 0, AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, wild());
+	case 'W': return below(10) ? (long)PICK(WNOHANG, WNOHANG | WUNTRACED, 0, WEXITED | WNOHANG, WEXITED | WNOHANG | WNOWAIT) : wild();
+	case 'j': return below(10) ? (long)below(14) | PICK(0, 128) : wild();
+	case 'n': return below(10) ? (long)"user.x" : bytes(0);
+	case 'E': return strings();
+	case 'B': return below(4) ? (long)below(60) : wild();
+	case 'h': return below(10) ? (long)below(5) : wild();
+	}
+	abort();
+}
+
+/* ---- one call --------------------------------------------------------------------------------------------------------------------- */
+
+static void one_call(int depth);
+
+static void restart_tick(void)
+{
+	setitimer(ITIMER_REAL, &(struct itimerval){ { 0, TICK_US }, { 0, TICK_US } }, NULL);
+}
+
+/* What a forked process does: a few calls, and its end. */
+static void __attribute__((noreturn, noinline)) child(int depth)
+{
+	pid_t me = getpid();
+
+	for (int i = 0; i < MAX_KIN; i++)
+		if (!board->kin[worker][i]) {
+			board->kin[worker][i] = me;
+			break;
+		}
+	restart_tick();
+	state ^= (uint64_t)(depth + 1) << 32;
+	for (uint64_t n = below(8); n > 0; n--)
+		one_call(depth + 1);
+	_exit(0);
+}
+
+/* What would hit all, or end the batch or make most of its paths useless too soon. */
+static int harmful(int number, const long a[6])
+{
+	switch (number) {
+	case SYS_kill: return (int)a[0] == -1 || (int)a[0] == 1;
+	case SYS_tkill: case SYS_rt_sigqueueinfo: case SYS_prlimit64: case SYS_setpgid: return (int)a[0] == 1;
+	case SYS_fcntl: return a[1] == F_SETOWN;
+	case SYS_chdir: case SYS_fchdir: case SYS_exit: case SYS_exit_group: case SYS_pause: case SYS_rt_sigreturn: case SYS_setuid: case SYS_chroot: return below(20) != 0;
+	default: return 0;
+	}
+}
+
+static void __attribute__((noinline)) one_call(int depth)
+{
+	const struct call *c = &calls[below(CALLS)];
+	long a[6] = { 0 };
+
+	if (depth > 3 && (c->number == SYS_fork || c->number == SYS_vfork || c->number == SYS_clone))
+		return;
+	for (int i = 0; c->arguments[i]; i++)
+		a[i] = argument(c->arguments[i]);
+	if (c->number == SYS_clone)
+		a[0] = below(4) ? SIGCHLD | PICK(0, 0, CLONE_FS, CLONE_FILES, CLONE_PARENT_SETTID, CLONE_CHILD_CLEARTID, CLONE_SIGHAND, CLONE_THREAD)
+			: a[0] & ~(long)(CLONE_VM | CLONE_PARENT);	/* two on one stack destroy each other */
+	if (harmful(c->number, a))
+		return;
+	if (verbose)
+		dprintf(LOG_FD, "%d: %s(%#lx, %#lx, %#lx, %#lx, %#lx, %#lx)\n", getpid(), c->name, a[0], a[1], a[2], a[3], a[4], a[5]);
+	board->tried[c - calls]++;
+	if ((c->number == SYS_execve || c->number == SYS_execveat) && below(4)) {
+		long pid = call6(SYS_fork, (long[6]){ 0 });		/* most that succeed shall not end the batch */
+		if (pid != 0)
+			return;
+		restart_tick();
+		call6(c->number, a);
+		_exit(1);
+	}
+	long result = call6(c->number, a);
+	if (result == 0 && (c->number == SYS_fork || c->number == SYS_vfork || c->number == SYS_clone))
+		child(depth);
+	if (result >= 0 || result < -4095)
+		board->succeeded[c - calls]++;
+}
+
+/* ---- batches ------------------------------------------------------------------------------------------------------------------------ */
+
+static void put_file(const char *name, const char *text, int mode)
+{
+	int fd = open(name, O_CREAT | O_WRONLY | O_TRUNC, mode);
+
+	if (fd >= 0 && write(fd, text, strlen(text)) < 0)
+		perror(name);
+	close(fd);
+}
+
+/* The folder's files, and descriptors 3 to 20 as the tables of kinds expect them. */
+static void furnish(void)
+{
+	for (int fd = 0; fd < 3; fd++)
+		dup2(NULL_FD, fd);
+	for (int fd = 3; fd < 100; fd++)
+		close(fd);
+	put_file("a", "some text, which is short\n", 0644);
+	put_file("b", "more", 0600);
+	put_file("script", "#!/bin/true\n", 0755);
+	put_file("garbage", "\177ELF\2\1\1 and then nothing that would be a program", 0755);
+	mkdir("dir", 0755);
+	mkdir("dir/deep", 0755);
+	put_file("dir/a", "in a folder", 0644);
+	mkfifo("fifo", 0600);
+	if (symlink("a", "link") || symlink("loop", "loop") || symlink("nowhere", "dangling") || truncate("b", 20000))
+		perror("furnish");
+	static const struct { const char *name; int flags; } first[] = { { "a", O_RDWR }, { "b", O_RDWR }, { "dir", O_RDONLY }, { "/etc/passwd", O_RDONLY },
+		{ "/dev/null", O_RDWR }, { "/dev/zero", O_RDWR }, { "/dev/urandom", O_RDWR }, { "/proc/self/maps", O_RDONLY }, { "fifo", O_RDWR | O_NONBLOCK },
+		{ "/proc", O_RDONLY }, { "/bin/busybox", O_RDONLY }, { "/proc/self/stat", O_RDONLY }, { "/dev/console", O_RDWR | O_NOCTTY | O_NONBLOCK } };
+	for (size_t i = 0; i < sizeof first / sizeof *first; i++)
+		open(first[i].name, first[i].flags);
+	int ends[2];
+	for (int i = 0; i < 2; i++)
+		if (pipe2(ends, i ? O_NONBLOCK : 0))
+			perror("pipe2");
+}
+
+static void lay_out_arena(void)
+{
+	const int fixed = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
+
+	munmap(ARENA, ARENA_PAGES * PAGE);
+	mmap(ARENA, 32 * PAGE, PROT_READ | PROT_WRITE, fixed, -1, 0);
+	mmap(ARENA + 32 * PAGE, 8 * PAGE, PROT_READ, fixed, -1, 0);
+	mmap(ARENA + 40 * PAGE, 8 * PAGE, PROT_NONE, fixed, -1, 0);
+	mmap(ARENA + 48 * PAGE, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, 4, 0);
+}
+
+static void __attribute__((noreturn)) batch(uint64_t number, long n)
+{
+	state = seed * 1000003 + number;
+	setsid();
+	furnish();
+	lay_out_arena();
+	struct sigaction action = { .sa_handler = on_signal };
+	for (int signo = 1; signo < 32; signo++)
+		if (signo != SIGSEGV && signo != SIGBUS && signo != SIGILL && signo != SIGFPE && signo != SIGTERM)
+			sigaction(signo, &action, NULL);
+	restart_tick();
+	while (n-- > 0)
+		one_call(0);
+	_exit(0);
+}
+
+static void remove_all(const char *name)
+{
+	DIR *d = opendir(name);
+	struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		char inner[600];
+		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
+			continue;
+		snprintf(inner, sizeof inner, "%s/%s", name, e->d_name);
+		struct stat st;
+		if (lstat(inner, &st) == 0 && S_ISDIR(st.st_mode))
+			remove_all(inner);
+		else
+			unlink(inner);
+	}
+	if (d)
+		closedir(d);
+	if (rmdir(name) && errno != ENOENT)
+		perror(name);
+}
+
+static void kill_batch(void)
+{
+	for (int i = 0; i < MAX_KIN; i++)
+		if (board->kin[worker][i] > 1)
+			kill(board->kin[worker][i], SIGKILL);
+	if (board->batch[worker] > 1) {
+		kill(-board->batch[worker], SIGKILL);
+		kill(board->batch[worker], SIGKILL);
+	}
+}
+
+static void too_slow(int signo)
+{
+	(void)signo;
+	board->too_slow++;
+	kill_batch();
+}
+
+/* Waits for the batch and for all that it left behind: orphans come to the worker. */
+static void end_batch(pid_t pid)
+{
+	int status;
+	pid_t gone;
+
+	alarm(BATCH_SECONDS);
+	while ((gone = waitpid(-1, &status, __WALL)) != pid && (gone > 0 || errno == EINTR))
+		continue;
+	if (gone == pid && WIFSIGNALED(status))
+		board->died++;
+	for (;;) {
+		kill_batch();
+		gone = waitpid(-1, &status, WNOHANG | __WALL);
+		if (gone < 0 && errno == ECHILD)
+			break;
+		if (gone == 0)
+			usleep(1000);
+	}
+	alarm(0);
+	board->batch[worker] = 0;
+	memset(board->kin[worker], 0, sizeof board->kin[worker]);
+}
+
+static void __attribute__((noreturn)) work(long ncalls)
+{
+	char folder[64];
+	struct sigaction action = { .sa_handler = too_slow };
+
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	setpgid(0, 0);
+	sigaction(SIGALRM, &action, NULL);
+	snprintf(folder, sizeof folder, "/tmp/callfuzz.%d.%d", getppid(), worker);
+	for (uint64_t number = (uint64_t)worker << 32; ncalls > 0; number++, ncalls -= BATCH) {
+		if (mkdir(folder, 0755) || chdir(folder)) {
+			perror(folder);
+			_exit(1);
+		}
+		pid_t pid = fork();
+		if (pid == 0)
+			batch(number, ncalls < BATCH ? ncalls : BATCH);
+		if (pid > 0) {
+			board->batch[worker] = pid;
+			end_batch(pid);
+		}
+		if (chdir("/"))
+			perror("/");
+		remove_all(folder);
+	}
+	_exit(0);
+}
+
+static int report(void)
+{
+	unsigned long tried = 0, succeeded = 0;
+
+	for (int i = 0; i < CALLS; i++) {
+		tried += board->tried[i];
+		succeeded += board->succeeded[i];
+		printf("%-22s %7lu of %7lu%s", calls[i].name, board->succeeded[i], board->tried[i], i % 3 == 2 || i == CALLS - 1 ? "\n" : "    ");
+	}
+	printf("%lu of %lu calls succeeded (%lu %%); %lu batches died, %lu were too slow\n", succeeded, tried, tried ? 100 * succeeded / tried : 0,
+	       board->died, board->too_slow);
+	return tried == 0;
+}
+
+int main(int argc, char **argv)
+{
+	pid_t pids[MAX_WORKERS];
+	int failed = 0;
+
+	if (argc > 1 && !strcmp(argv[1], "-v")) {
+		verbose = 1;
+		argc--, argv++;
+	}
+	nworkers = argc > 3 ? atoi(argv[3]) : 4;
+	if (argc < 3 || nworkers < 1 || nworkers > MAX_WORKERS) {
+		fputs("usage: callfuzz [-v] SEED N [PROCESSES]\nMakes N random system calls.\n", stderr);
+		return 2;
+	}
+	seed = strtoul(argv[1], NULL, 0);
+	long n = atol(argv[2]);
+	int null = open("/dev/null", O_RDWR);
+	if (dup2(null, NULL_FD) < 0 || dup2(2, LOG_FD) < 0) {
+		perror("/dev/null");
+		return 1;
+	}
+	board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (board == MAP_FAILED) {
+		perror("mmap");
+		return 1;
+	}
+	for (worker = 0; worker < nworkers; worker++) {
+		pids[worker] = fork();
+		if (pids[worker] == 0)
+			work((n + nworkers - 1) / nworkers);
+	}
+	for (int i = 0; i < nworkers; i++) {
+		int status = 1;
+		if (pids[i] < 0 || waitpid(pids[i], &status, 0) < 0 || status) {
+			fprintf(stderr, "callfuzz: worker %d ended with status %#x\n", i, (unsigned)status);
+			failed = 1;
+		}
+	}
+	return report() || failed;
+}
