@@ -5,7 +5,7 @@
  */
 #pragma once
 #include "fs/vnode.h"
-#include "kernel/abi/statfs.h"
+#include "abi/statfs.h"
 
 enum mount_flags {
 	MOUNT_READONLY = 1,		/* nothing can be changed: -EROFS */

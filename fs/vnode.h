@@ -12,7 +12,7 @@
  */
 #pragma once
 #include "vm/object.h"
-#include "kernel/abi/stat.h"
+#include "abi/stat.h"
 
 struct vnode;
 struct file;

@@ -11,7 +11,7 @@
  * Lock: process->signal_lock (spinlock, RANK_WAITQ - 1, interrupts off) guards the queues, actions, masks of all its threads, and `stopped`.
  */
 #pragma once
-#include "kernel/abi/signal.h"
+#include "abi/signal.h"
 #include "lib/list.h"
 #include "vm/types.h"
 

@@ -9,7 +9,7 @@
  * hangups belong to the process tree: tree_lock.  Signals are sent after tty->lock has been dropped.
  */
 #pragma once
-#include "kernel/abi/termios.h"
+#include "abi/termios.h"
 #include "kernel/process.h"
 
 enum { TTY_QUEUE = 4096 };		/* bytes of input that nobody has read yet; a power of 2 */

@@ -5,7 +5,7 @@
  *	faults [-o FILE] [--json] -p PID	those of a process so far
  *	faults [-o FILE] [--json] -s		those of the whole system since boot
  *
- * The counters are the kernel's own (faultstat, kernel/abi/faultline.h): for a command, what this process's dead children have taken
+ * The counters are the kernel's own (faultstat, abi/faultline.h): for a command, what this process's dead children have taken
  * after it, less what they had before.
  */
 #include <errno.h>
@@ -16,7 +16,7 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "kernel/abi/faultline.h"
+#include "abi/faultline.h"
 
 static const char *const class_name[] = FAULT_CLASS_NAMES;
 static const char *const flag_name[] = FAULT_FLAG_NAMES;

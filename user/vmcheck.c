@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include "kernel/abi/faultline.h"
+#include "abi/faultline.h"
 
 #define FIELD(name) { #name, offsetof(struct vmcheck, name) }
 static const struct { const char *name; size_t offset; } fields[] = {

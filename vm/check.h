@@ -3,7 +3,7 @@
  */
 #pragma once
 #include "vm/types.h"
-#include "kernel/abi/faultline.h"
+#include "abi/faultline.h"
 
 /*
  * Fills all of `report` that vm/ knows; each discrepancy is printed and counted in report->errors.

@@ -6,7 +6,7 @@
  */
 #pragma once
 #include "vm/types.h"
-#include "kernel/abi/faultline.h"
+#include "abi/faultline.h"
 
 struct fault_stats {
 	uint64_t count[FAULT_CLASSES];

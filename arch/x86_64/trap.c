@@ -8,7 +8,7 @@
 #include "arch/x86_64/traps.h"
 #include "arch/x86_64/cpu_features.h"
 #include "arch/x86_64/irq.h"
-#include "kernel/abi/signal.h"
+#include "abi/signal.h"
 #include "lib/assert.h"
 #include "vm/fault.h"
 #include "vm/kspace.h"

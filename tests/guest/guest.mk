@@ -9,11 +9,11 @@
 GUEST_TESTS := $(patsubst tests/guest/%.c,%,$(sort $(wildcard tests/guest/*.c)))
 GUEST_CFLAGS := -std=gnu11 -O2 -static -s -Wall -Wextra -Wno-clobbered -Wno-array-bounds -Wno-infinite-recursion -I.
 
-build/guest/musl/%: tests/guest/%.c tests/guest/tap.h kernel/abi/faultline.h
+build/guest/musl/%: tests/guest/%.c tests/guest/tap.h abi/faultline.h
 	$(say) TEST $<
 	@mkdir -p $(@D)
 	$(Q)musl-gcc $(GUEST_CFLAGS) -o $@ $<
-build/guest/glibc/%: tests/guest/%.c tests/guest/tap.h kernel/abi/faultline.h
+build/guest/glibc/%: tests/guest/%.c tests/guest/tap.h abi/faultline.h
 	$(say) TEST $<
 	@mkdir -p $(@D)
 	$(Q)gcc $(GUEST_CFLAGS) -o $@ $<

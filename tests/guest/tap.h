@@ -28,7 +28,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#include "kernel/abi/faultline.h"
+#include "abi/faultline.h"
 
 enum { PAGE = 4096, CASE_SECONDS = 60, SKIPPED = 77 };
 #define RW	(PROT_READ | PROT_WRITE)

@@ -1,4 +1,4 @@
-/* kernel/abi/statfs.h - Linux x86-64: struct statfs. */
+/* abi/statfs.h - Linux x86-64: struct statfs. */
 #pragma once
 #include <stdint.h>
 

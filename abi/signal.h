@@ -1,4 +1,4 @@
-/* kernel/abi/signal.h - Linux x86-64: signal numbers and structures. */
+/* abi/signal.h - Linux x86-64: signal numbers and structures. */
 #pragma once
 #include <stdint.h>
 

@@ -1,4 +1,4 @@
-/* kernel/abi/termios.h - Linux x86-64: terminal modes, window size, and the ioctl numbers of terminals. */
+/* abi/termios.h - Linux x86-64: terminal modes, window size, and the ioctl numbers of terminals. */
 #pragma once
 #include <stdint.h>
 

@@ -1,4 +1,4 @@
-/* kernel/abi/stat.h - Linux x86-64: struct stat, modes, timespec. */
+/* abi/stat.h - Linux x86-64: struct stat, modes, timespec. */
 #pragma once
 #include <stdint.h>
 

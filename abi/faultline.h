@@ -1,5 +1,5 @@
 /*
- * kernel/abi/faultline.h - what Faultline has and Linux has not: system calls from 1024 up.  For kernel and user programs.
+ * abi/faultline.h - what Faultline has and Linux has not: system calls from 1024 up.  For kernel and user programs.
  *
  *   long faultstat(int what, pid_t pid, struct faultstat *to, size_t size)        1024
  *   long vmcheck(struct vmcheck *to, size_t size)                                 1026
