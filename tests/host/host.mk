@@ -2,6 +2,7 @@
 #
 #   make host-test                 everything
 #   make model SEED=n STEPS=n      the model test alone
+#   make fuzz-multiboot TIME=seconds   libFuzzer on the reader of the boot loader's information
 #   make fuzz-fat TIME=seconds     libFuzzer on the FAT driver (clang, libclang-rt-14-dev); what it finds is left in build/host/fuzz-fat
 #
 # Each test runs on machines whose page tables have another shape: vm/ must not know it.  The third is x86-64's own code for page tables
@@ -41,12 +42,14 @@ HOST_FAT_SRC = tests/host/fat_drive.c fs/vnode.c
 $(foreach m,$(HOST_MACHINES),$(eval $(HOST_BUILD)/$(m)/test_fat: $(HOST_FAT_SRC:%.c=$(HOST_BUILD)/$(m)/%.o)))
 HOST_VFS_SRC = $(addprefix fs/,vnode.c walk.c mount.c names.c attr.c open.c file.c locks.c tmpfs.c tmpfs_dir.c pipe.c dev.c synth.c)
 $(foreach m,$(HOST_MACHINES),$(eval $(HOST_BUILD)/$(m)/test_vfs: $(HOST_VFS_SRC:%.c=$(HOST_BUILD)/$(m)/%.o)))
+HOST_MULTIBOOT_SRC = tests/host/multiboot_drive.c arch/x86_64/multiboot.c
+$(foreach m,$(HOST_MACHINES),$(eval $(HOST_BUILD)/$(m)/test_multiboot: $(HOST_MULTIBOOT_SRC:%.c=$(HOST_BUILD)/$(m)/%.o)))
 $(eval $(call host_machine,3x5,-DSIM_LEVELS=3 -DSIM_TABLE_BITS=5,$(HOST_MMU_SIM)))
 $(eval $(call host_machine,4x4,-DSIM_LEVELS=4 -DSIM_TABLE_BITS=4,$(HOST_MMU_SIM)))
 $(eval $(call host_machine,x86,-DSIM_LEVELS=4 -DSIM_TABLE_BITS=9 -Itests/host/sim/x86,$(HOST_MMU_X86)))
 
 # What has nothing to do with page tables runs on the first machine only.
-HOST_ONCE     = fat physmap region vfs
+HOST_ONCE     = fat multiboot physmap region vfs
 HOST_UNITS    = $(HOST_TESTS:%=$(HOST_BUILD)/3x5/test_%) $(patsubst %,$(HOST_BUILD)/4x4/test_%,$(filter-out $(HOST_ONCE),$(HOST_TESTS))) \
 	$(patsubst %,$(HOST_BUILD)/x86/test_%,check fault mmap object)
 HOST_MODELS   = $(HOST_MACHINES:%=$(HOST_BUILD)/%/model)
@@ -81,3 +84,13 @@ $(FUZZ)/corpus: tests/host/fat_images $(wildcard initrd/*)
 	rm -r $(FUZZ)/images
 fuzz-fat: $(FUZZ)/fat_fuzz $(FUZZ)/corpus
 	$< -max_total_time=$(TIME) -max_len=800000 -timeout=10 -rss_limit_mb=4096 -artifact_prefix=$(FUZZ)/ $(FUZZ)/corpus
+
+# The same for the Multiboot2 parser, from nothing.
+FUZZ_MULTIBOOT = $(HOST_BUILD)/fuzz-multiboot
+.PHONY: fuzz-multiboot
+$(FUZZ_MULTIBOOT)/multiboot_fuzz: vm/physmap.c $(HOST_MULTIBOOT_SRC) tests/host/multiboot_fuzz.c tests/host/multiboot_drive.h
+	@mkdir -p $(FUZZ_MULTIBOOT)/corpus
+	clang -std=gnu11 -O1 -g -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -I. -Itests/host -Itests/host/sim \
+		$(HOST_MULTIBOOT_SRC) vm/physmap.c tests/host/multiboot_fuzz.c -o $@
+fuzz-multiboot: $(FUZZ_MULTIBOOT)/multiboot_fuzz
+	$< -max_total_time=$(TIME) -max_len=2000 -timeout=10 -artifact_prefix=$(FUZZ_MULTIBOOT)/ $(FUZZ_MULTIBOOT)/corpus
