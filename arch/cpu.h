@@ -5,6 +5,7 @@
  *   unsigned long cpu_irq_save(void)          interrupts off; returns what they were
  *   void cpu_irq_restore(unsigned long)
  *   void cpu_irq_enable(void), cpu_irq_disable(void)
+ *   bool cpu_irq_enabled(void)                for the lock checker
  *   void *cpu_current(void)                   the running thread (struct thread *), from per-CPU data
  *   void cpu_set_current(void *thread)
  *   uint64_t cpu_cycles(void)                 a counter of cycles or instructions (x86: TSC); cheap, never goes back

@@ -2,7 +2,7 @@
  * kernel/lock.c - mutexes that have to wait, and the checker of lock order (LOCK_CHECK).
  *
  * The checker keeps in each thread the list of locks that it holds.  It panics when a lock is taken against its rank, when
- * a thread sleeps with a spinlock, and when a thread goes to user mode with any lock.  An interrupt handler
+ * a thread sleeps with a spinlock or with interrupts off (so in an interrupt handler, too), and when it goes to user mode with any lock.  An interrupt handler
  * adds to the list of the thread that it interrupted, and takes away what it added: a spinlock that interrupts take has a rank above
  * those of the locks that are held with interrupts on.
  */
@@ -110,12 +110,16 @@ void lock_check_drop(const void *lock)
 void lock_check_may_sleep(void)
 {
 	struct thread *t = current_thread();
-	for (unsigned i = 0; t && i < t->nheld; i++) {
+	if (!t || broken)
+		return;
+	for (unsigned i = 0; i < t->nheld; i++) {
 		if (t->held[i].sleeps)
 			continue;
 		print_held(t);
 		panic("a thread sleeps with the spinlock %s", t->held[i].name);
 	}
+	if (!cpu_irq_enabled())
+		panic("sleep with interrupts off: in an interrupt handler, or nobody would wake it");
 }
 
 void lock_check_none_held(void)

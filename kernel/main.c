@@ -12,6 +12,7 @@
  */
 #include "arch/boot.h"
 #include "arch/console.h"
+#include "arch/cpu.h"
 #include "arch/mmu.h"
 #include "arch/time.h"
 #include "arch/trap.h"
@@ -58,6 +59,7 @@ void kernel_main(const struct boot_info *boot)
 	dev_register_memory();
 	tty_init();
 	job_init();
+	cpu_irq_enable();		/* whatever interrupts call is ready */
 	if (panic_wanted)
 		panic("asked for by the command line");
 	if (!process_create_first(start_init, (void *)boot))

@@ -378,6 +378,7 @@ void sched_idle(void)
 		cpu_irq_disable();
 		if (list_empty(&ready))
 			cpu_idle();
+		cpu_irq_enable();
 		sched_yield();
 	}
 }

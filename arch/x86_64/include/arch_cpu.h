@@ -24,6 +24,13 @@ static inline void cpu_relax(void) { __asm__ volatile("pause" ::: "memory"); }
 static inline void cpu_irq_enable(void) { __asm__ volatile("sti" ::: "memory"); }
 static inline void cpu_irq_disable(void) { __asm__ volatile("cli" ::: "memory"); }
 
+static inline bool cpu_irq_enabled(void)
+{
+	unsigned long flags;
+	__asm__ volatile("pushf; pop %0" : "=r"(flags));
+	return flags & 0x200;
+}
+
 static inline unsigned long cpu_irq_save(void)
 {
 	unsigned long flags;

@@ -10,6 +10,7 @@ extern __thread struct sim_thread *sim_current;
 static inline void cpu_relax(void) {}
 static inline unsigned long cpu_irq_save(void) { return 0; }
 static inline void cpu_irq_restore(unsigned long state) { (void)state; }
+static inline bool cpu_irq_enabled(void) { return true; }
 static inline void cpu_irq_enable(void) {}
 static inline void cpu_irq_disable(void) {}
 static inline void *cpu_current(void) { return sim_current; }
