@@ -416,17 +416,25 @@ vaddr_t vm_brk(struct space *s, vaddr_t to)
 
 int vm_map_stack(struct space *s, vaddr_t top, size_t initial, unsigned rights)
 {
-	struct region *r = kmalloc(sizeof *r);
+	vaddr_t start = top - page_ceil(initial);
 
+	if (initial == 0)
+		return -ENOMEM;
+	struct region *r = kmalloc(sizeof *r), *above;
 	if (!r)
 		return -ENOMEM;
-	*r = (struct region){ .start = top - page_ceil(initial), .end = top, .rights = rights & VM_RIGHTS,
-		.flags = REGION_GROWSDOWN | REGION_STACK };
+	*r = (struct region){ .start = start, .end = top, .rights = rights & VM_RIGHTS, .flags = REGION_GROWSDOWN | REGION_STACK };
 	mutex_lock(&s->lock);
-	s->stack_top = top;
-	add_region(s, r);
+	above = region_find(&s->regions, start);
+	bool taken = above && above->start < top;		/* by a segment of a program that says it belongs there */
+	if (!taken) {
+		s->stack_top = top;
+		add_region(s, r);
+	}
 	mutex_unlock(&s->lock);
-	return 0;
+	if (taken)
+		kfree(r);
+	return taken ? -ENOMEM : 0;
 }
 
 /* ---- reporting ------------------------------------------------------------------------------------------------------------------ */

@@ -22,7 +22,7 @@ int vm_munmap(struct space *, vaddr_t start, size_t length);
 int vm_mprotect(struct space *, vaddr_t start, size_t length, unsigned rights);
 /* brk(2): the new break, or the old one if it cannot be moved. */
 vaddr_t vm_brk(struct space *, vaddr_t to);
-/* The first stack: grows down from top to at most space->stack_limit; 0 or -ENOMEM. */
+/* The first stack: grows down from top to at most space->stack_limit; 0, or -ENOMEM, also when there is no room for its first `initial` bytes. */
 int vm_map_stack(struct space *, vaddr_t top, size_t initial, unsigned rights);
 /* The brk area starts here (exec). */
 void vm_set_brk(struct space *, vaddr_t start);

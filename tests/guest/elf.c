@@ -169,6 +169,9 @@ TEST(lies_about_segments)
 	dies(told(size));
 	segment(lie, PT_LOAD, 1)->p_memsz = 1ul << 40;		/* far more than there is: lazily mapped or refused */
 	told(size);
+	segment(lie, PT_LOAD, 1)->p_vaddr = 0x7ffffff00000 + (segment(lie, PT_LOAD, 1)->p_vaddr & 0xfff);	/* where the stack goes */
+	segment(lie, PT_LOAD, 1)->p_memsz = 0xf0000;
+	told(size);
 	segment(lie, PT_LOAD, 1)->p_type = PT_INTERP;
 	told(size);
 	segment(lie, PT_LOAD, 1)->p_type = PT_NULL;

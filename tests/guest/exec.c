@@ -157,6 +157,24 @@ TEST(many_in_a_row)
 		NEED(run("/bin/busybox", argv) == 0);
 }
 
+/* Linux runs such a program, kills it, or refuses it, according to how far it comes; any of them will do. */
+TEST(no_room_for_a_stack)
+{
+	char *argv[] = { "true", NULL };
+	static const rlim_t sizes[] = { 0, 1, 4095 };
+
+	for (int i = 0; i < 3; i++) {
+		int status;
+		CHILD(status) {
+			struct rlimit limit = { sizes[i], RLIM_INFINITY };
+			NEED(!setrlimit(RLIMIT_STACK, &limit));
+			execve("/bin/busybox", argv, no_env);
+			_exit(99);
+		}
+		CHECK(WIFSIGNALED(status) || WIFEXITED(status));
+	}
+}
+
 TEST(running_programs_cannot_be_written)
 {
 	static char bytes[1 << 20];

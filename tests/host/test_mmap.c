@@ -418,6 +418,18 @@ static void fail_everywhere(bool (*do_it)(void), enum undo undo)
 	assert_true(done && k > 1);
 }
 
+TEST(a_stack_needs_room)
+{
+	(void)state;
+	map(s, page(399), 2, RW, MAP_PRIVATE);
+	assert_int_equal(vm_map_stack(s, page(402), 2 * PAGE_SIZE, RW), -ENOMEM);	/* its lower page is taken */
+	assert_int_equal(vm_map_stack(s, page(401), PAGE_SIZE, RW), -ENOMEM);
+	assert_int_equal(vm_map_stack(s, page(402), 0, RW), -ENOMEM);
+	assert_int_equal(vm_map_stack(s, page(402), PAGE_SIZE, RW), 0);
+	assert_int_equal(s->mapped, 3);
+	finish();
+}
+
 TEST(fork_fails_anywhere) { (void)state; fail_everywhere(do_fork, CHANGES_NOTHING); }
 TEST(mmap_fails_anywhere)
 {
@@ -513,6 +525,7 @@ static const struct CMUnitTest tests[] = {
 	MMAP_TEST(a_shared_mapping_of_a_read_only_file_stays_so),
 	MMAP_TEST(the_break),
 	MMAP_TEST(region_info_names_and_counts),
+	MMAP_TEST(a_stack_needs_room),
 	MMAP_TEST(fork_fails_anywhere),
 	MMAP_TEST(mmap_fails_anywhere),
 	MMAP_TEST(munmap_fails_anywhere),
