@@ -4,6 +4,7 @@
 #   make test        every test; last line: N passed, 0 failed
 #   make host-test, guest-test, run-test      a part of it
 #   make bench       the costs of memory and process operations, in instructions
+#   make bench-linux, bench-compare           the same on Debian's kernel; both side by side
 #   make gdb         attaches to a waiting ./run.sh --gdb
 #   make size        lines of code of each folder
 #   make clean
@@ -72,7 +73,7 @@ $(1)/faultline-packed.iso: $(1)/faultline.boot build/faultline-packed.img tools/
 endef
 
 VARIANT := $(if $(DEBUG),build/debug,build)
-.PHONY: all clean test bench size gdb run-test help
+.PHONY: all clean test size gdb run-test help
 all: $(VARIANT)/faultline.iso
 
 $(eval $(call kernel,build,-DNDEBUG))
@@ -99,7 +100,7 @@ build/faultline-packed.img: $(IMAGE_PARTS)
 
 # ---- tests and measurements ------------------------------------------------------------------------------------------------
 
-include $(wildcard tests/host/host.mk tests/guest/guest.mk)
+include $(wildcard tests/host/host.mk tests/guest/guest.mk tests/bench/bench.mk)
 
 # Each part prints TAP; tap-sum runs them one after the other, shows what fails, and adds up.
 test:
@@ -109,9 +110,6 @@ test:
 run-test:
 	$(Q)failed=0; for t in tests/run/*_test.sh; do $$t || failed=1; done; exit $$failed
 
-bench: build/faultline.iso
-	$(Q)tools/bench
-
 gdb:
 	@command -v gdb > /dev/null || { echo "make gdb wants the package gdb: apt-get install gdb" >&2; exit 1; }
 	$(Q)gdb -q -ex 'target remote localhost:$(or $(PORT),1234)' $(VARIANT)/faultline.elf
@@ -120,7 +118,7 @@ size:
 	$(Q)tools/size
 
 help:
-	@sed -n '3,9s/^# *//p' Makefile
+	@sed -n '3,10s/^# *//p' Makefile
 
 clean:
 	rm -rf build
