@@ -6,7 +6,7 @@ shape free; awk '/^Mem:/ { print ($2 > 1000 && $2 >= $3) ? "sane" : "odd" }' out
 shape top -b -n1; grep -q '^Mem:' out && grep -q 'top' out && echo top has lines
 shape uptime; grep -q 'load average' out && echo load
 shape df; shape mount; shape id; shape uname -a; shape dmesg; shape hostname
-grep -q ' / ' /proc/mounts && echo root is mounted
+grep -q ' /proc ' /proc/mounts && echo proc is mounted
 [ "$(cat /proc/self/comm)" = cat ] && echo comm
 [ "$(readlink /proc/$$/exe)" ] && echo exe
 [ -e /proc/self/fd/0 ] && echo descriptors
