@@ -112,8 +112,13 @@ void panic_frame(const struct trap_frame *frame, const char *format, ...)
 
 void panic(const char *format, ...)
 {
+	/* The caller's registers, as far as a call keeps them; the others show 0. */
+	struct trap_frame here = { .cs = KERNEL_CS, .ss = KERNEL_DS, .rip = (vaddr_t)__builtin_return_address(0),
+		.rbp = *(vaddr_t *)__builtin_frame_address(0), .rsp = (vaddr_t)__builtin_frame_address(0) + 16 };
 	va_list args;
 
+	__asm__ volatile("mov %%rbx, %0; mov %%r12, %1; mov %%r13, %2; mov %%r14, %3; mov %%r15, %4; pushf; pop %5"
+		: "=m"(here.rbx), "=m"(here.r12), "=m"(here.r13), "=m"(here.r14), "=m"(here.r15), "=r"(here.rflags));
 	va_start(args, format);
-	die(NULL, format, args);
+	die(&here, format, args);
 }

@@ -122,6 +122,7 @@ says err '^run.sh: time-out' 'is called so'
 run 125 'a kernel panic' --append panic=test -c true
 says err '^run.sh: kernel panic' 'is called so'
 says err '^run.sh: .*kernel_main' 'and comes with a back-trace'
+says err '^run.sh: .*rip ffffffff' 'and with registers'
 run 126 'a first program that does not exist' --append init=/nowhere -c true
 says err '^run.sh: could not boot: .*/nowhere' 'is called so'
 run 126 'QEMU does not start' --qemu '-device no-such-device' -c true
