@@ -84,6 +84,8 @@ static void say_hello(const struct boot_info *boot)
 	for (size_t i = 0; i < n; i++)
 		frames += ram[i].end - ram[i].start;
 	kprintf("Faultline " SYSTEM_RELEASE ", loaded by %s\n", boot->loader);
+	kprintf("kernel: %llu KiB at %#llx\n", (unsigned long long)(boot->kernel_end - boot->kernel_start) / 1024,
+		(unsigned long long)boot->kernel_start);
 	kprintf("memory: %zu KiB, of which %zu KiB are free\n", frames * (PAGE_SIZE / 1024), frame_free_count() * (PAGE_SIZE / 1024));
 	if (boot->memory_warning)
 		kprintf("memory: %s\n", boot->memory_warning);

@@ -10,6 +10,7 @@
 MULTIBOOT2_HEADER	equ 0xe85250d6
 MULTIBOOT2_LOADED	equ 0x36d76289
 COM1			equ 0x3f8
+DEBUG_EXIT		equ 0xf4
 
 PRESENT_WRITE		equ 3
 HUGE_PRESENT_WRITE	equ 0x83
@@ -99,7 +100,7 @@ start:
 	push eax
 	retf
 
-; Prints the text at EDI and stops.
+; Prints the text at EDI and stops.  QEMU ends with the status of a panic, as in machine_end.
 refuse:
 	mov dx, COM1 + 3
 	mov al, 3			; 8 bits, no parity
@@ -115,8 +116,10 @@ refuse:
 	mov dx, COM1
 	out dx, al
 	jmp .next
-.stop:	hlt
-	jmp .stop
+.stop:	mov al, 1
+	out DEBUG_EXIT, al
+.halt:	hlt
+	jmp .halt
 
 check_processor:
 	lea edi, [esi + (no_cpuid - header)]
@@ -206,10 +209,10 @@ gdt:	dq 0
 	dq 0x0000920000000000		; data
 gdt_end:
 
-no_multiboot:	db "faultline: not started by a Multiboot2 loader; boot it with GRUB's 'multiboot2' command", 13, 10, 0
-no_cpuid:	db "faultline: this processor has no CPUID; a 64-bit x86 is needed", 13, 10, 0
-no_long_mode:	db "faultline: this processor has no 64-bit mode", 13, 10, 0
-no_nx:		db "faultline: this processor cannot forbid execution (NX), or the firmware has switched that off", 13, 10, 0
+no_multiboot:	db "faultline: could not boot: not started by a Multiboot2 loader; boot it with GRUB's 'multiboot2' command", 13, 10, 0
+no_cpuid:	db "faultline: could not boot: this processor has no CPUID; a 64-bit x86 is needed", 13, 10, 0
+no_long_mode:	db "faultline: could not boot: this processor has no 64-bit mode", 13, 10, 0
+no_nx:		db "faultline: could not boot: this processor cannot forbid execution (NX), or the firmware has switched that off", 13, 10, 0
 
 ; The page below the stack is taken out of the map by direct_map.c.
 section .pages nobits alloc write noexec align=4096

@@ -10,7 +10,7 @@
 #include <sched.h>
 #include <sys/resource.h>
 
-enum { MUTANTS = 1200, SECONDS = 40 };
+enum { MUTANTS = 5000, SECONDS = 40 };
 
 static char original[1 << 20];
 static size_t size;
