@@ -154,7 +154,7 @@ static int choose_bias(struct elf_image *image, struct space *space, enum elf_ro
 	uint64_t align;
 	extent(image, &low, &high, &align);
 	if (role == ELF_INTERPRETER) {
-		at = vm_mmap(space, 0, high - low, 0, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, NULL, 0, NULL);
+		at = vm_mmap(space, 0, high - low, 0, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, NULL, 0);
 		if (failed(at))
 			return failed(at);
 		vm_munmap(space, at, high - low);
@@ -167,7 +167,7 @@ static int choose_bias(struct elf_image *image, struct space *space, enum elf_ro
 	return 0;
 }
 
-static int map_segment(const struct elf_image *image, struct space *space, const struct elf_segment *s, const char *name)
+static int map_segment(const struct elf_image *image, struct space *space, const struct elf_segment *s)
 {
 	vaddr_t start = page_floor(s->vaddr + image->bias), file_end = start;
 	vaddr_t end = page_ceil(s->vaddr + image->bias + s->memsz);
@@ -177,10 +177,10 @@ static int map_segment(const struct elf_image *image, struct space *space, const
 	if (s->filesz) {
 		file_end = page_ceil(s->vaddr + image->bias + s->filesz);
 		error = failed(vm_mmap(space, start, file_end - start, rights, MAP_PRIVATE | MAP_FIXED, image->object,
-			page_floor(s->offset), name));
+			page_floor(s->offset)));
 	}
 	if (!error && end > file_end)
-		error = failed(vm_mmap(space, file_end, end - file_end, rights, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, NULL, 0, NULL));
+		error = failed(vm_mmap(space, file_end, end - file_end, rights, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, NULL, 0));
 	return error == 0 || error == -ENOMEM ? error : -ENOEXEC;
 }
 
@@ -192,13 +192,13 @@ static void find_headers(struct elf_image *image)
 			image->phdr = image->header.phoff - s->offset + s->vaddr + image->bias;
 }
 
-int elf_map(struct elf_image *image, struct space *space, enum elf_role role, const char *name)
+int elf_map(struct elf_image *image, struct space *space, enum elf_role role)
 {
 	int error = image->header.type == TYPE_DYN ? choose_bias(image, space, role) : 0;
 	if (error)
 		return error;
 	for_each_load(image, s) {
-		error = s->memsz ? map_segment(image, space, s, name) : 0;
+		error = s->memsz ? map_segment(image, space, s) : 0;
 		if (error)
 			return error;
 		if (image->end < s->vaddr + image->bias + s->memsz)

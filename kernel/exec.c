@@ -129,7 +129,7 @@ static int map_file(struct exec *e, struct elf_image *image, struct file *file, 
 {
 	struct object *object;
 	int error = file_map_check(file, VM_READ | VM_EXEC, MAP_PRIVATE, &object);
-	return error ? error : elf_map(image, e->space, role, NULL);
+	return error ? error : elf_map(image, e->space, role);
 }
 
 static int build_space(struct exec *e)

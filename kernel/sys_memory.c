@@ -34,7 +34,7 @@ long sys_mmap(const unsigned long args[6])
 		else if ((flags & MAP_TYPE) != MAP_PRIVATE && !file_writable(file))
 			rights |= VM_NOWRITE;
 	}
-	vaddr_t at = vm_mmap(current->space, args[0], args[1], rights, flags, object, object ? args[5] : 0, NULL);
+	vaddr_t at = vm_mmap(current->space, args[0], args[1], rights, flags, object, object ? args[5] : 0);
 	file_put(file);
 	return (long)at;
 }

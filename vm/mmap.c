@@ -221,24 +221,6 @@ static vaddr_t mmap_locked(struct space *s, vaddr_t at, struct region what, unsi
 	return at;
 }
 
-/* The object keeps the path of whoever mapped it first; without memory it stays nameless. */
-static void name_object(struct object *o, const char *name)
-{
-	size_t size = name ? strlen(name) + 1 : 0;
-	char *copy = size && !o->name ? kmalloc(size) : NULL;
-
-	if (!copy)
-		return;
-	memcpy(copy, name, size);
-	spin_lock(&o->lock);
-	if (!o->name) {
-		o->name = copy;
-		copy = NULL;
-	}
-	spin_unlock(&o->lock);
-	kfree(copy);
-}
-
 /* Errors of the arguments alone. */
 static int check_mmap(vaddr_t hint, size_t length, unsigned flags, const struct object *object, uint64_t offset)
 {
@@ -266,7 +248,7 @@ static int check_mmap(vaddr_t hint, size_t length, unsigned flags, const struct 
 }
 
 vaddr_t vm_mmap(struct space *s, vaddr_t hint, size_t length, unsigned rights, unsigned flags, struct object *object,
-	uint64_t offset, const char *name)
+	uint64_t offset)
 {
 	int error = check_mmap(hint, length, flags, object, offset);
 	bool shared = (flags & MAP_TYPE) != MAP_PRIVATE;
@@ -286,9 +268,6 @@ vaddr_t vm_mmap(struct space *s, vaddr_t hint, size_t length, unsigned rights, u
 		own = what.object = object_create(NULL, NULL, page_ceil(length));
 		if (!own)
 			return as_error(-ENOMEM);
-		name_object(own, "/dev/zero (deleted)");
-	} else if (object) {
-		name_object(object, name);
 	}
 	mutex_lock(&s->lock);
 	vaddr_t at = mmap_locked(s, hint, what, flags);
@@ -445,6 +424,14 @@ static void count_resident(void *context, vaddr_t va, struct mmu_entry entry)
 	*(size_t *)context += page_counted(pages[entry.pfn]);
 }
 
+/* As Linux shows it: shared anonymous memory is an unlinked file there. */
+static const char *region_name(const struct region *r)
+{
+	if (r->object)
+		return r->object->name ? r->object->name : r->object->pager ? "" : "/dev/zero (deleted)";
+	return r->flags & REGION_HEAP ? "[heap]" : r->flags & REGION_STACK ? "[stack]" : "";
+}
+
 bool vm_region_info(struct space *s, vaddr_t from, struct region_info *to)
 {
 	mutex_lock(&s->lock);
@@ -454,9 +441,8 @@ bool vm_region_info(struct space *s, vaddr_t from, struct region_info *to)
 			.offset = r->offset << PAGE_SHIFT, .object = r->object };
 		struct mmu_walker walker = { .context = &to->resident, .leaf = count_resident };
 		mmu_walk(&s->mmu, r->start, r->end, &walker);
-		const char *name = r->object ? r->object->name : r->flags & REGION_HEAP ? "[heap]" : r->flags & REGION_STACK ? "[stack]" : NULL;
-		size_t n = name ? strnlen(name, sizeof to->name - 1) : 0;
-		memcpy(to->name, name ? name : "", n);
+		const char *name = region_name(r);
+		memcpy(to->name, name, strnlen(name, sizeof to->name - 1));
 	}
 	mutex_unlock(&s->lock);
 	return r != NULL;

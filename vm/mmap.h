@@ -15,9 +15,9 @@ enum map_flags {		/* Linux's MAP_* */
 /*
  * mmap(2).  object is the file's (the caller checked that it may be mapped with these rights) or NULL for anonymous memory; offset in bytes.  The region takes a
  * reference of its own.  rights may have VM_NOWRITE: a shared mapping that mprotect must not make writable (the file was opened read-only).
- * name: the file's path, copied into the object for /proc maps; may be NULL.  Returns the address or a negative errno (test with (ssize)r < 0 && r >= -4095).
+ * Returns the address or a negative errno (test with (ssize)r < 0 && r >= -4095).
  */
-vaddr_t vm_mmap(struct space *, vaddr_t hint, size_t length, unsigned rights, unsigned flags, struct object *, uint64_t offset, const char *name);
+vaddr_t vm_mmap(struct space *, vaddr_t hint, size_t length, unsigned rights, unsigned flags, struct object *, uint64_t offset);
 int vm_munmap(struct space *, vaddr_t start, size_t length);
 int vm_mprotect(struct space *, vaddr_t start, size_t length, unsigned rights);
 /* brk(2): the new break, or the old one if it cannot be moved. */
@@ -28,5 +28,5 @@ int vm_map_stack(struct space *, vaddr_t top, size_t initial, unsigned rights);
 void vm_set_brk(struct space *, vaddr_t start);
 
 /* One line of /proc/PID/maps at a time: the first region that ends above `from`; false: none. Takes space->lock. */
-struct region_info { vaddr_t start, end; unsigned rights, flags; uint64_t offset; struct object *object; size_t resident; char name[128]; };
+struct region_info { vaddr_t start, end; unsigned rights, flags; uint64_t offset; const struct object *object /* to compare only: not kept alive */; size_t resident; char name[128]; };
 bool vm_region_info(struct space *, vaddr_t from, struct region_info *);

@@ -172,7 +172,7 @@ void drop_space(struct space *s)
 
 vaddr_t map(struct space *s, vaddr_t at, size_t npages, unsigned rights, unsigned flags)
 {
-	vaddr_t got = vm_mmap(s, at, npages << PAGE_SHIFT, rights, flags | MAP_ANONYMOUS | MAP_FIXED, NULL, 0, NULL);
+	vaddr_t got = vm_mmap(s, at, npages << PAGE_SHIFT, rights, flags | MAP_ANONYMOUS | MAP_FIXED, NULL, 0);
 
 	assert_int_equal(got, at);
 	return at;
@@ -180,7 +180,7 @@ vaddr_t map(struct space *s, vaddr_t at, size_t npages, unsigned rights, unsigne
 
 vaddr_t map_file(struct space *s, vaddr_t at, size_t npages, unsigned rights, unsigned flags, struct test_file *f, uint64_t index)
 {
-	vaddr_t got = vm_mmap(s, at, npages << PAGE_SHIFT, rights, flags | MAP_FIXED, f->object, index << PAGE_SHIFT, "file");
+	vaddr_t got = vm_mmap(s, at, npages << PAGE_SHIFT, rights, flags | MAP_FIXED, f->object, index << PAGE_SHIFT);
 
 	assert_int_equal(got, at);
 	return at;

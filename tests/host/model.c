@@ -408,7 +408,7 @@ static void op_mmap(struct process *p)
 		what.object->refs++;
 
 	vaddr_t at = vm_mmap(p->space, hint, (n << PAGE_SHIFT) - below(PAGE_SIZE), what.rights, flags, object,
-		(uint64_t)what.index << PAGE_SHIFT, NULL);
+		(uint64_t)what.index << PAGE_SHIFT);
 	bool refused = memory_was_refused();
 	ssize error = (ssize)at < 0 && (ssize)at >= -4095 ? (ssize)at : 0;
 	if (error == -EEXIST) {

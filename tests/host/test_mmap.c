@@ -1,5 +1,7 @@
 /* tests/host/test_mmap.c - vm/mmap.c: arguments and errors as Linux has them, splits and merges, brk; and every allocation failing. */
+#include <string.h>
 #include "harness.h"
+#include "vm/heap.h"
 #include "vm/frame.h"
 #include "vm/object.h"
 
@@ -29,7 +31,7 @@ static vaddr_t page(unsigned n) { return A + n * PAGE_SIZE; }
 
 static ssize try_mmap(vaddr_t hint, size_t length, unsigned flags)
 {
-	return (ssize)vm_mmap(s, hint, length, RW, flags, NULL, 0, NULL);
+	return (ssize)vm_mmap(s, hint, length, RW, flags, NULL, 0);
 }
 
 TEST(arguments_of_mmap)
@@ -57,9 +59,9 @@ TEST(arguments_of_file_mappings)
 	(void)state;
 	struct test_file f;
 	file_create(&f, 4 * PAGE_SIZE);
-	assert_int_equal((ssize)vm_mmap(s, 0, PAGE_SIZE, RW, MAP_PRIVATE, f.object, 100, NULL), -EINVAL);
-	assert_int_equal((ssize)vm_mmap(s, 0, 2 * PAGE_SIZE, RW, MAP_PRIVATE, f.object, -(uint64_t)PAGE_SIZE, NULL), -EOVERFLOW);
-	assert_int_equal((ssize)vm_mmap(s, A, PAGE_SIZE, RW, MAP_PRIVATE | MAP_GROWSDOWN, f.object, 0, NULL), -EINVAL);
+	assert_int_equal((ssize)vm_mmap(s, 0, PAGE_SIZE, RW, MAP_PRIVATE, f.object, 100), -EINVAL);
+	assert_int_equal((ssize)vm_mmap(s, 0, 2 * PAGE_SIZE, RW, MAP_PRIVATE, f.object, -(uint64_t)PAGE_SIZE), -EOVERFLOW);
+	assert_int_equal((ssize)vm_mmap(s, A, PAGE_SIZE, RW, MAP_PRIVATE | MAP_GROWSDOWN, f.object, 0), -EINVAL);
 	assert_int_equal(f.object->refs, 1);
 	drop_space(s);
 	file_drop(&f);
@@ -239,7 +241,7 @@ TEST(a_shared_mapping_of_a_read_only_file_stays_so)
 	struct test_file f;
 	file_create(&f, 4 * PAGE_SIZE);
 	map(s, page(4), 1, VM_READ, MAP_PRIVATE);
-	assert_int_equal(vm_mmap(s, A, 4 * PAGE_SIZE, VM_READ | VM_NOWRITE, MAP_SHARED | MAP_FIXED, f.object, 0, NULL), A);
+	assert_int_equal(vm_mmap(s, A, 4 * PAGE_SIZE, VM_READ | VM_NOWRITE, MAP_SHARED | MAP_FIXED, f.object, 0), A);
 	assert_int_equal(vm_mprotect(s, A, 4 * PAGE_SIZE, RW), -EACCES);
 	assert_int_equal(vm_mprotect(s, page(2), 3 * PAGE_SIZE, RW), -EACCES);
 	assert_int_equal(vm_mprotect(s, A, 4 * PAGE_SIZE, VM_READ | VM_EXEC), 0);
@@ -284,6 +286,8 @@ TEST(region_info_names_and_counts)
 	struct test_file f;
 	struct region_info info;
 	file_create(&f, 8 * PAGE_SIZE);
+	f.object->name = kmalloc(sizeof "file");
+	strcpy(f.object->name, "file");
 	map_file(s, page(0), 4, VM_READ, MAP_PRIVATE, &f, 2);
 	read_byte(s, page(1));
 	vm_set_brk(s, page(8));
@@ -355,7 +359,7 @@ static bool is_ok(ssize result)
 static bool do_mmap(void) { return is_ok(try_mmap(0, 5 * PAGE_SIZE, MAP_PRIVATE | MAP_ANONYMOUS)); }
 static bool do_mmap_shared(void) { return is_ok(try_mmap(0, 5 * PAGE_SIZE, MAP_SHARED | MAP_ANONYMOUS)); }
 static bool do_mmap_over(void) { return is_ok(try_mmap(page(205), 5 * PAGE_SIZE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED)); }
-static bool do_mmap_file(void) { return is_ok((ssize)vm_mmap(s, 0, PAGE_SIZE, RW, MAP_PRIVATE, file.object, 0, "a name that is new")); }
+static bool do_mmap_file(void) { return is_ok((ssize)vm_mmap(s, 0, PAGE_SIZE, RW, MAP_PRIVATE, file.object, 0)); }
 static bool do_munmap(void) { return is_ok(vm_munmap(s, page(205), 5 * PAGE_SIZE)); }
 static bool do_mprotect(void) { return is_ok(vm_mprotect(s, page(5), 5 * PAGE_SIZE, VM_READ)); }
 static bool do_brk(void) { return vm_brk(s, page(310)) == page(310); }
