@@ -154,7 +154,7 @@ TEST(a_page_that_is_pinned_or_mapped_outlives_its_place)
 	assert_int_equal(write_at(o, "abc", 3, 5 * PAGE_SIZE), 3);
 	assert_int_equal(write_at(o, "def", 3, 6 * PAGE_SIZE), 3);
 	struct space *s = new_space();
-	assert_int_equal(vm_mmap(s, A, 8 * PAGE_SIZE, VM_READ | VM_WRITE, MAP_SHARED | MAP_FIXED, o, 0, NULL), A);
+	assert_int_equal(vm_mmap(s, A, 8 * PAGE_SIZE, VM_READ | VM_WRITE, MAP_SHARED | MAP_FIXED, o, 0), A);
 	assert_int_equal(read_byte(s, A + 6 * PAGE_SIZE), 'd');
 	assert_int_equal(read_byte(s, A + 5 * PAGE_SIZE), 'a');
 	assert_int_equal(object_pin(o, 5, &r), 0);
