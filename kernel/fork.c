@@ -27,6 +27,8 @@ long process_fork(const struct clone_args *args)
 
 	if ((args->flags & ~KNOWN_FLAGS) || args->exit_signal < 0 || args->exit_signal > SIGNALS)
 		return -EINVAL;
+	if ((args->flags & CLONE_SETTLS) && args->tls >= USER_MAX)
+		return -EPERM;				/* as arch_prctl: the processor would not take it */
 	struct process *child = copy_process(parent, args);
 	if (!child)
 		return -ENOMEM;
