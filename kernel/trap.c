@@ -5,14 +5,16 @@
  *
  * A fault that cannot be served is a signal in user mode; in a system call the copy function's fix-up turns it into EFAULT.
  */
+#include "arch/time.h"
 #include "arch/trap.h"
+#include "kernel/clock.h"
 #include "kernel/life.h"
 #include "kernel/sched.h"
 #include "kernel/signal.h"
 #include "vm/fault.h"
 
 static void send_fault_signal(struct thread *, const struct fault_result *, vaddr_t addr, unsigned long hw_error);
-static bool survive_no_memory(struct thread *, enum fault_mode);
+static bool survive_no_memory(struct thread *, enum fault_mode, uint64_t *since_ns);
 
 enum { TRAP_PAGE_FAULT = 14 };
 
@@ -21,13 +23,14 @@ bool kernel_page_fault(struct trap_frame *frame, vaddr_t addr, enum fault_access
 	struct thread *t = current_thread();
 	struct process *p = t->process;
 	struct fault_result result;
+	uint64_t since_ns = 0;
 
 	(void)frame;
 	if (!p || !p->space || (mode == FAULT_KERNEL && addr >= USER_MAX))
 		return false;
 	do
 		result = vm_fault(p->space, addr, access, mode, &p->faults);
-	while (result.outcome == FAULT_NO_MEMORY && survive_no_memory(t, mode));
+	while (result.outcome == FAULT_NO_MEMORY && survive_no_memory(t, mode, &since_ns));
 	if (result.outcome != FAULT_DONE && mode == FAULT_USER)
 		send_fault_signal(t, &result, addr, hw_error);
 	return result.outcome == FAULT_DONE || mode == FAULT_USER;
@@ -55,12 +58,19 @@ static void send_fault_signal(struct thread *t, const struct fault_result *resul
 /*
  * First the pages of files that nobody has open are given up (not from within a system call, which may hold locks).  Then another process is made
  * to give its memory, and gets the time to do so: true, try again.  Nobody can: this one dies.
+ *
+ * Within a system call it waits for a second only: the other may not be able to die before a lock is dropped that this call holds.
  */
-static bool survive_no_memory(struct thread *t, enum fault_mode mode)
+static bool survive_no_memory(struct thread *t, enum fault_mode mode, uint64_t *since_ns)
 {
+	uint64_t now_ns = time_now_ns();
+
 	if (mode == FAULT_USER && vnode_drop_idle() > 0)
 		return true;
-	if (!process_killed(t->process) && oom_kill() && !process_killed(t->process)) {
+	if (*since_ns == 0)
+		*since_ns = now_ns;
+	bool patient = mode == FAULT_USER || now_ns - *since_ns < NS_PER_SECOND;
+	if (patient && !process_killed(t->process) && oom_kill() && !process_killed(t->process)) {
 		sched_yield();
 		return !process_killed(t->process);
 	}
