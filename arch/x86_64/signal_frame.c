@@ -99,6 +99,12 @@ static void load_fresh_xstate(struct arch_thread *t)
 	cpu_irq_restore(irq);
 }
 
+/* Are the bits above the 47th all like it?  (Intel SDM volume 1, 3.3.7.1) */
+static bool is_canonical(vaddr_t addr)
+{
+	return (vaddr_t)((int64_t)(addr << 16) >> 16) == addr;
+}
+
 int signal_frame_push(struct arch_thread *t, const struct signal_setup *s)
 {
 	struct trap_frame *f = thread_frame(t);
@@ -107,8 +113,8 @@ int signal_frame_push(struct arch_thread *t, const struct signal_setup *s)
 	vaddr_t xstate = (top - frame_xstate_size()) & ~(vaddr_t)63;
 	vaddr_t at = ((xstate - sizeof frame) & ~(vaddr_t)15) - 8;	/* as after a call */
 
-	if (top >= USER_MAX || at >= top)
-		return -EFAULT;
+	if (top >= USER_MAX || at >= top || !is_canonical(s->handler))
+		return -EFAULT;			/* IRETQ to an address that is not canonical would fault in the kernel */
 	frame.uc.flags = (cpu_features.xsave ? UC_XSTATE : 0) | UC_SIGCONTEXT_SS | UC_STRICT_SS;
 	memcpy(frame.uc.altstack, s->altstack, sizeof frame.uc.altstack);
 	memcpy(frame.siginfo, s->siginfo, sizeof frame.siginfo);

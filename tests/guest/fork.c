@@ -349,6 +349,28 @@ TEST(clone_without_sharing)
 	FAILS(syscall(SYS_clone, CLONE_THREAD | SIGCHLD, 0, 0, 0, 0), EINVAL);		/* needs CLONE_SIGHAND */
 }
 
+TEST(clone_with_a_thread_pointer_of_its_own)
+{
+	static const unsigned long outside[] = { 0x7ffffffff000, 0x800000000000, 0x8000000000000000, 0xffffffff80100000 };
+
+	for (int i = 0; i < 4; i++)
+		FAILS(syscall(SYS_clone, CLONE_SETTLS | SIGCHLD, 0, 0, 0, outside[i]), EPERM);
+	/* No library in the child: it would want the thread pointer. */
+	register long pid __asm__("rax") = SYS_clone;
+	register long no_tid __asm__("r10") = 0, base __asm__("r8") = 0x1234560;
+	unsigned long got = 0;
+	__asm__ volatile("syscall" : "+r"(pid) : "D"(CLONE_SETTLS | SIGCHLD), "S"(0), "d"(0), "r"(no_tid), "r"(base) : "rcx", "r11", "memory");
+	if (!pid) {
+		register long result __asm__("rax") = SYS_arch_prctl;
+		__asm__ volatile("syscall" : "+r"(result) : "D"(0x1003), "S"(&got) : "rcx", "r11", "memory");
+		result = SYS_exit;
+		__asm__ volatile("syscall" :: "r"(result), "D"(got == 0x1234560 ? 7 : 8) : "rcx", "r11", "memory");
+	}
+	pid_t child = (pid_t)pid;
+	NEED(child > 0);
+	EQ(wait_status(child), 7 << 8);
+}
+
 TEST(posix_spawn_works)
 {
 	pid_t pid;

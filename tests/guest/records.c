@@ -156,6 +156,42 @@ FAULTLINE_TEST(out_of_memory_in_a_system_call)
 	EQ(status, SIGKILL);
 }
 
+/* The largest sleeps in a write to a pipe, and cannot die while the reader, for whom memory is wanted, has the pipe's lock. */
+FAULTLINE_TEST(out_of_memory_with_a_lock_held)
+{
+	struct vmcheck c = now();
+	int ends[2], status;
+
+	if (c.free_frames > 70000)
+		SKIP("would take long with so much memory");
+	NEED(!pipe(ends));
+	pid_t writer = fork();
+	if (!writer) {
+		size_t half = c.free_frames / 2 * PAGE;
+		char *p = map_anon(half, MAP_PRIVATE);
+		close(ends[0]);
+		memset(p, 1, half);
+		while (write(ends[1], p, 1 << 20) > 0)
+			;
+		_exit(1);
+	}
+	CHILD(status) {
+		close(ends[1]);
+		sleep_ms(500);
+		size_t rest = now().free_frames * PAGE, most = 4000ul * PAGE;	/* bytes read one to a page: the pipe stays full */
+		char *p = mmap(NULL, rest + most, RW, ANON | MAP_NORESERVE, -1, 0);
+		NEED(p != MAP_FAILED && rest > most);
+		memset(p, 1, rest - most);
+		for (size_t i = rest - most; i < rest + most; i += PAGE)
+			if (read(ends[0], p + i, 1) != 1)
+				break;
+	}
+	CHECK(status == 0 || status == SIGKILL);
+	close(ends[0]);
+	close(ends[1]);
+	CHECK(WIFSIGNALED(wait_status(writer)));
+}
+
 FAULTLINE_TEST(a_fork_bomb_ends)
 {
 	struct vmcheck c = now();

@@ -73,6 +73,23 @@ static int survives_or_segv(int status)
 	return status == 0 || (WIFSIGNALED(status) && (WTERMSIG(status) == SIGSEGV || WTERMSIG(status) == SIGBUS));
 }
 
+/* Handlers where no program can be: on real processors some of these addresses must not even be tried to return to. */
+TEST(handlers_nowhere)
+{
+	static const unsigned long nowhere[] = { 0x7ffffffff000, 0x800000000000, 0xffff7fffffffffff, 0x8000000000000000, 0xffff800000000000,
+		0xffffffff80100000 };
+
+	for (int i = 0; i < 6; i++) {
+		int status;
+		CHILD(status) {
+			struct { unsigned long handler, flags, restorer, mask; } action = { nowhere[i], 0x04000000, nowhere[i], 0 };
+			NEED(!syscall(SYS_rt_sigaction, SIGUSR1, &action, NULL, 8));
+			raise(SIGUSR1);
+		}
+		EQ(status, SIGSEGV);
+	}
+}
+
 TEST(an_untouched_frame_returns)
 {
 	EQ(after(nothing), 0);
