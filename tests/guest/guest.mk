@@ -3,6 +3,7 @@
 #	make guest-build	builds the programs; each also runs on Linux, for comparison: build/guest/musl/fork
 #	make guest-test		boots the debug kernel several times and runs them there; TAP on stdout
 #	make guest-test BOOTS='aligned packed'	only these boots (tests/guest/run names them)
+#	make guest-expected	writes down what this Linux answers to the programs in compare/
 #
 # Each is built twice: with musl, and with glibc, which takes other ways into the kernel.
 
@@ -20,7 +21,24 @@ build/guest/glibc/%: tests/guest/%.c tests/guest/tap.h abi/faultline.h
 build/guest/big: build/guest/musl/file_map
 	$(Q)$< --make $@
 
+# Programs that print what calls answer; Linux's answers are kept beside them.  They call wrongly on purpose: no warnings.
+GUEST_COMPARE := $(patsubst tests/guest/compare/%.c,%,$(sort $(wildcard tests/guest/compare/*.c)))
+build/guest/compare/%: tests/guest/compare/%.c
+	$(say) TEST $<
+	@mkdir -p $(@D)
+	$(Q)gcc -std=gnu11 -O2 -static -s -w -o $@ $<
+
+# Asks this Linux anew; as root.
+.PHONY: guest-expected
+guest-expected: $(GUEST_COMPARE:%=build/guest/compare/%)
+	$(Q)for p in $(GUEST_COMPARE); do \
+		folder=$$(mktemp -d /dev/shm/compare.XXXXXX) && chmod 755 $$folder; \
+		(cd $$folder && $(CURDIR)/build/guest/compare/$$p < /dev/null 2>&1) | cat > tests/guest/compare/$$p.expected; \
+		rm -rf $$folder; \
+	done
+
 .PHONY: guest-build guest-test
+guest-build: $(GUEST_COMPARE:%=build/guest/compare/%)
 guest-build: $(GUEST_TESTS:%=build/guest/musl/%) $(GUEST_TESTS:%=build/guest/glibc/%) build/guest/big
 
 guest-test: guest-build
