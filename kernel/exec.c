@@ -82,6 +82,15 @@ static void set_name(struct exec *e, const char *path)
 	memcpy(e->name, name, strnlen(name, sizeof e->name - 1));
 }
 
+static void drop_program(struct exec *e)
+{
+	if (e->runs)
+		vnode_end_run(e->file->vnode);
+	e->runs = false;
+	file_put(e->file);
+	e->file = NULL;
+}
+
 static int find_program(struct exec *e, struct vnode *at, const char *path)
 {
 	struct fs_context *fs = &e->process->fs;
@@ -90,8 +99,11 @@ static int find_program(struct exec *e, struct vnode *at, const char *path)
 	set_name(e, path);
 	for (unsigned depth = 0; ; depth++) {
 		int error = open_executable(fs, at, program, &e->file);
+		if (!error)
+			error = vnode_begin_run(e->file->vnode);
 		if (error)
 			return error;
+		e->runs = true;
 		error = exec_script(e, program);
 		if (error < 0)
 			return error;
@@ -99,16 +111,11 @@ static int find_program(struct exec *e, struct vnode *at, const char *path)
 			break;
 		if (depth == EXEC_SCRIPT_DEPTH)
 			return -ELOOP;
-		file_put(e->file);
-		e->file = NULL;
+		drop_program(e);
 		program = e->script_string[e->first_script_string];
 		at = NULL;
 	}
-	int error = vnode_begin_run(e->file->vnode);
-	if (error)
-		return error;
-	e->runs = true;
-	error = elf_open(&e->image, e->file->vnode->object);
+	int error = elf_open(&e->image, e->file->vnode->object);
 	if (error)
 		return error;
 
@@ -239,9 +246,7 @@ static void drop(struct exec *e)
 		space_put(e->space);
 	elf_close(&e->image);
 	elf_close(&e->interpreter);
-	if (e->runs)
-		vnode_end_run(e->file->vnode);
-	file_put(e->file);
+	drop_program(e);
 	file_put(e->interpreter_file);
 	exec_drop_strings(e);
 	kfree(e);

@@ -196,6 +196,8 @@ TEST(running_programs_cannot_be_written)
 	fd = open("/tmp/exec-copy", O_WRONLY);
 	CHECK(fd >= 0);
 	FAILS(execve("/tmp/exec-copy", argv, no_env), ETXTBSY);
+	CHECK(ftruncate(fd, 0) == 0 && write(fd, "#!/bin/true\n", 12) == 12);
+	FAILS(execve("/tmp/exec-copy", argv, no_env), ETXTBSY);	/* a script, too */
 	close(fd);
 	EQ(unlink("/tmp/exec-copy"), 0);
 }
