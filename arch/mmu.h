@@ -4,7 +4,7 @@
  * Five operations (map, unmap, copy, drop, protect), query, and a walk for the checker.  vm/ never sees a table, its depth or an entry's bits.
  * The operations work in bulk and keep the counts of vm/page.h themselves, inlined in their loops: a leaf entry that appears or vanishes counts
  * at its page (page_entry_get, page_entry_put), an upper entry at its table.  A table whose last entry goes is freed.  mmu->resident counts the leaf
- * entries of counted pages.
+ * entries of counted pages, mmu->tables the tables below the root.
  *
  * Rights: `prot` is VM_READ|VM_WRITE|VM_EXEC; an entry with rights 0 (PROT_NONE) keeps its page but lets nobody at it.  User or kernel
  * follows from the address.  Hardware that cannot express a right gives more reading, never more writing.

@@ -12,6 +12,7 @@
 #include "fs/vfs.h"
 #include "arch/uaccess.h"
 #include "vm/heap.h"
+#include "vm/object.h"
 #include "lib/assert.h"
 #include "lib/string.h"
 
@@ -72,7 +73,9 @@ static struct slot *slot_to_fill(struct pipe *p)
 
 	if (s && s->start + s->len < PAGE_SIZE)
 		return s;
-	char *page = p->spare ? p->spare : kmalloc(PAGE_SIZE);
+	char *page = p->spare;
+	if (!page && object_keep_free())
+		page = kmalloc(PAGE_SIZE);
 	if (!page)
 		return NULL;
 	p->spare = NULL;
@@ -227,9 +230,10 @@ static long pipe_ioctl(struct file *f, unsigned command, unsigned long arg)
 
 static struct pipe *pipe_alloc(void)
 {
+	if (!object_keep_free())
+		return NULL;
 	struct pipe *p = kzalloc(sizeof *p);
 	struct slot *ring = kmalloc(PIPE_SLOTS * sizeof *ring);
-
 	if (!p || !ring) {
 		kfree(p);
 		kfree(ring);
@@ -293,6 +297,13 @@ static const struct file_ops pipe_ops = {
 bool file_is_pipe(const struct file *f)
 {
 	return f->ops == &pipe_ops;
+}
+
+size_t pipe_frames(const struct file *f)
+{
+	if (!file_is_pipe(f))
+		return 0;
+	return file_readable(f) ? ((const struct pipe *)f->data)->used : 1;
 }
 
 /* The other side has to come before an open returns. */

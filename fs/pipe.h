@@ -11,6 +11,8 @@ int pipe_create(struct file *ends[2], unsigned flags);
 /* open(2) of a vnode of type S_IFIFO: waits for the other side as Linux does; -ENXIO, -EINTR, -ENOMEM. */
 int pipe_open(struct file *);
 bool file_is_pipe(const struct file *);
+/* Frames that the pipe keeps in use, about: for the reading end what it holds, for the writing end what it is.  0: not a pipe. */
+size_t pipe_frames(const struct file *);
 /* fcntl F_GETPIPE_SZ and F_SETPIPE_SZ: bytes, -EBUSY, -EPERM. */
 size_t pipe_size(const struct file *);
 ssize pipe_resize(struct file *, size_t bytes);

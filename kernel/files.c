@@ -5,6 +5,7 @@
  * Files are put after the table's lock is dropped: the last reference to one may sleep.
  */
 #include "kernel/files.h"
+#include "fs/pipe.h"
 #include "kernel/process.h"
 #include "fs/locks.h"
 #include "vm/heap.h"
@@ -230,4 +231,17 @@ int files_next(struct file_table *t, int fd, struct file **out)
 int files_size(struct file_table *t)
 {
 	return t->nslots;
+}
+
+size_t files_pipe_frames(struct file_table *t)
+{
+	size_t n = 0;
+
+	if (!mutex_trylock(&t->lock))
+		return 0;
+	for (int fd = 0; fd < t->nslots; fd++)
+		if (t->slots[fd].file)
+			n += pipe_frames(t->slots[fd].file);
+	mutex_unlock(&t->lock);
+	return n;
 }

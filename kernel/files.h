@@ -24,5 +24,7 @@ int files_get_close_on_exec(struct file_table *, int fd);
 int files_set_close_on_exec(struct file_table *, int fd, bool on);
 /* For /proc/PID/fd: next open descriptor at or above fd, with a reference; -1: none. */
 int files_next(struct file_table *, int fd, struct file **);
+/* Frames that its pipes keep in use, for the choice of a process to kill; 0 while somebody works on the table.  Does not sleep. */
+size_t files_pipe_frames(struct file_table *);
 /* Slots of the table: no descriptor is as high. */
 int files_size(struct file_table *);

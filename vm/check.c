@@ -23,6 +23,7 @@ struct check {
 	struct vmcheck *report;
 	struct space *space;		/* the one that is walked */
 	uintptr_t delta;		/* what count() adds: one off, or one back */
+	size_t tables;			/* seen in it */
 };
 
 /* One discrepancy: says so, and counts. */
@@ -80,6 +81,7 @@ static void judge_table(void *context, pfn_t table, unsigned level, unsigned pre
 	struct check *c = context;
 
 	(void)level;
+	c->tables++;
 	if (page_type(pages[table]) != PAGE_TABLE || table_refs(pages[table]) != 1)
 		wrong(c->report, "table whose word is not a table's", "frame", table, pages[table]);
 	else if (table_entries(pages[table]) != present)
@@ -99,7 +101,10 @@ static void judge_space(struct check *c)
 	if (mapped != c->space->mapped)
 		wrong(c->report, "mapped pages miscounted", "counted", mapped, c->space->mapped);
 	struct mmu_walker walker = { .context = c, .leaf = judge_leaf, .table = judge_table };
+	c->tables = 0;
 	mmu_walk(&c->space->mmu, 0, USER_MAX, &walker);
+	if (c->tables != space_tables(c->space))
+		wrong(c->report, "page tables miscounted", "counted", c->tables, space_tables(c->space));
 	c->report->regions += c->space->regions.count;
 	c->report->spaces++;
 }

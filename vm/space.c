@@ -122,6 +122,11 @@ size_t space_resident(const struct space *s)
 	return s->mmu.resident;
 }
 
+size_t space_tables(const struct space *s)
+{
+	return s->mmu.tables + 1;
+}
+
 size_t space_count(void)
 {
 	return spaces;

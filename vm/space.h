@@ -33,6 +33,8 @@ struct space *space_ref(struct space *);
 void space_put(struct space *);
 /* Pages resident now. */
 size_t space_resident(const struct space *);
+/* Page tables, the root included. */
+size_t space_tables(const struct space *);
 
 /* All spaces, for vm_check: under space_list_lock. */
 extern struct spinlock space_list_lock;

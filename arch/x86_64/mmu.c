@@ -164,6 +164,7 @@ static void prune(struct mmu *mmu, vaddr_t va, struct mmu_gather *gather)
 		if (table_entries(pages[table]) > 0)
 			return;
 		*path.upper[level] = 0;
+		mmu->tables--;
 		table_count(direct_pfn(path.upper[level]), -1);
 		if (gather) {
 			mmu_gather_table(gather, va, table);
@@ -191,6 +192,7 @@ static bool reach(struct mmu *mmu, vaddr_t va, struct path *path)
 			}
 			*upper = (pte_t)pfn << PAGE_SHIFT | PTE_PRESENT | PTE_WRITE | (is_user(va) ? PTE_USER : 0);
 			count_entries(va, table, 1);
+			mmu->tables++;
 		}
 		table = table_at(*upper);
 	}
@@ -440,6 +442,7 @@ void mmu_drop(struct mmu *mmu)
 		*e = 0;
 	}
 	pages[pfn] = page_table(0, 1);
+	mmu->tables = 0;
 }
 
 /* ---- looking ------------------------------------------------------------------------------------------------------------------------ */

@@ -5,6 +5,7 @@
 struct mmu {
 	pfn_t root;
 	size_t resident;	/* leaf entries that point to counted pages */
+	size_t tables;		/* below the root */
 	vaddr_t base;		/* the lowest address that the root reaches */
 };
 

@@ -102,6 +102,7 @@ static sim_pte *leaf_entry_create(struct mmu *mmu, size_t page)
 			}
 			*e = make_entry(below, VM_RIGHTS);
 			count_entries(table, 1);
+			mmu->tables++;
 		}
 		table = sim_pte_pfn(*e);
 	}
@@ -163,6 +164,7 @@ static void prune(struct mmu *mmu, size_t page, struct mmu_gather *g)
 	for (; low < SIM_LEVELS - 1 && table_entries(pages[way[low]]) == 0; low++) {
 		*sim_table_entry(way[low + 1], low + 1, page) = 0;
 		count_entries(way[low + 1], -1);
+		mmu->tables--;
 		if (g) {
 			g->tables = true;
 			gather_frame(g, way[low]);

@@ -4,7 +4,7 @@
 
 struct mmu {
 	paddr_t root;
-	size_t resident;
+	size_t resident, tables;
 };
 
 #define MMU_TABLE_REACH	((size_t)1 << HUGE_SHIFT)
