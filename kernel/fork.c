@@ -12,10 +12,13 @@
 #include "arch/uaccess.h"
 #include "lib/string.h"
 #include "vm/heap.h"
+#include "vm/object.h"
 
-static struct process *copy_process(struct process *parent, const struct clone_args *);
+static struct process *copy_with_room(struct process *parent, const struct clone_args *);
 static int enter_tree(struct process *child, struct process *parent);
 static void wait_for_vfork(struct process *parent, const struct process *child);
+
+enum { FORK_PATIENCE = 100 };		/* turns to wait for a process that was killed to make room */
 
 /* What a process of its own can do with one thread in it. */
 static const uint64_t KNOWN_FLAGS = CLONE_VM | CLONE_VFORK | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID |
@@ -29,7 +32,7 @@ long process_fork(const struct clone_args *args)
 		return -EINVAL;
 	if ((args->flags & CLONE_SETTLS) && args->tls >= USER_MAX)
 		return -EPERM;				/* as arch_prctl: the processor would not take it */
-	struct process *child = copy_process(parent, args);
+	struct process *child = copy_with_room(parent, args);
 	if (!child)
 		return -ENOMEM;
 	struct thread *t = process_thread(child);
@@ -129,6 +132,18 @@ static struct process *copy_process(struct process *parent, const struct clone_a
 	if (copy_resources(child, parent, args->flags) != 0) {
 		process_abandon(child);
 		return NULL;
+	}
+	return child;
+}
+
+/* As in a fault that finds no frame, another process is made to give its memory; for a while only, so that too many forks end in -ENOMEM. */
+static struct process *copy_with_room(struct process *parent, const struct clone_args *args)
+{
+	object_keep_free();
+	struct process *child = copy_process(parent, args);
+	for (int n = 0; !child && n < FORK_PATIENCE && oom_kill() && !process_killed(parent); n++) {
+		sched_yield();
+		child = copy_process(parent, args);
 	}
 	return child;
 }

@@ -12,10 +12,13 @@
 #include "kernel/sched.h"
 #include "kernel/signal.h"
 #include "vm/fault.h"
+#include "vm/object.h"
 
 static void send_fault_signal(struct thread *, const struct fault_result *, vaddr_t addr, unsigned long hw_error);
 static bool survive_no_memory(struct thread *, enum fault_mode, uint64_t *since_ns);
 
+/* Pages to reclaim; fewer than these are not worth it: they may be just what this fault has had read. */
+enum { RECLAIM_PAGES = 64, RECLAIM_ENOUGH = 8 };
 enum { TRAP_PAGE_FAULT = 14 };
 
 bool kernel_page_fault(struct trap_frame *frame, vaddr_t addr, enum fault_access access, enum fault_mode mode, unsigned long hw_error)
@@ -56,8 +59,8 @@ static void send_fault_signal(struct thread *t, const struct fault_result *resul
 }
 
 /*
- * First the pages of files that nobody has open are given up (not from within a system call, which may hold locks).  Then another process is made
- * to give its memory, and gets the time to do so: true, try again.  Nobody can: this one dies.
+ * First unused pages of files are given back, then files that nobody has open (not from within a system call, which may hold locks).  Then another process
+ * is made to give its memory, and gets the time to do so: true, try again.  Nobody can: this one dies.
  *
  * Within a system call it waits for a second only: the other may not be able to die before a lock is dropped that this call holds.
  */
@@ -65,7 +68,7 @@ static bool survive_no_memory(struct thread *t, enum fault_mode mode, uint64_t *
 {
 	uint64_t now_ns = time_now_ns();
 
-	if (mode == FAULT_USER && vnode_drop_idle() > 0)
+	if (object_reclaim(RECLAIM_PAGES) >= RECLAIM_ENOUGH || (mode == FAULT_USER && vnode_drop_idle() > 0))
 		return true;
 	if (*since_ns == 0)
 		*since_ns = now_ns;

@@ -169,6 +169,11 @@ size_t frame_free_count(void)
 	return free_frames;
 }
 
+size_t frame_low_mark(void)
+{
+	return managed / 32;
+}
+
 void frame_get_stats(struct frame_stats *to)
 {
 	spin_lock(&zone_lock);

@@ -45,6 +45,8 @@ struct frame_stats {
 };
 void frame_get_stats(struct frame_stats *);
 size_t frame_free_count(void);
+/* With fewer free frames than this, cached pages of files are to make room. */
+size_t frame_low_mark(void);
 
 /* Boot: takes over all that the physical map has left; sizes the reserve. */
 void frame_init(void);

@@ -8,6 +8,7 @@
  *     (absent) --zero----> READY            no pager
  *     (absent) ----------> FILLING --read--> READY
  *                                  \-error-> (absent), the error goes to whoever asked
+ *     READY    --reclaim-> (absent)         the pager can read it again, and nobody maps or pins it
  *     any      --resize--> cut off          record->object is NULL; freed when the last entry and pin are gone
  *
  * Record first, frame second, slot third; unwound in reverse.
@@ -21,6 +22,7 @@
 
 struct spinlock object_list_lock = SPINLOCK_INIT("objects", RANK_OBJECT - 1);
 struct list object_list = LIST_INIT(object_list);
+enum { RECLAIM_PAGES = 64 };		/* at a time, so that the next to ask find some too */
 static struct object_stats live;	/* protected by: one processor; atomic with the second */
 
 /* ---- the index ------------------------------------------------------------------------------------------------------- */
@@ -294,12 +296,20 @@ static void wait_filled(struct object *o, uint64_t index)
 	wait_finish(&o->filled);
 }
 
+bool object_keep_free(void)
+{
+	if (frame_free_count() < frame_low_mark())
+		object_reclaim(RECLAIM_PAGES);
+	return frame_free_count() >= frame_low_mark() / 2;
+}
+
 int object_fill(struct object *o, uint64_t index, bool *waited)
 {
 	struct page_record *r;
 	bool made;
 	int error;
 
+	object_keep_free();
 	spin_lock(&o->lock);
 	r = object_beyond(o, index) ? NULL : object_lookup(o, index, &error, &made);
 	*waited = !r && is_filling(o, index);
@@ -313,13 +323,54 @@ int object_fill(struct object *o, uint64_t index, bool *waited)
 		r = begin_fill(o, index);
 	spin_unlock(&o->lock);
 	if (!r)
-		return -ENOMEM;
+		return object_reclaim(RECLAIM_PAGES) ? 0 : -ENOMEM;
 
 	error = o->pager->read(o, index, direct(r->pfn));
 	if (!error)
 		system_pages_read++;
 	end_fill(o, r, error);
 	return error;
+}
+
+/* Frees pages below this node that the pager can read again and nobody uses. */
+static size_t reclaim_below(struct object *o, void **node, unsigned level, size_t wanted)
+{
+	size_t freed = 0;
+
+	for (unsigned i = 0; i < OBJECT_FANOUT && freed < wanted; i++) {
+		if (!node[i])
+			continue;
+		if (level > 0) {
+			freed += reclaim_below(o, node[i], level - 1, wanted - freed);
+			continue;
+		}
+		struct page_record *r = node[i];
+		if (r->entries > 0 || r->pins > 0 || r->borrowed)
+			continue;
+		node[i] = NULL;
+		record_cut(o, r);
+		freed++;
+	}
+	return freed;
+}
+
+size_t object_reclaim(size_t wanted)
+{
+	size_t freed = 0;
+
+	spin_lock(&object_list_lock);
+	list_for_each(l, &object_list) {
+		struct object *o = container_of(l, struct object, all);
+
+		if (!o->pager || freed == wanted)
+			continue;
+		spin_lock(&o->lock);
+		if (o->root)
+			freed += reclaim_below(o, o->root, o->levels - 1, wanted - freed);
+		spin_unlock(&o->lock);
+	}
+	spin_unlock(&object_list_lock);
+	return freed;
 }
 
 int object_pin(struct object *o, uint64_t index, struct page_record **out)

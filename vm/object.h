@@ -32,7 +32,7 @@ struct object {
 	unsigned refs;			/* regions, vnodes, open users; atomic */
 	const struct pager *pager;	/* NULL: pages start zeroed (shared anonymous memory, tmpfs) */
 	void *backing;			/* the pager's own data; must stay valid until pager->release */
-	char *name;			/* path for /proc maps, or NULL; owned; set once */
+	char *name;			/* path for /proc maps, or NULL; owned; set once, by fs/ */
 	uint64_t size;			/* bytes; touching a page wholly beyond it is SIGBUS; OBJECT_ENDLESS: no end */
 	void *root;			/* index: radix tree, OBJECT_FANOUT slots a node; leaves hold records */
 	unsigned levels;		/* of the index; 0: empty */
@@ -87,8 +87,19 @@ struct page_record *object_lookup(struct object *, uint64_t index, int *why, boo
  */
 void object_cached(struct object *, uint64_t index, size_t n, pfn_t *frame);
 
-/* No lock held, may sleep.  Reads the page or waits for whoever does.  0: look again; -EIO, -ENOMEM; *waited: another was reading it. */
+/* No lock held, may sleep.  Reads the page or waits for whoever does.  0: look again (also when a frame had to be reclaimed first); -EIO, -ENOMEM; *waited: another was reading it. */
 int object_fill(struct object *, uint64_t index, bool *waited);
+
+/*
+ * Gives up to `wanted` cached pages of files back that nobody maps or pins, of the oldest object first: the number of frames freed.
+ * Nothing is lost: no file can be written yet, so that each can be read again.  No spinlock held; other locks may be.
+ */
+size_t object_reclaim(size_t wanted);
+/*
+ * The same, if free frames are few: before the kernel takes memory that belongs to no address space.  false: still too few.  What can do
+ * without (pipes) then fails with -ENOMEM: if it took the last frames, others would be killed for it, one after the other.
+ */
+bool object_keep_free(void);
 
 /* ---- for vm_check ---------------------------------------------------------------------------------------------------- */
 

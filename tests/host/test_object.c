@@ -177,6 +177,50 @@ TEST(a_page_that_is_pinned_or_mapped_outlives_its_place)
 	census_check(&before);
 }
 
+TEST(unused_file_pages_are_given_back)
+{
+	(void)state;
+	struct test_file f, borrowed;
+	uint8_t bytes[4096];
+	struct page_record *r;
+	file_create(&f, 100 * PAGE_SIZE);
+	file_create_in_image(&borrowed, 4 * PAGE_SIZE, IMAGE);
+	struct object *memory = object_create(NULL, NULL, 0);
+	assert_int_equal(write_at(memory, "kept", 4, 0), 4);
+	assert_int_equal(read_at(borrowed.object, bytes, 4096, 0), 4096);
+	for (size_t i = 0; i < 100; i++)
+		assert_int_equal(read_at(f.object, bytes, 4096, i * PAGE_SIZE), 4096);
+	struct space *s = new_space();
+	assert_int_equal(vm_mmap(s, A, 2 * PAGE_SIZE, VM_READ, MAP_PRIVATE | MAP_FIXED, f.object, 10 * PAGE_SIZE), A);
+	assert_int_equal(read_byte(s, A), file_byte(10 * PAGE_SIZE));
+	assert_int_equal(object_pin(f.object, 99, &r), 0);
+
+	assert_int_equal(object_reclaim(30), 30);
+	assert_int_equal(f.object->npages, 70);
+	assert_int_equal(object_reclaim(1000), 67);		/* two are mapped, one is pinned */
+	assert_int_equal(object_reclaim(1000), 0);
+	assert_int_equal(memory->npages, 1);
+	assert_int_equal(borrowed.object->npages, 1);
+	assert_memory_equal(direct(r->pfn), (uint8_t[]){ file_byte(99 * PAGE_SIZE) }, 1);
+	assert_int_equal(read_byte(s, A + PAGE_SIZE), file_byte(11 * PAGE_SIZE));
+	check_sound();
+
+	assert_int_equal(read_at(f.object, bytes, 4096, 50 * PAGE_SIZE), 4096);
+	assert_int_equal(bytes[7], file_byte(50 * PAGE_SIZE + 7));
+	assert_int_equal(f.reads, 101);
+	alloc_fail_at = 1;					/* no frame: room is made, and the page is read after all */
+	assert_int_equal(read_at(f.object, bytes, 4096, 51 * PAGE_SIZE), 4096);
+	assert_int_equal(f.object->npages, 4);
+	object_unpin(f.object, r);
+	drop_space(s);
+	assert_int_equal(object_reclaim(1000), 4);
+	check_sound();
+	object_put(memory);
+	file_drop(&f);
+	file_drop(&borrowed);
+	census_check(&before);
+}
+
 TEST(borrowed_frames_are_used_in_place_and_never_freed)
 {
 	(void)state;
@@ -359,6 +403,7 @@ static const struct CMUnitTest tests[] = {
 	OBJECT_TEST(memory_objects_have_holes),
 	OBJECT_TEST(resize_gives_pages_up_and_zeroes_the_rest),
 	OBJECT_TEST(a_page_that_is_pinned_or_mapped_outlives_its_place),
+	OBJECT_TEST(unused_file_pages_are_given_back),
 	OBJECT_TEST(borrowed_frames_are_used_in_place_and_never_freed),
 	OBJECT_TEST(two_files_that_claim_one_frame),
 	OBJECT_TEST(one_reads_the_others_wait),
