@@ -37,9 +37,12 @@ guest-expected: $(GUEST_COMPARE:%=build/guest/compare/%)
 		rm -rf $$folder; \
 	done
 
+build/guest/large:
+	$(Q)seq -f %015.0f 0 3145727 > $@
+
 .PHONY: guest-build guest-test
 guest-build: $(GUEST_COMPARE:%=build/guest/compare/%)
-guest-build: $(GUEST_TESTS:%=build/guest/musl/%) $(GUEST_TESTS:%=build/guest/glibc/%) build/guest/big
+guest-build: $(GUEST_TESTS:%=build/guest/musl/%) $(GUEST_TESTS:%=build/guest/glibc/%) build/guest/big build/guest/large
 
 guest-test: guest-build
 	$(Q)$(MAKE) --no-print-directory -s all DEBUG=1
