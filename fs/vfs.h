@@ -24,7 +24,7 @@ void fs_context_drop(struct fs_context *);					/* exit; leaves NULL */
 enum { PATH_MAX_BYTES = 4096, NAME_MAX_BYTES = 255, LINKS_MAX = 40 };
 
 enum walk_how { WALK_FOLLOW, WALK_NOFOLLOW };		/* a symbolic link at the end */
-/* The vnode at path, from `at` when relative (NULL: the cwd).  -ENOENT (also for ""), -ENOTDIR, -ELOOP, -ENAMETOOLONG, -EACCES. Out: referenced. */
+/* The vnode at path, from `at` when relative (NULL: the cwd).  -ENOENT (also for ""), -ENOTDIR, -ELOOP, -ENAMETOOLONG, -EACCES. Out: referenced; NULL on error. */
 int vfs_walk(struct fs_context *, struct vnode *at, const char *path, enum walk_how, struct vnode **out);
 
 /* open(2): flags and mode as Linux's, umask not yet applied to mode. */

@@ -42,6 +42,7 @@ struct vnode *vnode_create(struct mount *mount, const struct vnode_ops *ops, uin
 
 struct vnode *vnode_ref(struct vnode *v)
 {
+	assert(v->refs > 0);
 	__atomic_add_fetch(&v->refs, 1, __ATOMIC_RELAXED);
 	return v;
 }
@@ -79,6 +80,7 @@ static struct vnode *drop(struct vnode *v)
 	unsigned refs = __atomic_load_n(&v->refs, __ATOMIC_RELAXED);
 	struct vnode *out = NULL;
 
+	assert(refs > 0);
 	while (refs > 1)
 		if (__atomic_compare_exchange_n(&v->refs, &refs, refs - 1, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
 			return NULL;

@@ -235,6 +235,8 @@ int vfs_walk(struct fs_context *fs, struct vnode *at, const char *path, enum wal
 	if (!error)
 		error = walk_final(&w, how, out);
 	walk_end(&w);
+	if (error)
+		*out = NULL;
 	return error;
 }
 

@@ -157,6 +157,21 @@ TEST(many_in_a_row)
 		NEED(run("/bin/busybox", argv) == 0);
 }
 
+TEST(execveat_of_a_path_that_ends_wrong)
+{
+	char *argv[] = { "true", NULL };
+	struct stat st;
+
+	int fd = open("/tmp/exec-file", O_CREAT | O_WRONLY, 0755);
+	NEED(fd >= 0);
+	close(fd);
+	for (int i = 0; i < 10; i++)			/* each of them once gave up a reference that was not its own */
+		FAILS(syscall(SYS_execveat, AT_FDCWD, "/tmp/exec-file/", argv, no_env, AT_SYMLINK_NOFOLLOW), ENOTDIR);
+	EQ(stat("/tmp/exec-file", &st), 0);
+	EQ(st.st_nlink, 1);
+	EQ(unlink("/tmp/exec-file"), 0);
+}
+
 /* Linux runs such a program, kills it, or refuses it, according to how far it comes; any of them will do. */
 TEST(no_room_for_a_stack)
 {
