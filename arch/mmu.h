@@ -74,6 +74,15 @@ void mmu_unmap(struct mmu *, vaddr_t start, vaddr_t end, struct mmu_gather *);
 enum mmu_copy { MMU_COPY_PRIVATE, MMU_COPY_SHARED };
 int mmu_copy(struct mmu *dst, struct mmu *src, vaddr_t start, vaddr_t end, enum mmu_copy, struct mmu_gather *);
 
+/*
+ * Move, for mremap: the entries of [from, from + size) are at [to, to + size) afterwards; pages and their counts stay.
+ *
+ * mmu_move_prepare makes the tables for that and holds them, while the target may still be mapped: 0 or -ENOMEM, then nothing has changed.
+ * After it the caller unmaps the target and calls mmu_move, which cannot fail; what is taken out goes into the gather.
+ */
+int  mmu_move_prepare(struct mmu *, vaddr_t from, vaddr_t to, size_t size);
+void mmu_move(struct mmu *, vaddr_t from, vaddr_t to, size_t size, struct mmu_gather *);
+
 /* Drop: empties the whole user part of an mmu that no processor runs, so nothing is flushed. */
 void mmu_drop(struct mmu *);
 

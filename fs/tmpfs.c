@@ -9,6 +9,7 @@
  * locks of spaces and objects, never one of a vnode.
  */
 #include "fs/tmpfs.h"
+#include "vm/mmap.h"
 #include "vm/frame.h"
 #include "vm/heap.h"
 #include "lib/assert.h"
@@ -164,7 +165,7 @@ static int tmpfs_setattr(struct vnode *v, const struct vattr *attr, unsigned whi
 	if (which & VATTR_GID)
 		v->gid = attr->gid;
 	if (which & VATTR_SIZE) {
-		object_resize(v->object, attr->size);
+		vm_truncate(v->object, attr->size);
 		charge(v, v->object->npages);
 		tmpfs_changed(v);
 	}

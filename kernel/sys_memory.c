@@ -56,6 +56,50 @@ long sys_brk(const unsigned long args[6])
 	return (long)vm_brk(current->space, args[0]);
 }
 
+long sys_mremap(const unsigned long args[6])
+{
+	return (long)vm_mremap(current->space, args[0], args[1], args[2], (unsigned)args[3], args[4]);
+}
+
+long sys_madvise(const unsigned long args[6])
+{
+	return vm_madvise(current->space, args[0], args[1], (int)args[2], &current->faults);
+}
+
+/* mincore(start, length, *to): a byte a page, written piece by piece. */
+long sys_mincore(const unsigned long args[6])
+{
+	unsigned char piece[256];
+	vaddr_t start = args[0];
+
+	if (start & PAGE_MASK)
+		return -EINVAL;
+	if (start > USER_MAX || args[1] > USER_MAX - start)
+		return -ENOMEM;
+	for (size_t left = page_ceil(args[1]) >> PAGE_SHIFT, done = 0; left > 0; ) {
+		size_t n = left < sizeof piece ? left : sizeof piece;
+		int error = vm_mincore(current->space, start + (done << PAGE_SHIFT), n, piece);
+
+		if (error)
+			return error;
+		if (user_copy_out(args[2] + done, piece, n))
+			return -EFAULT;
+		done += n;
+		left -= n;
+	}
+	return 0;
+}
+
+long sys_msync(const unsigned long args[6])
+{
+	enum { ASYNC = 1, INVALIDATE = 2, SYNC = 4 };
+	unsigned long flags = args[2];
+
+	if ((flags & ~(unsigned long)(ASYNC | INVALIDATE | SYNC)) || ((flags & ASYNC) && (flags & SYNC)) || (args[0] & PAGE_MASK))
+		return -EINVAL;
+	return vm_msync(current->space, args[0], args[1]);
+}
+
 /* ---- Faultline's own ---------------------------------------------------------------- */
 
 /* How much of a structure that may have grown since the program was built; 0: not even its head. */

@@ -7,188 +7,31 @@
  *
  * Lock: space->lock throughout.
  */
-#include "vm/mmap.h"
+#include "vm/range.h"
 #include "vm/heap.h"
 #include "vm/object.h"
-#include "vm/reserve.h"
 #include "lib/string.h"
-
-enum { MAX_REGIONS = 65530, STACK_GUARD = 1 << 20 };	/* as Linux: vm.max_map_count, the gap below a stack */
 
 static vaddr_t as_error(int error)
 {
 	return (vaddr_t)(ssize)error;
 }
 
-/* ---- splitting and merging ----------------------------------------------------------------------------------------------- */
-
-/* Cuts r in two at `at`, which lies inside it; the upper part is the reserved region. */
-static void split(struct space *s, struct region *r, vaddr_t at, struct reserve *reserve)
-{
-	struct region *upper = reserve_use(reserve);
-
-	*upper = *r;
-	upper->start = at;
-	upper->offset += (at - r->start) >> PAGE_SHIFT;
-	if (upper->object)
-		object_ref(upper->object);
-	region_resize(&s->regions, r, r->start, at);
-	region_insert(&s->regions, upper);
-}
-
-/* Splits the regions that cross the edges of [start, end).  Needs at most two from the reserve. */
-static void split_edges(struct space *s, vaddr_t start, vaddr_t end, struct reserve *reserve)
-{
-	struct region *r = region_find(&s->regions, start);
-
-	if (r && r->start < start)
-		split(s, r, start, reserve);
-	r = region_find(&s->regions, end);
-	if (r && r->start < end)
-		split(s, r, end, reserve);
-}
-
-/* How many regions split_edges will add. */
-static unsigned splits_needed(struct space *s, vaddr_t start, vaddr_t end)
-{
-	struct region *a = region_find(&s->regions, start), *b = region_find(&s->regions, end);
-
-	return (a && a->start < start) + (b && b->start < end);
-}
-
-static bool can_merge(const struct region *low, const struct region *high)
-{
-	return low->end == high->start && low->rights == high->rights && low->flags == high->flags && low->object == high->object
-		&& !(low->flags & REGION_GROWSDOWN)
-		&& (!low->object || low->offset + ((low->end - low->start) >> PAGE_SHIFT) == high->offset);
-}
-
-static void drop_region(struct space *s, struct region *r)
-{
-	region_remove(&s->regions, r);
-	if (r->object)
-		object_put(r->object);
-	kfree(r);
-}
-
-/* Merges r with the region below it, if they are alike; returns the region that has r's pages now. */
-static struct region *merge_below(struct space *s, struct region *r)
-{
-	struct region *low = region_prev(r);
-	vaddr_t end = r->end;
-
-	if (!low || !can_merge(low, r))
-		return r;
-	drop_region(s, r);
-	region_resize(&s->regions, low, low->start, end);
-	return low;
-}
-
-/* Merges what is alike in and around [start, end). */
-static void merge_range(struct space *s, vaddr_t start, vaddr_t end)
-{
-	struct region *r = region_find(&s->regions, start);
-
-	while (r && r->start <= end) {
-		r = merge_below(s, r);
-		r = region_next(r);
-	}
-}
-
 /* ---- munmap ----------------------------------------------------------------------------------------------------------------- */
-
-/* Takes out everything in [start, end), whose edges are split: pages first, flushed, then regions and their objects. */
-static void unmap_range(struct space *s, vaddr_t start, vaddr_t end)
-{
-	struct region *r = region_find(&s->regions, start);
-	struct mmu_gather gather;
-
-	if (!r || r->start >= end)
-		return;
-	if (s->mmu.resident > s->peak_resident)
-		s->peak_resident = s->mmu.resident;
-	mmu_gather_begin(&gather, &s->mmu);
-	mmu_unmap(&s->mmu, start, end, &gather);
-	mmu_gather_finish(&gather);
-	while (r && r->start < end) {
-		struct region *next = region_next(r);
-
-		s->mapped -= (r->end - r->start) >> PAGE_SHIFT;
-		drop_region(s, r);
-		r = next;
-	}
-}
-
-/* Is [start, start + length) a page-aligned range of user space that is not empty?  Its end in *end. */
-static bool user_range(vaddr_t start, size_t length, vaddr_t *end)
-{
-	if ((start & PAGE_MASK) || length == 0 || start > USER_MAX || length > USER_MAX - start)
-		return false;
-	*end = page_ceil(start + length);
-	return true;
-}
-
-static int munmap_locked(struct space *s, vaddr_t start, vaddr_t end)
-{
-	struct reserve reserve;
-	unsigned splits = splits_needed(s, start, end);
-
-	if (splits == 2 && s->regions.count >= MAX_REGIONS)
-		return -ENOMEM;
-	if (reserve_take(&reserve, sizeof(struct region), splits) < 0)
-		return -ENOMEM;
-	if (splits)
-		split_edges(s, start, end, &reserve);
-	unmap_range(s, start, end);
-	reserve_release(&reserve);
-	return 0;
-}
 
 int vm_munmap(struct space *s, vaddr_t start, size_t length)
 {
 	vaddr_t end;
 
-	if (!user_range(start, length, &end))
+	if (!range_of_user(start, length, &end))
 		return -EINVAL;
 	mutex_lock(&s->lock);
-	int error = munmap_locked(s, start, end);
+	int error = range_remove(s, start, end);
 	mutex_unlock(&s->lock);
 	return error;
 }
 
 /* ---- mmap ------------------------------------------------------------------------------------------------------------------- */
-
-/* Free room for a mapping: at the hint if that is free, else as high as possible below mmap_top, else anywhere. */
-static bool find_room(struct space *s, vaddr_t hint, size_t size, unsigned flags, vaddr_t *found)
-{
-	const vaddr_t limit_32bit = (vaddr_t)1 << 31;
-	vaddr_t top = s->mmap_top;
-
-	if (flags & MAP_32BIT)
-		return region_gap(&s->regions, size, USER_MIN, limit_32bit, found);
-	hint = page_floor(hint);
-	if (hint >= USER_MIN && hint < USER_MAX && size <= USER_MAX - hint) {
-		struct region *r = region_find(&s->regions, hint);
-
-		*found = hint;
-		if (!r || (r->start >= hint + size && !((r->flags & REGION_GROWSDOWN) && r->start - hint - size < STACK_GUARD)))
-			return true;
-	}
-	return region_gap(&s->regions, size, USER_MIN, top, found) || region_gap(&s->regions, size, USER_MIN, USER_MAX, found);
-}
-
-/* Inserts a region that replaces nothing, merged with its neighbours where they are alike. */
-static void add_region(struct space *s, struct region *r)
-{
-	struct region *next;
-
-	s->mapped += (r->end - r->start) >> PAGE_SHIFT;
-	region_insert(&s->regions, r);
-	r = merge_below(s, r);
-	next = region_next(r);
-	if (next)
-		merge_below(s, next);
-}
 
 static vaddr_t mmap_locked(struct space *s, vaddr_t at, struct region what, unsigned flags)
 {
@@ -200,23 +43,21 @@ static vaddr_t mmap_locked(struct space *s, vaddr_t at, struct region what, unsi
 
 		if ((flags & MAP_FIXED_NOREPLACE) && r && r->start < at + size)
 			return as_error(-EEXIST);
-	} else if (!find_room(s, at, size, flags, &at)) {
+	} else if (!range_room(s, at, size, flags, &at)) {
 		return as_error(-ENOMEM);
 	}
-	unsigned splits = splits_needed(s, at, at + size);
+	unsigned splits = range_splits(s, at, at + size);
 	if (s->regions.count + splits >= MAX_REGIONS || reserve_take(&reserve, sizeof(struct region), 1 + splits) < 0)
 		return as_error(-ENOMEM);
 
 	if (splits)
-		split_edges(s, at, at + size, &reserve);
-	unmap_range(s, at, at + size);
+		range_split(s, at, at + size, &reserve);
+	range_unmap(s, at, at + size);
 	struct region *r = reserve_use(&reserve);
 	*r = what;
 	r->start = at;
 	r->end = at + size;
-	if (r->object)
-		object_ref(r->object);
-	add_region(s, r);
+	range_add(s, r);
 	reserve_release(&reserve);
 	return at;
 }
@@ -312,7 +153,7 @@ static void protect_range(struct space *s, vaddr_t start, vaddr_t end, unsigned 
 		mmu_protect(&s->mmu, r->start, r->end, rights ? rights | VM_READ : 0, r->flags & REGION_SHARED ? MMU_WRITE_SHARED : MMU_WRITE_OWN, &gather);
 	}
 	mmu_gather_finish(&gather);
-	merge_range(s, start, end);
+	range_merge(s, start, end);
 }
 
 static int mprotect_locked(struct space *s, vaddr_t start, vaddr_t end, unsigned rights)
@@ -323,11 +164,11 @@ static int mprotect_locked(struct space *s, vaddr_t start, vaddr_t end, unsigned
 
 	if (permitted == start)
 		return error;
-	unsigned splits = splits_needed(s, start, permitted);
+	unsigned splits = range_splits(s, start, permitted);
 	if (s->regions.count + splits > MAX_REGIONS || reserve_take(&reserve, sizeof(struct region), splits) < 0)
 		return -ENOMEM;
 	if (splits)
-		split_edges(s, start, permitted, &reserve);
+		range_split(s, start, permitted, &reserve);
 	protect_range(s, start, permitted, rights);
 	reserve_release(&reserve);
 	return error;				/* as Linux: what lies before the obstacle is changed */
@@ -341,7 +182,7 @@ int vm_mprotect(struct space *s, vaddr_t start, size_t length, unsigned rights)
 		return -EINVAL;
 	if (length == 0)
 		return 0;
-	if (!user_range(start, length, &end))
+	if (!range_of_user(start, length, &end))
 		return -ENOMEM;
 	mutex_lock(&s->lock);
 	int error = mprotect_locked(s, start, end, rights & VM_RIGHTS);
@@ -368,7 +209,7 @@ static bool grow_break(struct space *s, vaddr_t from, vaddr_t to)
 	if (s->regions.count >= MAX_REGIONS || !(r = kmalloc(sizeof *r)))
 		return false;
 	*r = (struct region){ .start = from, .end = to, .rights = VM_READ | VM_WRITE, .flags = REGION_HEAP };
-	add_region(s, r);
+	range_add(s, r);
 	return true;
 }
 
@@ -380,7 +221,7 @@ static vaddr_t brk_locked(struct space *s, vaddr_t to)
 		return s->brk;
 	if (new > old && !grow_break(s, old, new))
 		return s->brk;
-	if (new < old && munmap_locked(s, new, old) < 0)
+	if (new < old && range_remove(s, new, old) < 0)
 		return s->brk;
 	return s->brk = to;
 }
@@ -408,7 +249,7 @@ int vm_map_stack(struct space *s, vaddr_t top, size_t initial, unsigned rights)
 	bool taken = above && above->start < top;		/* by a segment of a program that says it belongs there */
 	if (!taken) {
 		s->stack_top = top;
-		add_region(s, r);
+		range_add(s, r);
 	}
 	mutex_unlock(&s->lock);
 	if (taken)

@@ -5,6 +5,7 @@
  */
 #pragma once
 #include "vm/space.h"
+#include "vm/stats.h"
 
 enum map_flags {		/* Linux's MAP_* */
 	MAP_SHARED = 1, MAP_PRIVATE = 2, MAP_SHARED_VALIDATE = 3, MAP_TYPE = 0xf, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20, MAP_32BIT = 0x40,
@@ -20,6 +21,25 @@ enum map_flags {		/* Linux's MAP_* */
 vaddr_t vm_mmap(struct space *, vaddr_t hint, size_t length, unsigned rights, unsigned flags, struct object *, uint64_t offset);
 int vm_munmap(struct space *, vaddr_t start, size_t length);
 int vm_mprotect(struct space *, vaddr_t start, size_t length, unsigned rights);
+/* New size of an object that may be mapped: pages beyond it go from all mappings, private copies too.  Takes the locks of other spaces: none is held. */
+void vm_truncate(struct object *, uint64_t size);
+
+enum mremap_flags { MREMAP_MAYMOVE = 1, MREMAP_FIXED = 2, MREMAP_DONTUNMAP = 4 };
+/* mremap(2): the address, or a negative errno. */
+vaddr_t vm_mremap(struct space *, vaddr_t from, size_t old_size, size_t new_size, unsigned flags, vaddr_t to);
+
+enum madvice {			/* Linux's MADV_* */
+	MADV_NORMAL = 0, MADV_RANDOM = 1, MADV_SEQUENTIAL = 2, MADV_WILLNEED = 3, MADV_DONTNEED = 4, MADV_FREE = 8, MADV_REMOVE = 9,
+	MADV_DONTFORK = 10, MADV_DOFORK = 11, MADV_MERGEABLE = 12, MADV_UNMERGEABLE = 13, MADV_HUGEPAGE = 14, MADV_NOHUGEPAGE = 15,
+	MADV_DONTDUMP = 16, MADV_DODUMP = 17, MADV_WIPEONFORK = 18, MADV_KEEPONFORK = 19, MADV_COLD = 20, MADV_PAGEOUT = 21,
+	MADV_POPULATE_READ = 22, MADV_POPULATE_WRITE = 23,
+};
+/* madvise(2); who: the process's fault counters, for MADV_POPULATE.  May sleep without the lock. */
+int vm_madvise(struct space *, vaddr_t start, size_t length, int advice, struct fault_stats *who);
+/* mincore(2) for npages from start (page-aligned): one byte each; -ENOMEM: not all is mapped. */
+int vm_mincore(struct space *, vaddr_t start, size_t npages, unsigned char *to);
+/* msync(2): -ENOMEM: not all is mapped. */
+int vm_msync(struct space *, vaddr_t start, size_t length);
 /* brk(2): the new break, or the old one if it cannot be moved. */
 vaddr_t vm_brk(struct space *, vaddr_t to);
 /* The first stack: grows down from top to at most space->stack_limit; 0, or -ENOMEM, also when there is no room for its first `initial` bytes. */

@@ -231,6 +231,17 @@ struct page_record *object_lookup(struct object *o, uint64_t index, int *why, bo
 	return r->state == RECORD_READY ? r : NULL;
 }
 
+void object_peek(struct object *o, uint64_t index, pfn_t *frame)
+{
+	void **leaf = leaf_of(o, index);
+	struct page_record *r = leaf ? leaf[slot_in(index, 0)] : NULL;
+
+	if (r && r->state == RECORD_READY)
+		*frame = r->pfn;
+	else if (!r && o->pager && o->pager->borrow && !object_beyond(o, index))
+		*frame = o->pager->borrow(o, index);
+}
+
 void object_cached(struct object *o, uint64_t index, size_t n, pfn_t *frame)
 {
 	bool borrows = o->pager && o->pager->borrow;
@@ -519,6 +530,7 @@ struct object *object_create(const struct pager *pager, void *backing, uint64_t 
 		return NULL;
 	spin_init(&o->lock, "object", RANK_OBJECT);
 	waitq_init(&o->filled);
+	list_init(&o->mappings);
 	o->refs = 1;
 	o->pager = pager;
 	o->backing = backing;

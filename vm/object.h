@@ -38,6 +38,8 @@ struct object {
 	unsigned levels;		/* of the index; 0: empty */
 	size_t npages;			/* records in the index */
 	struct waitq filled;		/* those who wait for a RECORD_FILLING page */
+	struct list mappings;		/* regions that map it */
+	unsigned visits;		/* of the mappings: vm/truncate.c; atomic */
 	struct list all;		/* in object_list; object_list_lock */
 };
 
@@ -63,7 +65,7 @@ void object_unpin(struct object *, struct page_record *);
 ssize object_read(struct object *, struct uio *, uint64_t offset);
 /* The same into the object, which grows as needed.  Only for objects without a pager (tmpfs). The caller keeps writers apart. */
 ssize object_write(struct object *, struct uio *, uint64_t offset);
-/* New size.  Pages beyond it are given up (while still mapped or pinned they stay, cut off); the rest of the last page is zeroed. */
+/* New size.  For an object that may be mapped call vm_truncate (vm/mmap.h).  Pages beyond it are given up (while still mapped or pinned they stay, cut off); the rest of the last page is zeroed. */
 void object_resize(struct object *, uint64_t size);
 
 /* ---- for the fault handler ------------------------------------------------------------------------------------------ */
@@ -86,6 +88,9 @@ struct page_record *object_lookup(struct object *, uint64_t index, int *why, boo
  * All n lie in one index leaf (OBJECT_FANOUT pages, aligned).
  */
 void object_cached(struct object *, uint64_t index, size_t n, pfn_t *frame);
+
+/* object->lock held.  Its frame if page `index` is in memory, without bringing it there; else *frame stays. */
+void object_peek(struct object *, uint64_t index, pfn_t *frame);
 
 /* No lock held, may sleep.  Reads the page or waits for whoever does.  0: look again (also when a frame had to be reclaimed first); -EIO, -ENOMEM; *waited: another was reading it. */
 int object_fill(struct object *, uint64_t index, bool *waited);

@@ -5,9 +5,11 @@
  */
 #pragma once
 #include "vm/types.h"
+#include "lib/list.h"
 #include "lib/rbtree.h"
 
 struct object;
+struct space;
 
 enum region_flags {
 	REGION_SHARED = 1,		/* changes are seen by others: MAP_SHARED */
@@ -28,6 +30,9 @@ struct region {
 	unsigned flags;			/* enum region_flags */
 	struct object *object;		/* NULL: private anonymous; a region holds a reference */
 	uint64_t offset;		/* page of the object at start */
+	struct space *space;		/* whose it is; NULL: kernel ranges */
+	struct list mapping;		/* in object->mappings, under object->lock */
+	unsigned visit;			/* the last visit of the object's mappings that has seen it; object->lock */
 };
 
 struct region_tree { struct rb_root root; size_t count; struct region *last; };

@@ -7,7 +7,7 @@
  */
 #include "vm/space.h"
 #include "vm/heap.h"
-#include "vm/object.h"
+#include "vm/range.h"
 
 struct spinlock space_list_lock = SPINLOCK_INIT("spaces", RANK_SPACE - 1);
 struct list space_list = LIST_INIT(space_list);
@@ -42,9 +42,7 @@ struct space *space_ref(struct space *s)
 static void free_regions(struct space *s)
 {
 	for (struct region *r; (r = region_first(&s->regions)); ) {
-		region_remove(&s->regions, r);
-		if (r->object)
-			object_put(r->object);
+		region_detach(s, r);
 		kfree(r);
 	}
 }
@@ -73,9 +71,7 @@ static int fork_region(struct space *child, struct space *parent, const struct r
 	if (!copy)
 		return -ENOMEM;
 	*copy = *r;
-	if (copy->object)
-		object_ref(copy->object);
-	region_insert(&child->regions, copy);
+	region_attach(child, copy);
 	return mmu_copy(&child->mmu, &parent->mmu, r->start, r->end,
 		r->flags & REGION_SHARED ? MMU_COPY_SHARED : MMU_COPY_PRIVATE, gather);
 }

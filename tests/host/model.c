@@ -468,6 +468,101 @@ static void op_mprotect(struct process *p)
 		p->page[page + i].rights = rights;
 }
 
+/* What madvise discards: private pages go back to what they were at first. */
+static void op_discard(struct process *p)
+{
+	size_t page = any_page(), n = any_length(page), mapped = 0;
+
+	for (size_t i = 0; i < n; i++)
+		mapped += p->page[page + i].mapped;
+	int error = vm_madvise(p->space, address_of(page), (n << PAGE_SHIFT) - below(PAGE_SIZE), MADV_DONTNEED, NULL);
+	if (error != (mapped == n ? 0 : -ENOMEM))
+		fail("madvise: error %d", error);
+	for (size_t i = 0; i < n; i++) {
+		free(p->page[page + i].own);
+		p->page[page + i].own = NULL;
+	}
+}
+
+/* Page `page` as it would be, were the mapping of `first` longer. */
+static struct ref_page continued(const struct ref_page *first, size_t distance)
+{
+	struct ref_page what = *first;
+
+	what.own = NULL;
+	what.index += distance;
+	return what;
+}
+
+static void ref_move(struct process *p, size_t from, size_t old, size_t to, size_t new, bool stays_mapped)
+{
+	struct ref_page first = p->page[from], *taken = malloc((old + new) * sizeof *taken);
+	size_t moved = old < new ? old : new;
+
+	if (first.object)
+		first.object->refs++;		/* until all is in its place */
+	ref_unmap(p, to, new);
+	for (size_t i = 0; i < moved; i++) {
+		taken[i] = p->page[from + i];
+		p->page[from + i].own = NULL;
+	}
+	for (size_t i = 0; i < new; i++) {
+		ref_map(p, to + i, 1, continued(&first, i));
+		if (i < moved) {
+			p->page[to + i].rights = taken[i].rights;
+			p->page[to + i].own = taken[i].own;
+		}
+	}
+	if (!stays_mapped)
+		ref_unmap(p, from, old);
+	ref_object_put(first.object);
+	free(taken);
+}
+
+static void op_mremap(struct process *p)
+{
+	size_t page = any_page(), old = any_length(page), to = any_page(), new = any_length(to);
+	unsigned flags = below(4) ? MREMAP_MAYMOVE : 0;
+	struct region_info info;
+	bool mapped = vm_region_info(p->space, address_of(page), &info) && info.start <= address_of(page);
+
+	if (flags && one_in(2))
+		flags |= MREMAP_FIXED;
+	if (flags && one_in(4))
+		flags |= MREMAP_DONTUNMAP, old = new = old < new ? old : new;
+	if (mapped && p->page[page].object && p->page[page].index + new > FILE_PAGES)
+		return;
+	bool one_region = mapped && info.end - address_of(page) >= old << PAGE_SHIFT;
+	bool overlap = to < page + old && page < to + new;
+
+	vaddr_t at = vm_mremap(p->space, address_of(page), old << PAGE_SHIFT, new << PAGE_SHIFT, flags, address_of(to));
+	ssize error = (ssize)at < 0 && (ssize)at >= -4095 ? (ssize)at : 0;
+	bool refused = memory_was_refused();
+	if (flags & MREMAP_FIXED && overlap) {
+		if (error != -EINVAL)
+			fail("mremap onto itself: %ld", (long)at);
+	} else if (!mapped || (!one_region && (new >= old || flags & MREMAP_FIXED))) {
+		if (error != -EFAULT)
+			fail("mremap of what is not one mapping: %ld", (long)at);
+	} else if (error) {
+		if (error != -ENOMEM || (!refused && new <= old && !(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))))
+			fail("mremap: error %ld", (long)error);
+		if (!refused && flags & MREMAP_FIXED)
+			fail("mremap to a fixed place: error %ld", (long)error);
+	} else if (at != address_of(page)) {
+		if (flags & MREMAP_FIXED ? at != address_of(to) : !ref_free(p, page_of(at), new))
+			fail("mremap gives %lx", at);
+		ref_move(p, page, old, page_of(at), new, flags & MREMAP_DONTUNMAP);
+	} else if (new < old) {
+		ref_unmap(p, page + new, old - new);
+	} else {
+		if (!ref_free(p, page + old, new - old))
+			fail("mremap grows over something");
+		for (size_t i = old; i < new; i++)
+			ref_map(p, page + i, 1, continued(&p->page[page], i));
+	}
+}
+
 static void op_brk(struct process *p)
 {
 	vaddr_t to = BRK_START + below(30 * PAGE_SIZE);
@@ -659,35 +754,50 @@ static void unmap_everywhere(const struct ref_object *f)
 				ref_unmap(p, page, 1);
 }
 
-/* A file loses its mappings and gets another size (the one in memory), or is forgotten and read anew. */
+/* A file is forgotten, with its mappings, and read anew. */
 static void op_file_renew(struct process *p)
 {
-	unsigned kind = below(FILES);
-	struct ref_object *f = &file[kind];
+	struct ref_object *f = &file[below(FILES)];
+	struct object *old = f->object;
 	(void)p;
 
+	if (f == &file[FILE_TMPFS])
+		return;
 	unmap_everywhere(f);
 	if (f->refs > 1 || f->busy)
 		return;			/* no memory for that, or somebody reads it */
 	f->version++;
-	if (kind != FILE_TMPFS) {
-		struct object *old = f->object;
-		f->object = object_create(old->pager, f, f->size);
-		if (f->object)
-			object_put(old);
-		else if (memory_was_refused())
-			f->object = old;
-		else
-			fail("no object");
-		return;
-	}
-	f->size = below((FILE_PAGES - 1) * PAGE_SIZE);
-	object_resize(f->object, f->size);
+	f->object = object_create(old->pager, f, f->size);
+	if (f->object)
+		object_put(old);
+	else if (memory_was_refused())
+		f->object = old;
+	else
+		fail("no object");
+}
+
+/* The file in memory gets another size while it is mapped: what is cut off goes, private copies too. */
+static void op_truncate(struct process *p)
+{
+	struct ref_object *f = &file[FILE_TMPFS];
+	uint64_t size = below((FILE_PAGES - 1) * PAGE_SIZE), keep = (size + PAGE_MASK) >> PAGE_SHIFT;
+	bool shorter = size < f->size;
+	(void)p;
+
+	f->version++;
+	f->size = size;
+	vm_truncate(f->object, size);
 	for (unsigned i = 0; i < FILE_PAGES; i++) {
-		size_t keep = f->size > i * PAGE_SIZE ? f->size - i * PAGE_SIZE : 0;
-		if (f->page[i] && keep < PAGE_SIZE)
-			memset(f->page[i] + keep, 0, PAGE_SIZE - keep);
+		size_t stays = size > i * PAGE_SIZE ? size - i * PAGE_SIZE : 0;
+		if (f->page[i] && stays < PAGE_SIZE)
+			memset(f->page[i] + stays, 0, PAGE_SIZE - stays);
 	}
+	for (struct process *q = process; q < process + PROCESSES && shorter; q++)
+		for (size_t page = 0; page < SIM_PAGES && q->space; page++)
+			if (q->page[page].object == f && q->page[page].index >= keep) {
+				free(q->page[page].own);
+				q->page[page].own = NULL;
+			}
 }
 
 /* A file read into user memory: maybe into a mapping of the same file, maybe into nothing. One page at most, so that it is all or not. */
@@ -723,9 +833,10 @@ static void op_file_read_to_user(struct process *p)
 
 static const struct operation { const char *name; void (*run)(struct process *); unsigned weight; } operations[] = {
 	{ "mmap", op_mmap, 14 }, { "munmap", op_munmap, 7 }, { "mprotect", op_mprotect, 12 }, { "brk", op_brk, 6 },
+	{ "discard", op_discard, 4 }, { "mremap", op_mremap, 8 },
 	{ "touch", op_touch, 40 }, { "sweep", op_sweep, 14 }, { "stack", op_stack, 5 }, { "fork", op_fork, 5 }, { "exit", op_exit, 4 },
 	{ "file read", op_file_read, 4 }, { "file write", op_file_write, 4 }, { "file read to user", op_file_read_to_user, 6 },
-	{ "file renew", op_file_renew, 2 },
+	{ "file renew", op_file_renew, 2 }, { "truncate", op_truncate, 3 },
 };
 enum { OPERATIONS = sizeof operations / sizeof *operations };
 

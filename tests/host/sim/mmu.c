@@ -46,7 +46,7 @@ static unsigned count_entries(pfn_t table, int delta)
 	if (page_type(pages[table]) == PAGE_RESERVED)
 		return 1;
 	unsigned n = table_count(table, delta);
-	assert(n <= ENTRIES);
+	assert(n <= 2 * ENTRIES);		/* a table that entries are moved into counts those to come as well */
 	return n;
 }
 
@@ -407,6 +407,77 @@ int mmu_copy(struct mmu *dst, struct mmu *src, vaddr_t start, vaddr_t end, enum 
 	check_locked(src);
 	assert(g->mmu == src);
 	return start < end ? for_each_entry(src, start, end, copy_entry, NULL, &c) : 0;
+}
+
+/* A table that waits for entries counts one more than it has, for each that will come. */
+struct moving { vaddr_t from, to; struct mmu_gather *g; };
+
+static int make_room(void *context, struct mmu *mmu, vaddr_t va, sim_pte *entry)
+{
+	const struct moving *m = context;
+	sim_pte *target = leaf_entry_create(mmu, page_index(mmu, m->to + (va - m->from)));
+
+	(void)entry;
+	if (!target)
+		return -ENOMEM;
+	table_count(table_of(target), 1);
+	return 0;
+}
+
+static int give_room_back(void *context, struct mmu *mmu, vaddr_t va, sim_pte *entry)
+{
+	const struct moving *m = context;
+	size_t page = page_index(mmu, m->to + (va - m->from));
+	sim_pte *target = leaf_entry(mmu, page);
+
+	(void)entry;
+	if (!target)
+		return 1;		/* it failed here */
+	if (table_count(table_of(target), -1) == 0)
+		prune(mmu, page, NULL);
+	return 0;
+}
+
+static int move_entry(void *context, struct mmu *mmu, vaddr_t va, sim_pte *entry)
+{
+	const struct moving *m = context;
+	sim_pte *target = leaf_entry(mmu, page_index(mmu, m->to + (va - m->from)));
+
+	if (*target & SIM_PRESENT)
+		panic("an entry is moved to %lx over another", m->to + (va - m->from));
+	*target = *entry;		/* counted in make_room */
+	*entry = 0;
+	count_entries(table_of(entry), -1);
+	gather_page(m->g, va);
+	return 0;
+}
+
+static void move_leave(void *context, struct mmu *mmu, size_t page)
+{
+	const struct moving *m = context;
+
+	prune(mmu, page, m->g);
+}
+
+int mmu_move_prepare(struct mmu *mmu, vaddr_t from, vaddr_t to, size_t size)
+{
+	struct moving m = { from, to, NULL };
+
+	check_locked(mmu);
+	if (!size || for_each_entry(mmu, from, from + size, make_room, NULL, &m) == 0)
+		return 0;
+	for_each_entry(mmu, from, from + size, give_room_back, NULL, &m);
+	return -ENOMEM;
+}
+
+void mmu_move(struct mmu *mmu, vaddr_t from, vaddr_t to, size_t size, struct mmu_gather *g)
+{
+	struct moving m = { from, to, g };
+
+	check_locked(mmu);
+	assert(g->mmu == mmu && !is_kernel(mmu));
+	if (size)
+		for_each_entry(mmu, from, from + size, move_entry, move_leave, &m);
 }
 
 struct protecting { unsigned prot; enum mmu_write write; struct mmu_gather *g; };

@@ -1,0 +1,191 @@
+/*
+ * vm/range.c - what the memory calls share: regions are split at the edges of a range, taken out, looked for room for, added, merged.
+ *
+ * A change of part of a region first splits it at the edges, so that the change itself only meets whole regions; equal neighbours are
+ * merged afterwards.  A region that has an object is in the object's list of mappings, from region_attach to region_detach.
+ *
+ * Lock: space->lock throughout; an object's lock inside it.
+ */
+#include "vm/range.h"
+#include "vm/heap.h"
+#include "vm/object.h"
+
+/* ---- regions come and go --------------------------------------------------------------------------------------------------- */
+
+void region_attach(struct space *s, struct region *r)
+{
+	r->space = s;
+	region_insert(&s->regions, r);
+	if (!r->object)
+		return;
+	object_ref(r->object);
+	spin_lock(&r->object->lock);
+	list_append(&r->object->mappings, &r->mapping);
+	spin_unlock(&r->object->lock);
+}
+
+void region_detach(struct space *s, struct region *r)
+{
+	region_remove(&s->regions, r);
+	if (!r->object)
+		return;
+	spin_lock(&r->object->lock);
+	list_remove(&r->mapping);
+	spin_unlock(&r->object->lock);
+	object_put(r->object);
+}
+
+/* ---- splitting and merging ----------------------------------------------------------------------------------------------- */
+
+/* Cuts r in two at `at`, which lies inside it; the upper part is the reserved region. */
+static void split(struct space *s, struct region *r, vaddr_t at, struct reserve *reserve)
+{
+	struct region *upper = reserve_use(reserve);
+
+	*upper = *r;
+	upper->start = at;
+	upper->offset += (at - r->start) >> PAGE_SHIFT;
+	region_resize(&s->regions, r, r->start, at);
+	region_attach(s, upper);
+}
+
+/* Splits the regions that cross the edges of [start, end).  Needs at most two from the reserve. */
+void range_split(struct space *s, vaddr_t start, vaddr_t end, struct reserve *reserve)
+{
+	struct region *r = region_find(&s->regions, start);
+
+	if (r && r->start < start)
+		split(s, r, start, reserve);
+	r = region_find(&s->regions, end);
+	if (r && r->start < end)
+		split(s, r, end, reserve);
+}
+
+/* How many regions range_split will add. */
+unsigned range_splits(struct space *s, vaddr_t start, vaddr_t end)
+{
+	struct region *a = region_find(&s->regions, start), *b = region_find(&s->regions, end);
+
+	return (a && a->start < start) + (b && b->start < end);
+}
+
+static bool can_merge(const struct region *low, const struct region *high)
+{
+	return low->end == high->start && low->rights == high->rights && low->flags == high->flags && low->object == high->object
+		&& !(low->flags & REGION_GROWSDOWN)
+		&& (!low->object || low->offset + ((low->end - low->start) >> PAGE_SHIFT) == high->offset);
+}
+
+static void drop_region(struct space *s, struct region *r)
+{
+	region_detach(s, r);
+	kfree(r);
+}
+
+/* Merges r with the region below it, if they are alike; returns the region that has r's pages now. */
+static struct region *merge_below(struct space *s, struct region *r)
+{
+	struct region *low = region_prev(r);
+	vaddr_t end = r->end;
+
+	if (!low || !can_merge(low, r))
+		return r;
+	drop_region(s, r);
+	region_resize(&s->regions, low, low->start, end);
+	return low;
+}
+
+/* Merges what is alike in and around [start, end). */
+void range_merge(struct space *s, vaddr_t start, vaddr_t end)
+{
+	struct region *r = region_find(&s->regions, start);
+
+	while (r && r->start <= end) {
+		r = merge_below(s, r);
+		r = region_next(r);
+	}
+}
+
+/* ---- taking out -------------------------------------------------------------------------------------------------------------- */
+
+/* Takes out everything in [start, end), whose edges are split: pages first, flushed, then regions and their objects. */
+void range_unmap(struct space *s, vaddr_t start, vaddr_t end)
+{
+	struct region *r = region_find(&s->regions, start);
+	struct mmu_gather gather;
+
+	if (!r || r->start >= end)
+		return;
+	if (s->mmu.resident > s->peak_resident)
+		s->peak_resident = s->mmu.resident;
+	mmu_gather_begin(&gather, &s->mmu);
+	mmu_unmap(&s->mmu, start, end, &gather);
+	mmu_gather_finish(&gather);
+	while (r && r->start < end) {
+		struct region *next = region_next(r);
+
+		s->mapped -= (r->end - r->start) >> PAGE_SHIFT;
+		drop_region(s, r);
+		r = next;
+	}
+}
+
+/* ---- finding room and adding ---------------------------------------------------------------------------------------------------- */
+
+/* Is [start, start + length) a page-aligned range of user space that is not empty?  Its end in *end. */
+bool range_of_user(vaddr_t start, size_t length, vaddr_t *end)
+{
+	if ((start & PAGE_MASK) || length == 0 || start > USER_MAX || length > USER_MAX - start)
+		return false;
+	*end = page_ceil(start + length);
+	return true;
+}
+
+/* Free room for a mapping: at the hint if that is free, else as high as possible below mmap_top, else anywhere. */
+bool range_room(struct space *s, vaddr_t hint, size_t size, unsigned flags, vaddr_t *found)
+{
+	const vaddr_t limit_32bit = (vaddr_t)1 << 31;
+	vaddr_t top = s->mmap_top;
+
+	if (flags & MAP_32BIT)
+		return region_gap(&s->regions, size, USER_MIN, limit_32bit, found);
+	hint = page_floor(hint);
+	if (hint >= USER_MIN && hint < USER_MAX && size <= USER_MAX - hint) {
+		struct region *r = region_find(&s->regions, hint);
+
+		*found = hint;
+		if (!r || (r->start >= hint + size && !((r->flags & REGION_GROWSDOWN) && r->start - hint - size < STACK_GUARD)))
+			return true;
+	}
+	return region_gap(&s->regions, size, USER_MIN, top, found) || region_gap(&s->regions, size, USER_MIN, USER_MAX, found);
+}
+
+/* Inserts a region that replaces nothing, merged with its neighbours where they are alike. */
+void range_add(struct space *s, struct region *r)
+{
+	struct region *next;
+
+	s->mapped += (r->end - r->start) >> PAGE_SHIFT;
+	region_attach(s, r);
+	r = merge_below(s, r);
+	next = region_next(r);
+	if (next)
+		merge_below(s, next);
+}
+
+
+int range_remove(struct space *s, vaddr_t start, vaddr_t end)
+{
+	struct reserve reserve;
+	unsigned splits = range_splits(s, start, end);
+
+	if (splits == 2 && s->regions.count >= MAX_REGIONS)
+		return -ENOMEM;
+	if (reserve_take(&reserve, sizeof(struct region), splits) < 0)
+		return -ENOMEM;
+	if (splits)
+		range_split(s, start, end, &reserve);
+	range_unmap(s, start, end);
+	reserve_release(&reserve);
+	return 0;
+}

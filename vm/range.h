@@ -1,0 +1,29 @@
+/*
+ * vm/range.h - inside vm/: what the memory calls share.  space->lock is held throughout.
+ */
+#pragma once
+#include "vm/mmap.h"
+#include "vm/reserve.h"
+
+enum { MAX_REGIONS = 65530, STACK_GUARD = 1 << 20 };	/* as Linux: vm.max_map_count, the gap below a stack */
+
+/* Puts a region with its bounds and object set into the space (and into its object's list, with a reference), or takes it out. */
+void region_attach(struct space *, struct region *);
+void region_detach(struct space *, struct region *);
+
+/* Is [start, start + length) a page-aligned range of user space that is not empty?  Its end, page-aligned, in *end. */
+bool range_of_user(vaddr_t start, size_t length, vaddr_t *end);
+/* How many regions range_split will add: 0 to 2. */
+unsigned range_splits(struct space *, vaddr_t start, vaddr_t end);
+/* Splits the regions that cross the edges of [start, end), with regions from the reserve. */
+void range_split(struct space *, vaddr_t start, vaddr_t end, struct reserve *);
+/* Takes out everything in [start, end), whose edges are split: pages first, flushed, then regions and their objects. */
+void range_unmap(struct space *, vaddr_t start, vaddr_t end);
+/* Merges what is alike in and around [start, end). */
+void range_merge(struct space *, vaddr_t start, vaddr_t end);
+/* Free room: at the hint if that is free, else as high as possible below mmap_top, else anywhere.  flags: MAP_32BIT or 0. */
+bool range_room(struct space *, vaddr_t hint, size_t size, unsigned flags, vaddr_t *found);
+/* Adds a region (with start, end, rights, flags, object, offset) that replaces nothing, merged with its neighbours where they are alike. */
+void range_add(struct space *, struct region *);
+/* munmap of a range that is checked; -ENOMEM: a split needs a region. */
+int range_remove(struct space *, vaddr_t start, vaddr_t end);
