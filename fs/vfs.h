@@ -53,8 +53,5 @@ int vfs_readdir(struct vnode *dir, uint64_t *pos, dirent_fn, void *context);
 ssize vfs_readlink(struct vnode *, char *to, size_t size);
 int vfs_truncate(struct fs_context *, struct vnode *, uint64_t size);
 
-/* Absolute path of what (at, path) leads to: its length or an errno. */
-ssize vfs_path(struct fs_context *, struct vnode *at, const char *path, char *to, size_t size);
-
 /* Upcall (kernel/time.c): the time of day. */
 struct timespec64 vfs_now(void);

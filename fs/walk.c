@@ -247,17 +247,6 @@ ssize vfs_readlink(struct vnode *v, char *to, size_t size)
 	return v->ops->readlink(v, to, size);
 }
 
-ssize vfs_path(struct fs_context *fs, struct vnode *at, const char *path, char *to, size_t size)
-{
-	struct vnode *v;
-	int error = vfs_walk(fs, at, path, WALK_FOLLOW, &v);
-	if (error)
-		return error;
-	ssize len = vnode_path(fs->root, v, to, size);
-	vnode_put(v);
-	return len;
-}
-
 /* ---- where a process stands -------------------------------------------------------------------------------------------- */
 
 void fs_context_copy(struct fs_context *to, const struct fs_context *from)

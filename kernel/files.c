@@ -58,12 +58,6 @@ struct file_table *files_copy(struct file_table *from)
 	return t;
 }
 
-struct file_table *files_ref(struct file_table *t)
-{
-	__atomic_add_fetch(&t->refs, 1, __ATOMIC_RELAXED);
-	return t;
-}
-
 /* A process that closes any descriptor of a file loses its record locks on it. */
 static void close_file(struct file_table *t, struct file *f)
 {

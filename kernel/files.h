@@ -7,7 +7,6 @@
 struct file_table;
 struct file_table *files_create(void);			/* NULL: no memory */
 struct file_table *files_copy(struct file_table *);	/* fork: the same descriptions; NULL: no memory */
-struct file_table *files_ref(struct file_table *);	/* clone with CLONE_FILES: the same table */
 void files_put(struct file_table *);			/* the last reference closes all; may sleep */
 void files_close_on_exec(struct file_table *);
 /* The file at fd with a reference, or NULL. */

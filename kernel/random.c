@@ -85,22 +85,3 @@ void random_bytes(void *to, size_t n)
 	}
 }
 
-void random_mix(const void *from, size_t n)
-{
-	const unsigned char *at = from;
-	uint32_t block[BLOCK_WORDS];
-
-	spin_lock(&random_lock);
-	while (n > 0) {
-		size_t part = n < sizeof key ? n : sizeof key;
-		uint32_t in[KEY_WORDS] = { 0 };
-		memcpy(in, at, part);
-		for (int i = 0; i < KEY_WORDS; i++)
-			key[i] ^= in[i];
-		chacha_block(key, 0, block);
-		memcpy(key, block, sizeof key);
-		at += part;
-		n -= part;
-	}
-	spin_unlock(&random_lock);
-}

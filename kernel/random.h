@@ -3,5 +3,3 @@
 #include <stddef.h>
 
 void random_bytes(void *to, size_t n);
-/* Stirs something in: it can only help. */
-void random_mix(const void *from, size_t n);

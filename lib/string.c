@@ -83,26 +83,6 @@ int strcmp(const char *a, const char *b)
 	return strncmp(a, b, (size_t)-1);
 }
 
-static int lower(char c)
-{
-	unsigned char u = (unsigned char)c;
-
-	return u >= 'A' && u <= 'Z' ? u + ('a' - 'A') : u;
-}
-
-int strncasecmp(const char *a, const char *b, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (lower(a[i]) != lower(b[i]) || !a[i])
-			return lower(a[i]) - lower(b[i]);
-	return 0;
-}
-
-int strcasecmp(const char *a, const char *b)
-{
-	return strncasecmp(a, b, (size_t)-1);
-}
-
 char *strchr(const char *s, int c)
 {
 	for (;; s++) {
@@ -125,12 +105,3 @@ char *strrchr(const char *s, int c)
 	}
 }
 
-char *strstr(const char *s, const char *part)
-{
-	size_t n = strlen(part);
-
-	for (; strncmp(s, part, n) != 0; s++)
-		if (!*s)
-			return NULL;
-	return (char *)s;
-}

@@ -116,12 +116,10 @@ void frame_exec(struct arch_thread *t, vaddr_t entry, vaddr_t stack)
 	cpu_irq_restore(irq);
 }
 
-vaddr_t frame_ip(const struct trap_frame *f)	{ return f->rip; }
 vaddr_t frame_sp(const struct trap_frame *f)	{ return f->rsp; }
 void frame_set_sp(struct trap_frame *f, vaddr_t sp)	{ f->rsp = sp; }
 void frame_set_result(struct trap_frame *f, long value)	{ f->rax = (uint64_t)value; }
 long frame_result(const struct trap_frame *f)	{ return (long)f->rax; }
-bool frame_is_user(const struct trap_frame *f)	{ return from_user(f); }
 
 long frame_syscall(const struct trap_frame *f)
 {

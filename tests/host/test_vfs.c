@@ -100,6 +100,18 @@ static ssize get(struct file *f, char *to, size_t size)
 	return n;
 }
 
+/* Absolute path of what (at, path) leads to: its length or an errno. */
+static ssize vfs_path(struct fs_context *from, struct vnode *at, const char *path, char *to, size_t size)
+{
+	struct vnode *v;
+	int error = vfs_walk(from, at, path, WALK_FOLLOW, &v);
+	if (error)
+		return error;
+	ssize len = vnode_path(from->root, v, to, size);
+	vnode_put(v);
+	return len;
+}
+
 TEST(paths)
 {
 	char text[64], name[300];
