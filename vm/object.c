@@ -1,8 +1,8 @@
 /*
  * vm/object.c - memory objects and their pages.  See object.h.
  *
- * The index is a radix tree of slots by page number.  It grows at the root when a larger page number comes, and shrinks only
- * when the object is cut to size 0 or dies.  A page's life:
+ * The index is a radix tree of slots by page number.  It grows at the root when a larger page number comes; its nodes
+ * go when the object dies.  A page's life:
  *
  *     (absent) --borrow--> READY            the boot image's own frame
  *     (absent) --zero----> READY            no pager
