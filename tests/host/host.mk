@@ -51,7 +51,7 @@ $(eval $(call host_machine,x86,-DSIM_LEVELS=4 -DSIM_TABLE_BITS=9 -Itests/host/si
 # What has nothing to do with page tables runs on the first machine only.
 HOST_ONCE     = fat multiboot physmap region vfs
 HOST_UNITS    = $(HOST_TESTS:%=$(HOST_BUILD)/3x5/test_%) $(patsubst %,$(HOST_BUILD)/4x4/test_%,$(filter-out $(HOST_ONCE),$(HOST_TESTS))) \
-	$(patsubst %,$(HOST_BUILD)/x86/test_%,check fault mmap object)
+	$(patsubst %,$(HOST_BUILD)/x86/test_%,alloc_fail check fault mmap object)
 HOST_MODELS   = $(HOST_MACHINES:%=$(HOST_BUILD)/%/model)
 HOST_PROGRAMS = $(HOST_UNITS) $(HOST_MODELS)
 .SECONDARY:

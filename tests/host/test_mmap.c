@@ -1,4 +1,4 @@
-/* tests/host/test_mmap.c - vm/mmap.c: arguments and errors as Linux has them, splits and merges, brk; and every allocation failing. */
+/* tests/host/test_mmap.c - vm/mmap.c: arguments and errors as Linux has them, splits and merges, brk. */
 #include <string.h>
 #include "harness.h"
 #include "vm/heap.h"
@@ -309,119 +309,6 @@ TEST(region_info_names_and_counts)
 	census_check(&before);
 }
 
-/* ---- every k-th allocation fails -------------------------------------------------------------------------------------------------- */
-
-static struct test_file file;
-
-static void prepare(void)
-{
-	s = new_space();
-	file_create(&file, 30 * PAGE_SIZE);
-	map(s, page(0), 40, RW, MAP_PRIVATE);
-	map(s, page(40), 10, RW, MAP_SHARED);
-	map_file(s, page(50), 30, RW, MAP_PRIVATE, &file, 0);
-	map(s, page(200), 40, VM_READ, MAP_PRIVATE);
-	for (unsigned i = 0; i < 80; i += 3)
-		write_byte(s, page(i), (uint8_t)(i + 1));
-	read_byte(s, page(55));
-	read_byte(s, page(210));
-	map(s, page(600), 10, VM_READ, MAP_PRIVATE);
-	vm_set_brk(s, page(300));
-}
-
-static void compare_bytes(struct space *in)
-{
-	for (unsigned i = 0; i < 80; i += 3)
-		assert_int_equal(read_byte(in, page(i)), i + 1);
-	assert_int_equal(read_byte(in, page(55)), file_byte(5 * PAGE_SIZE));
-}
-
-static bool do_fork(void)
-{
-	struct space *child = space_fork(s);
-	unsigned long left = alloc_fail_at;
-
-	alloc_fail_at = 0;
-	if (child) {
-		compare_bytes(child);
-		drop_space(child);
-	}
-	alloc_fail_at = left;
-	return child;
-}
-
-static bool is_ok(ssize result)
-{
-	assert_true(result >= 0 || result == -ENOMEM);
-	return result >= 0;
-}
-
-static bool do_mmap(void) { return is_ok(try_mmap(0, 5 * PAGE_SIZE, MAP_PRIVATE | MAP_ANONYMOUS)); }
-static bool do_mmap_shared(void) { return is_ok(try_mmap(0, 5 * PAGE_SIZE, MAP_SHARED | MAP_ANONYMOUS)); }
-static bool do_mmap_over(void) { return is_ok(try_mmap(page(205), 5 * PAGE_SIZE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED)); }
-static bool do_mmap_file(void) { return is_ok((ssize)vm_mmap(s, 0, PAGE_SIZE, RW, MAP_PRIVATE, file.object, 0)); }
-static bool do_munmap(void) { return is_ok(vm_munmap(s, page(205), 5 * PAGE_SIZE)); }
-static bool do_mprotect(void) { return is_ok(vm_mprotect(s, page(5), 5 * PAGE_SIZE, VM_READ)); }
-static bool do_brk(void) { return vm_brk(s, page(310)) == page(310); }
-static bool do_stack(void) { return is_ok(vm_map_stack(s, page(400), PAGE_SIZE, RW)); }
-
-static bool did(int outcome)
-{
-	assert_true(outcome == FAULT_DONE || outcome == FAULT_NO_MEMORY);
-	return outcome == FAULT_DONE;
-}
-
-static bool do_write_anon(void) { return did(sim_write_byte(s, page(1), 1)); }
-static bool do_write_zero(void)
-{
-	assert_int_equal(vm_mprotect(s, page(200), 40 * PAGE_SIZE, RW), 0);
-	return did(sim_write_byte(s, page(210), 1));
-}
-static bool do_read_far(void)
-{
-	uint8_t byte;
-	return did(sim_read_byte(s, page(605), &byte));
-}
-static bool do_shared(void) { return did(sim_write_byte(s, page(41), 1)); }
-static bool do_file_read(void)
-{
-	uint8_t byte;
-	return did(sim_read_byte(s, page(70), &byte));
-}
-static bool do_file_cow(void) { return did(sim_write_byte(s, page(52), 1)); }
-
-enum undo { CHANGES_NOTHING, MAY_CACHE };
-
-/* Runs do_it with the first, the second ... allocation failing, until none fails any more. */
-static void fail_everywhere(bool (*do_it)(void), enum undo undo)
-{
-	bool hit, done;
-	unsigned k = 0;
-
-	drop_space(s);
-	do {
-		prepare();
-		struct census now = census_take();
-		alloc_fail_at = ++k;
-		done = do_it();
-		hit = alloc_fail_at == 0;
-		alloc_fail_at = 0;
-		check_sound();
-		if (!done) {
-			assert_true(hit);
-			compare_bytes(s);
-			if (undo == CHANGES_NOTHING)
-				census_check(&now);
-			assert_true(do_it());			/* with memory it works */
-			check_sound();
-		}
-		drop_space(s);
-		file_drop(&file);
-		census_check(&before);
-	} while (hit);
-	assert_true(done && k > 1);
-}
-
 TEST(a_stack_needs_room)
 {
 	(void)state;
@@ -431,86 +318,6 @@ TEST(a_stack_needs_room)
 	assert_int_equal(vm_map_stack(s, page(402), 0, RW), -ENOMEM);
 	assert_int_equal(vm_map_stack(s, page(402), PAGE_SIZE, RW), 0);
 	assert_int_equal(s->mapped, 3);
-	finish();
-}
-
-TEST(fork_fails_anywhere) { (void)state; fail_everywhere(do_fork, CHANGES_NOTHING); }
-TEST(mmap_fails_anywhere)
-{
-	(void)state;
-	fail_everywhere(do_mmap, CHANGES_NOTHING);
-	s = new_space();
-	fail_everywhere(do_mmap_shared, CHANGES_NOTHING);
-	s = new_space();
-	fail_everywhere(do_mmap_over, CHANGES_NOTHING);
-	s = new_space();
-	fail_everywhere(do_mmap_file, CHANGES_NOTHING);
-}
-TEST(munmap_fails_anywhere) { (void)state; fail_everywhere(do_munmap, CHANGES_NOTHING); }
-TEST(mprotect_fails_anywhere) { (void)state; fail_everywhere(do_mprotect, CHANGES_NOTHING); }
-TEST(brk_and_stack_fail_anywhere)
-{
-	(void)state;
-	fail_everywhere(do_brk, CHANGES_NOTHING);
-	s = new_space();
-	fail_everywhere(do_stack, CHANGES_NOTHING);
-}
-TEST(faults_on_anonymous_memory_fail_anywhere)
-{
-	(void)state;
-	fail_everywhere(do_write_anon, CHANGES_NOTHING);
-	s = new_space();
-	fail_everywhere(do_write_zero, MAY_CACHE);
-	s = new_space();
-	fail_everywhere(do_read_far, CHANGES_NOTHING);
-}
-TEST(faults_on_objects_fail_anywhere)
-{
-	(void)state;
-	fail_everywhere(do_shared, MAY_CACHE);
-	s = new_space();
-	fail_everywhere(do_file_read, MAY_CACHE);
-	s = new_space();
-	fail_everywhere(do_file_cow, MAY_CACHE);
-}
-/* No table is there yet but the root: those that were made before one could not be had must go, and be flushed. */
-TEST(the_first_fault_of_a_space_fails_anywhere)
-{
-	(void)state;
-	bool hit;
-	unsigned k = 0;
-
-	drop_space(s);
-	do {
-		s = new_space();
-		map(s, A, 1, RW, MAP_PRIVATE);
-		struct census now = census_take();
-		alloc_fail_at = ++k;
-		bool done = did(sim_write_byte(s, A, 1));
-		hit = alloc_fail_at == 0;
-		alloc_fail_at = 0;
-		assert_int_equal(done, !hit);
-		if (hit)
-			census_check(&now);
-		drop_space(s);
-		census_check(&before);
-	} while (hit);
-	assert_true(k > 2);
-}
-
-TEST(space_create_fails_anywhere)
-{
-	(void)state;
-	for (unsigned k = 1; k <= 4; k++) {
-		struct census now = census_take();
-		alloc_fail_at = k;
-		struct space *other = space_create();
-		assert_int_equal(!other, alloc_fail_at == 0);
-		alloc_fail_at = 0;
-		if (other)
-			space_put(other);
-		census_check(&now);
-	}
 	finish();
 }
 
@@ -530,14 +337,5 @@ static const struct CMUnitTest tests[] = {
 	MMAP_TEST(the_break),
 	MMAP_TEST(region_info_names_and_counts),
 	MMAP_TEST(a_stack_needs_room),
-	MMAP_TEST(fork_fails_anywhere),
-	MMAP_TEST(mmap_fails_anywhere),
-	MMAP_TEST(munmap_fails_anywhere),
-	MMAP_TEST(mprotect_fails_anywhere),
-	MMAP_TEST(brk_and_stack_fail_anywhere),
-	MMAP_TEST(faults_on_anonymous_memory_fail_anywhere),
-	MMAP_TEST(faults_on_objects_fail_anywhere),
-	MMAP_TEST(the_first_fault_of_a_space_fails_anywhere),
-	MMAP_TEST(space_create_fails_anywhere),
 };
 RUN_TESTS("mmap", tests)
