@@ -2,6 +2,8 @@
 #
 #   make host-test                 everything
 #   make model SEED=n STEPS=n      the model test alone
+#   make coverage                  lines and branches of vm/ that these tests run: tests/logs/coverage.txt
+#   make mutants N=n SEED=n JOBS=n  are changes of vm/ noticed by these tests: tests/logs/mutants.txt
 #   make fuzz-multiboot TIME=seconds   libFuzzer on the reader of the boot loader's information
 #   make fuzz-fat TIME=seconds     libFuzzer on the FAT driver (clang, libclang-rt-14-dev); what it finds is left in build/host/fuzz-fat
 #
@@ -12,9 +14,10 @@ HOST_CC      ?= gcc
 HOST_MACHINES = 3x5 4x4 x86
 HOST_BUILD   ?= build/host
 HOST_TESTS    = $(patsubst tests/host/test_%.c,%,$(sort $(wildcard tests/host/test_*.c)))
-HOST_SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all
+HOST_SANITIZE ?= -fsanitize=address,undefined -fno-sanitize-recover=all
+HOST_OPTIMIZE ?= -O1
 # Not position-independent: where addresses are much randomised, such a program can lie where the sanitizer wants its own memory.
-HOST_CFLAGS   = -std=gnu11 -O1 -g -D_GNU_SOURCE -DLOCK_CHECK -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+HOST_CFLAGS   = -std=gnu11 $(HOST_OPTIMIZE) -g -D_GNU_SOURCE -DLOCK_CHECK -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-fno-omit-frame-pointer -fno-pie $(HOST_SANITIZE) -I. -Itests/host -Itests/host/sim
 # The simulated machine keeps book of frames: it stands between the frame allocator and those who call it.
 HOST_WRAP     = frame_alloc frame_alloc_zone frame_alloc_anon_zeroed frame_alloc_table frame_free
@@ -68,6 +71,24 @@ host-test:
 
 model: $(HOST_MODELS)
 	$(Q)for m in $(HOST_MODELS); do $$m $(SEED) $(STEPS) || exit; done
+
+# The same programs, compiled to count what runs.
+COVERAGE      = $(HOST_BUILD)/coverage
+COVERAGE_MAKE = $(MAKE) --no-print-directory -s HOST_BUILD=$(COVERAGE) HOST_OPTIMIZE=-O0 HOST_SANITIZE='--coverage -fsanitize=address'
+.PHONY: coverage
+coverage:
+	$(Q)$(COVERAGE_MAKE) -j2 host-build
+	$(Q)find $(COVERAGE) -name '*.gcda' -delete
+	$(Q)$(COVERAGE_MAKE) host-test > $(COVERAGE)/test.log || { grep '^not ok' $(COVERAGE)/test.log; exit 1; }
+	$(Q)tests/host/coverage.py $(COVERAGE) tests/host/coverage.excused > tests/logs/coverage.txt; status=$$?; cat tests/logs/coverage.txt; exit $$status
+
+# What vm/ is compiled by, for the tool to see which mutants are any; it builds them with this makefile in a copy of the tree.
+.PHONY: mutants host-programs
+mutants: host-build
+	$(Q)PYTHONDONTWRITEBYTECODE=1 tests/host/mutants.py --number $(or $(N),200) --seed $(SEED) --jobs $(or $(JOBS),$(shell nproc)) \
+		--only '$(ONLY)' --retry '$(RETRY)' --compile '$(HOST_CC) $(HOST_CFLAGS) -DSIM_LEVELS=3 -DSIM_TABLE_BITS=5'
+host-programs:
+	@echo $(HOST_PROGRAMS)
 
 # libFuzzer, from the small images of fat_images; one program, compiled in one go by clang.
 FUZZ      = $(HOST_BUILD)/fuzz-fat
