@@ -62,10 +62,12 @@ static int make_room(struct tmpfs_dir *d)
 static int entry_add(struct vnode *dir, const char *name, size_t len, struct vnode *v)
 {
 	struct tmpfs_dir *d = &tmpfs_node(dir)->dir;
-	struct tmpfs_entry *e;
+	struct tmpfs_entry *e = kmalloc(sizeof *e + len);
 
-	if (make_room(d) || !(e = kmalloc(sizeof *e + len)))
+	if (!e || make_room(d)) {		/* the buckets last: those of an empty directory would never go */
+		kfree(e);
 		return -ENOMEM;
+	}
 	e->vnode = v;
 	e->hash = name_hash(name, len);
 	e->len = (uint8_t)len;

@@ -215,7 +215,10 @@ int elf_zero_tails(const struct elf_image *image)
 {
 	for_each_load(image, s) {
 		vaddr_t tail = s->vaddr + image->bias + s->filesz;
-		if (!s->filesz || s->memsz == s->filesz || !(s->flags & SEGMENT_W))
+		bool covered = false;		/* the page is a later segment's */
+		for (const struct elf_segment *t = s + 1; t < s_end; t++)
+			covered |= t->type == SEGMENT_LOAD && t->memsz && page_floor(t->vaddr) < s->vaddr + s->filesz && page_ceil(t->vaddr + t->memsz) > s->vaddr + s->filesz;
+		if (!s->filesz || s->memsz == s->filesz || !(s->flags & SEGMENT_W) || covered)
 			continue;
 		if (user_zero(tail, page_ceil(tail) - tail))
 			return -EFAULT;

@@ -73,7 +73,7 @@ static bool leaves(const struct remap *m)
 	return m->old_size && !(m->flags & MREMAP_DONTUNMAP);
 }
 
-/* What the whole move may need, counted and taken before it starts: splits at both places and the new region. */
+/* What the whole move may need, counted and taken before it starts: splits at both places and the new region.  The caller releases both. */
 static int reserve_for(const struct remap *m, struct reserve *source, struct reserve *target)
 {
 	struct space *s = m->space;
@@ -81,10 +81,7 @@ static int reserve_for(const struct remap *m, struct reserve *source, struct res
 
 	if (s->regions.count + splits + more >= MAX_REGIONS || reserve_take(source, sizeof(struct region), splits) < 0)
 		return -ENOMEM;
-	if (reserve_take(target, sizeof(struct region), more + 1) == 0)
-		return 0;
-	reserve_release(source);
-	return -ENOMEM;
+	return reserve_take(target, sizeof(struct region), more + 1);
 }
 
 /* Moves the pages of [from, from + the lesser size) to a new region at `to`; the old place goes, or stays empty (DONTUNMAP). */

@@ -4,8 +4,8 @@
 #   make model SEED=n STEPS=n      the model test alone
 #   make coverage                  lines and branches of vm/ that these tests run: tests/logs/coverage.txt
 #   make mutants N=n SEED=n JOBS=n  are changes of vm/ noticed by these tests: tests/logs/mutants.txt
-#   make fuzz-multiboot TIME=seconds   libFuzzer on the reader of the boot loader's information
-#   make fuzz-fat TIME=seconds     libFuzzer on the FAT driver (clang, libclang-rt-14-dev); what it finds is left in build/host/fuzz-fat
+#   make fuzz TIME=seconds         libFuzzer (clang, libclang-rt-14-dev) for so long on each target; fuzz-NAME: on one
+#   make fuzz-log TIME=seconds     the same, into tests/logs/fuzz.txt
 #
 # Each test runs on machines whose page tables have another shape: vm/ must not know it.  The third is x86-64's own code for page tables
 # and TLB (arch/x86_64/mmu.c, tlb.c) on the simulated TLB: for what concerns user memory.
@@ -56,16 +56,18 @@ HOST_ONCE     = fat multiboot physmap region vfs
 HOST_UNITS    = $(HOST_TESTS:%=$(HOST_BUILD)/3x5/test_%) $(patsubst %,$(HOST_BUILD)/4x4/test_%,$(filter-out $(HOST_ONCE),$(HOST_TESTS))) \
 	$(patsubst %,$(HOST_BUILD)/x86/test_%,alloc_fail check fault mmap object)
 HOST_MODELS   = $(HOST_MACHINES:%=$(HOST_BUILD)/%/model)
+HOST_REPLAYS  = $(patsubst tests/host/corpus/%,$(HOST_BUILD)/3x5/%_replay,$(wildcard tests/host/corpus/*))
 HOST_PROGRAMS = $(HOST_UNITS) $(HOST_MODELS)
 .SECONDARY:
 
 .PHONY: host-build host-test model
-host-build: $(HOST_PROGRAMS)
+host-build: $(HOST_PROGRAMS) $(HOST_REPLAYS)
 
 host-test:
 	$(Q)$(MAKE) --no-print-directory -s -j2 host-build
 	@failed=0; \
 	for t in $(HOST_UNITS); do echo "# $$t"; $$t || failed=1; done; \
+	for t in $(notdir $(HOST_REPLAYS:%_replay=%)); do $(HOST_BUILD)/3x5/$${t}_replay tests/host/corpus/$$t || failed=1; done; \
 	for m in $(HOST_MODELS); do for s in 1 2 4; do $$m $$s $(STEPS) || failed=1; done; done; \
 	exit $$failed
 
@@ -90,28 +92,53 @@ mutants: host-build
 host-programs:
 	@echo $(HOST_PROGRAMS)
 
-# libFuzzer, from the small images of fat_images; one program, compiled in one go by clang.
-FUZZ      = $(HOST_BUILD)/fuzz-fat
-FUZZ_SRC  = $(filter-out tests/host/harness.c,$(HOST_LIB_SRC)) $(HOST_MMU_SIM) $(HOST_FAT_SRC) tests/host/fat_fuzz.c
-TIME     ?= 60
-.PHONY: fuzz-fat
-$(FUZZ)/fat_fuzz: $(FUZZ_SRC) $(wildcard fs/fat*.[ch]) tests/host/fat_drive.h
+# ---- fuzzing -----------------------------------------------------------------------------------------------------------------
+#
+# A target is tests/host/NAME_fuzz.c.  FUZZ_SRC_NAME: what it needs beside vm/ and the simulated machine; FUZZ_OPTIONS_NAME: what libFuzzer is told;
+# FUZZ_SEEDS_NAME: a folder of inputs that are made and not in the tree.  It begins with the files of tests/host/corpus/NAME, which host-test replays.
+FUZZ          = $(HOST_BUILD)/fuzz
+FUZZ_TARGETS  = $(patsubst tests/host/%_fuzz.c,%,$(sort $(wildcard tests/host/*_fuzz.c)))
+FUZZ_LIB_SRC  = $(filter-out tests/host/harness.c,$(HOST_LIB_SRC)) $(HOST_MMU_SIM)
+FUZZ_CFLAGS   = -std=gnu11 -O1 -g -D_GNU_SOURCE -DLOCK_CHECK -I. -Itests/host -Itests/host/sim
+FUZZ_LDFLAGS  = $(foreach f,$(HOST_WRAP),-Wl,--wrap=$(f)) -lpthread
+TIME         ?= 60
+
+FUZZ_SRC_elf       = kernel/elf.c
+FUZZ_SRC_fat       = $(HOST_FAT_SRC)
+FUZZ_OPTIONS_fat   = -max_len=800000
+FUZZ_SEEDS_fat     = $(FUZZ)/fat/seeds
+FUZZ_SRC_multiboot = $(HOST_MULTIBOOT_SRC)
+FUZZ_SRC_walk      = $(HOST_VFS_SRC)
+
+$(FUZZ)/obj/%.o: %.c
+	$(say) FUZZ $<
 	@mkdir -p $(@D)
-	clang -std=gnu11 -O1 -g -D_GNU_SOURCE -DLOCK_CHECK -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -I. -Itests/host -Itests/host/sim \
-		$(FUZZ_SRC) -o $@ $(foreach f,$(HOST_WRAP),-Wl,--wrap=$(f)) -lpthread
-$(FUZZ)/corpus: tests/host/fat_images $(wildcard initrd/*)
-	rm -rf $(FUZZ)/images $@ && tests/host/fat_images $(FUZZ)/images && mkdir $@
+	$(Q)clang $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -MMD -MP -c $< -o $@
+# fuzz_target NAME: with libFuzzer, by clang; and without, for the replay, by the compiler of the other tests.
+define fuzz_target
+FUZZ_OBJ_$(1) := $$(patsubst %.c,$$(FUZZ)/obj/%.o,$$(FUZZ_LIB_SRC) $$(FUZZ_SRC_$(1)) tests/host/$(1)_fuzz.c)
+$$(FUZZ)/$(1)/fuzz: $$(FUZZ_OBJ_$(1))
+	@mkdir -p $$(@D)
+	$$(Q)clang -fsanitize=fuzzer,address,undefined $$^ -o $$@ $$(FUZZ_LDFLAGS)
+$$(HOST_BUILD)/3x5/$(1)_replay: $$(patsubst %.c,$$(HOST_BUILD)/3x5/%.o,$$(FUZZ_LIB_SRC) $$(FUZZ_SRC_$(1)) tests/host/$(1)_fuzz.c tests/host/fuzz_replay.c)
+	$$(say) LINK $$@
+	$$(Q)$$(HOST_CC) $$^ -o $$@ $$(HOST_LDFLAGS)
+fuzz-$(1): $$(FUZZ)/$(1)/fuzz $$(FUZZ_SEEDS_$(1))
+	$$(Q)tests/host/fuzz $$(TIME) $$(<D) $$(wildcard tests/host/corpus/$(1)) $$(FUZZ_SEEDS_$(1)) $$(FUZZ_OPTIONS_$(1))
+-include $$(FUZZ_OBJ_$(1):.o=.d) $$(HOST_BUILD)/3x5/tests/host/$(1)_fuzz.d
+.PHONY: fuzz-$(1)
+endef
+$(foreach t,$(FUZZ_TARGETS),$(eval $(call fuzz_target,$(t))))
+
+$(FUZZ)/fat/seeds: tests/host/fat_images $(wildcard initrd/*)
+	rm -rf $(FUZZ)/images $@ && tests/host/fat_images $(FUZZ)/images && mkdir -p $@
 	for seed in aligned packed 12 32; do (printf 0; cat $(FUZZ)/images/seeds/$$seed) > $@/$$seed; done
 	rm -r $(FUZZ)/images
-fuzz-fat: $(FUZZ)/fat_fuzz $(FUZZ)/corpus
-	$< -max_total_time=$(TIME) -max_len=800000 -timeout=10 -rss_limit_mb=4096 -artifact_prefix=$(FUZZ)/ $(FUZZ)/corpus
 
-# The same for the Multiboot2 parser, from nothing.
-FUZZ_MULTIBOOT = $(HOST_BUILD)/fuzz-multiboot
-.PHONY: fuzz-multiboot
-$(FUZZ_MULTIBOOT)/multiboot_fuzz: vm/physmap.c $(HOST_MULTIBOOT_SRC) tests/host/multiboot_fuzz.c tests/host/multiboot_drive.h
-	@mkdir -p $(FUZZ_MULTIBOOT)/corpus
-	clang -std=gnu11 -O1 -g -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -I. -Itests/host -Itests/host/sim \
-		$(HOST_MULTIBOOT_SRC) vm/physmap.c tests/host/multiboot_fuzz.c -o $@
-fuzz-multiboot: $(FUZZ_MULTIBOOT)/multiboot_fuzz
-	$< -max_total_time=$(TIME) -max_len=2000 -timeout=10 -artifact_prefix=$(FUZZ_MULTIBOOT)/ $(FUZZ_MULTIBOOT)/corpus
+.PHONY: fuzz fuzz-log
+fuzz:
+	$(Q)$(MAKE) --no-print-directory -s -j2 $(FUZZ_TARGETS:%=$(FUZZ)/%/fuzz) $(foreach t,$(FUZZ_TARGETS),$(FUZZ_SEEDS_$(t)))
+	$(Q)failed=0; for t in $(FUZZ_TARGETS); do $(MAKE) --no-print-directory -s fuzz-$$t || failed=1; done; exit $$failed
+fuzz-log:
+	$(Q)(echo "make fuzz TIME=$(TIME), commit $$(git describe --always --dirty), $$(clang --version | head -n 1), on $$(nproc) cores"; \
+		$(MAKE) --no-print-directory -s fuzz) > tests/logs/fuzz.txt; status=$$?; cat tests/logs/fuzz.txt; exit $$status
