@@ -10,7 +10,7 @@
 #include "vm/fault.h"
 #include "vm/object.h"
 
-/* What a piece of advice means for one region and the part [start, end) of it; 0 or an errno. */
+/* What a piece of advice means for one region and the part [start, end) of it; 0 or an errno.  May drop the lock and take it again. */
 typedef int (*advice_fn)(struct space *, struct region *, vaddr_t start, vaddr_t end);
 
 static int discard(struct space *s, struct region *r, vaddr_t start, vaddr_t end)
@@ -35,6 +35,26 @@ static int nothing(struct space *s, struct region *r, vaddr_t start, vaddr_t end
 	return 0;
 }
 
+/* MADV_REMOVE.  The hole takes the locks of all spaces that map it, one by one: ours is dropped meanwhile. */
+static int punch_hole(struct space *s, struct region *r, vaddr_t start, vaddr_t end)
+{
+	if (!r->object)
+		return -EINVAL;
+	if ((r->flags & (REGION_SHARED | REGION_NOWRITE)) != REGION_SHARED)
+		return -EACCES;
+	if (r->object->pager)
+		return -EOPNOTSUPP;
+	if (r->object->seals & (SEAL_WRITE | SEAL_FUTURE_WRITE))
+		return -EPERM;
+	struct object *o = object_ref(r->object);
+	uint64_t from = (r->offset << PAGE_SHIFT) + (start - r->start);
+	mutex_unlock(&s->lock);
+	vm_punch(o, from, from + (end - start));
+	object_put(o);
+	mutex_lock(&s->lock);
+	return 0;
+}
+
 static advice_fn advice_of(int advice)
 {
 	switch (advice) {
@@ -42,6 +62,8 @@ static advice_fn advice_of(int advice)
 		return discard;
 	case MADV_FREE:
 		return discard_anonymous;
+	case MADV_REMOVE:
+		return punch_hole;
 	case MADV_NORMAL: case MADV_RANDOM: case MADV_SEQUENTIAL: case MADV_WILLNEED: case MADV_COLD: case MADV_PAGEOUT:
 	case MADV_MERGEABLE: case MADV_UNMERGEABLE: case MADV_HUGEPAGE: case MADV_NOHUGEPAGE: case MADV_DONTDUMP: case MADV_DODUMP:
 		return nothing;
@@ -55,7 +77,9 @@ static int advise_locked(struct space *s, vaddr_t start, vaddr_t end, advice_fn 
 {
 	int error = 0;
 
-	for (struct region *r = region_find(&s->regions, start); start < end; r = region_next(r)) {
+	while (start < end) {
+		struct region *r = region_find(&s->regions, start);
+
 		if (!r || r->start > start)
 			error = -ENOMEM;
 		if (!r || r->start >= end)

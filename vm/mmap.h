@@ -23,6 +23,8 @@ int vm_munmap(struct space *, vaddr_t start, size_t length);
 int vm_mprotect(struct space *, vaddr_t start, size_t length, unsigned rights);
 /* New size of an object that may be mapped: pages beyond it go from all mappings, private copies too.  Takes the locks of other spaces: none is held. */
 void vm_truncate(struct object *, uint64_t size);
+/* A hole in an object without a pager: the bytes [from, to) become zeros, their pages go from all mappings; private copies stay.  Locks as above. */
+void vm_punch(struct object *, uint64_t from, uint64_t to);
 
 enum mremap_flags { MREMAP_MAYMOVE = 1, MREMAP_FIXED = 2, MREMAP_DONTUNMAP = 4 };
 /* mremap(2): the address, or a negative errno. */

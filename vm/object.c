@@ -9,7 +9,7 @@
  *     (absent) ----------> FILLING --read--> READY
  *                                  \-error-> (absent), the error goes to whoever asked
  *     READY    --reclaim-> (absent)         the pager can read it again, and nobody maps or pins it
- *     any      --resize--> cut off          record->object is NULL; freed when the last entry and pin are gone
+ *     any      --punch---> cut off          record->object is NULL; freed when the last entry and pin are gone
  *
  * Record first, frame second, slot third; unwound in reverse.
  */
@@ -49,6 +49,25 @@ static void **leaf_of(const struct object *o, uint64_t index)
 	for (unsigned level = o->levels; node && --level > 0; )
 		node = node[slot_in(index, level)];
 	return node;
+}
+
+bool object_skip(struct object *o, uint64_t *index)
+{
+	bool found = false;
+
+	spin_lock(&o->lock);
+	while (!found && index_reaches(o, *index)) {
+		void **node = o->root;
+		unsigned level = o->levels - 1;
+
+		while (level > 0 && node[slot_in(*index, level)])
+			node = node[slot_in(*index, level--)];
+		found = level == 0;
+		if (!found)			/* nothing below this slot: on to the next one */
+			*index = ((*index >> (level * OBJECT_FANOUT_BITS)) + 1) << (level * OBJECT_FANOUT_BITS);
+	}
+	spin_unlock(&o->lock);
+	return found;
 }
 
 static void **node_create(void)
@@ -485,17 +504,16 @@ ssize object_write(struct object *o, struct uio *uio, uint64_t offset)
 	return done ? (ssize)done : error;
 }
 
-/* Cuts off the records from page `first` on below this node. */
-static void cut_below(struct object *o, void **node, unsigned level, uint64_t first)
+/* Cuts off the records of pages first to last below this node, whose own first page is `base`. */
+static void cut_below(struct object *o, void **node, unsigned level, uint64_t base, uint64_t first, uint64_t last)
 {
-	for (unsigned i = 0; i < OBJECT_FANOUT; i++) {
-		uint64_t start = (uint64_t)i << (level * OBJECT_FANOUT_BITS);
-		uint64_t last = start + ((uint64_t)1 << (level * OBJECT_FANOUT_BITS)) - 1;
+	const uint64_t step = (uint64_t)1 << (level * OBJECT_FANOUT_BITS);
 
-		if (!node[i] || last < first)
+	for (unsigned i = 0; i < OBJECT_FANOUT; i++, base += step) {
+		if (!node[i] || base + (step - 1) < first || base > last)
 			continue;
 		if (level > 0) {
-			cut_below(o, node[i], level - 1, start < first ? first - start : 0);
+			cut_below(o, node[i], level - 1, base, first, last);
 		} else {
 			record_cut(o, node[i]);
 			node[i] = NULL;
@@ -503,19 +521,41 @@ static void cut_below(struct object *o, void **node, unsigned level, uint64_t fi
 	}
 }
 
+/* Zeroes bytes [from, to) of one page, if that is in memory. */
+static void zero_part(struct object *o, uint64_t from, uint64_t to)
+{
+	void **leaf = from < to ? leaf_of(o, from >> PAGE_SHIFT) : NULL;
+	struct page_record *r = leaf ? leaf[slot_in(from >> PAGE_SHIFT, 0)] : NULL;
+
+	if (r && r->state == RECORD_READY)
+		memset((char *)direct(r->pfn) + (from & PAGE_MASK), 0, to - from);
+}
+
+/* Gives up the whole pages of bytes [from, to), zeroes what is part of a page.  object->lock held. */
+static void punch(struct object *o, uint64_t from, uint64_t to)
+{
+	uint64_t first = object_pages(from), last = to >> PAGE_SHIFT;	/* exclusive */
+
+	if (from & PAGE_MASK)
+		zero_part(o, from, to >> PAGE_SHIFT < first ? to : first << PAGE_SHIFT);
+	if (last >= first)
+		zero_part(o, last << PAGE_SHIFT, to);
+	if (last > first && o->root)
+		cut_below(o, o->root, o->levels - 1, 0, first, last - 1);
+}
+
+void object_punch(struct object *o, uint64_t from, uint64_t to)
+{
+	spin_lock(&o->lock);
+	punch(o, from, to);
+	spin_unlock(&o->lock);
+}
+
 void object_resize(struct object *o, uint64_t size)
 {
 	spin_lock(&o->lock);
-	if (size < o->size && o->root) {
-		uint64_t keep = size / PAGE_SIZE + (size & PAGE_MASK ? 1 : 0);
-		void **leaf = size & PAGE_MASK ? leaf_of(o, keep - 1) : NULL;
-		struct page_record *last = leaf ? leaf[slot_in(keep - 1, 0)] : NULL;
-
-		if (index_reaches(o, keep))
-			cut_below(o, o->root, o->levels - 1, keep);
-		if (last && last->state == RECORD_READY)
-			memset((char *)direct(last->pfn) + (size & PAGE_MASK), 0, PAGE_SIZE - (size & PAGE_MASK));
-	}
+	if (size <= o->size)
+		punch(o, size, OBJECT_ENDLESS);
 	o->size = size;
 	spin_unlock(&o->lock);
 }
@@ -559,7 +599,7 @@ void object_put(struct object *o)
 
 	spin_lock(&o->lock);
 	if (o->root) {
-		cut_below(o, o->root, o->levels - 1, 0);
+		cut_below(o, o->root, o->levels - 1, 0, 0, OBJECT_ENDLESS);
 		free_nodes(o->root, o->levels - 1);
 	}
 	spin_unlock(&o->lock);

@@ -37,11 +37,15 @@ struct object {
 	void *root;			/* index: radix tree, OBJECT_FANOUT slots a node; leaves hold records */
 	unsigned levels;		/* of the index; 0: empty */
 	size_t npages;			/* records in the index */
+	unsigned seals;			/* enum seal */
 	struct waitq filled;		/* those who wait for a RECORD_FILLING page */
 	struct list mappings;		/* regions that map it */
 	unsigned visits;		/* of the mappings: vm/truncate.c; atomic */
 	struct list all;		/* in object_list; object_list_lock */
 };
+
+/* What memfd_create's seals forbid, Linux's F_SEAL_*: more seals, to shrink, to grow, to write, to map for writing from now on. */
+enum seal { SEAL_SEAL = 1, SEAL_SHRINK = 2, SEAL_GROW = 4, SEAL_WRITE = 8, SEAL_FUTURE_WRITE = 16 };
 
 #define OBJECT_ENDLESS ((uint64_t)-1)
 enum { OBJECT_FANOUT_BITS = 6, OBJECT_FANOUT = 1 << OBJECT_FANOUT_BITS };
@@ -67,8 +71,18 @@ ssize object_read(struct object *, struct uio *, uint64_t offset);
 ssize object_write(struct object *, struct uio *, uint64_t offset);
 /* New size.  For an object that may be mapped call vm_truncate (vm/mmap.h).  Pages beyond it are given up (while still mapped or pinned they stay, cut off); the rest of the last page is zeroed. */
 void object_resize(struct object *, uint64_t size);
+/* The bytes [from, to) become zeros, their whole pages are given up in the same way (vm_punch for what may be mapped).  Not for objects with a pager, but by object_resize. */
+void object_punch(struct object *, uint64_t from, uint64_t to);
+/* Moves *index up to where pages are or have been, over the gaps between; false: none there or above. */
+bool object_skip(struct object *, uint64_t *index);
 
 /* ---- for the fault handler ------------------------------------------------------------------------------------------ */
+
+/* Pages that hold `bytes` bytes. */
+static inline uint64_t object_pages(uint64_t bytes)
+{
+	return (bytes >> PAGE_SHIFT) + (bytes & PAGE_MASK ? 1 : 0);
+}
 
 /* Is page `index` beyond the last page that has bytes? */
 static inline bool object_beyond(const struct object *o, uint64_t index)

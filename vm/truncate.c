@@ -1,10 +1,12 @@
 /*
- * vm/truncate.c - cutting an object that is mapped: the pages beyond its new end go from every mapping, private copies included,
- * and the next touch is SIGBUS.
+ * vm/truncate.c - taking pages out of an object that is mapped: out of the object first, then out of every mapping.
+ *
+ *   truncation   all pages beyond the new end, private copies included; the next touch is SIGBUS
+ *   a hole       those in the middle; private copies stay with who made them, and the next touch reads zeros
  *
  * The order of locks is space before object, but here the way leads from the object to the spaces that map it.  So its list of mappings is
  * only looked at under its lock, for one space at a time that has not been visited; that gets a reference, and is locked alone.
- * A mapping that comes meanwhile finds the new size.
+ * A mapping that comes meanwhile finds the new size, and new pages in a hole: to unmap such a page costs a fault and loses nothing.
  */
 #include "vm/mmap.h"
 #include "vm/object.h"
@@ -38,33 +40,67 @@ static struct space *next_space(struct object *o, unsigned visit)
 	return found;
 }
 
-static void unmap_from(struct space *s, const struct object *o, uint64_t index)
+/* Pages of an object, `end` exclusive, and whether the private copies of them go too. */
+struct cut { struct object *object; uint64_t first, end; enum { COPIES_GO, COPIES_STAY } copies; };
+
+/* Takes the object's own pages of a private mapping out, page by page: [from, to) are pages of the object. */
+static void unmap_uncopied(struct space *s, const struct region *r, uint64_t from, uint64_t to, struct mmu_gather *gather)
+{
+	while (object_skip(r->object, &from) && from < to) {
+		vaddr_t va = r->start + ((from++ - r->offset) << PAGE_SHIFT);
+		pfn_t pfn = mmu_query(&s->mmu, va).pfn;
+
+		if (pfn != PFN_NONE && page_type(pages[pfn]) == PAGE_RECORD)
+			mmu_unmap(&s->mmu, va, va + PAGE_SIZE, gather);
+	}
+}
+
+static void unmap_from(struct space *s, const struct cut *cut)
 {
 	struct mmu_gather gather;
 
 	mutex_lock(&s->lock);
 	mmu_gather_begin(&gather, &s->mmu);
 	for (struct region *r = region_first(&s->regions); r; r = region_next(r)) {
-		uint64_t npages = (r->end - r->start) >> PAGE_SHIFT, stay = index > r->offset ? index - r->offset : 0;
+		uint64_t from = r->offset, to = from + ((r->end - r->start) >> PAGE_SHIFT);
 
-		if (r->object == o && stay < npages)
-			mmu_unmap(&s->mmu, r->start + (stay << PAGE_SHIFT), r->end, &gather);
+		if (from < cut->first)
+			from = cut->first;
+		if (to > cut->end)
+			to = cut->end;
+		if (r->object != cut->object || from >= to)
+			continue;
+		if (cut->copies == COPIES_STAY && !(r->flags & REGION_SHARED))
+			unmap_uncopied(s, r, from, to, &gather);
+		else
+			mmu_unmap(&s->mmu, r->start + ((from - r->offset) << PAGE_SHIFT), r->start + ((to - r->offset) << PAGE_SHIFT), &gather);
 	}
 	mmu_gather_finish(&gather);
 	mutex_unlock(&s->lock);
 }
 
-void vm_truncate(struct object *o, uint64_t size)
+static void unmap_everywhere(const struct cut *cut)
 {
-	uint64_t old = o->size;
+	unsigned visit = __atomic_add_fetch(&cut->object->visits, 1, __ATOMIC_RELAXED);
 	struct space *s;
 
-	object_resize(o, size);
-	if (size >= old)
-		return;
-	unsigned visit = __atomic_add_fetch(&o->visits, 1, __ATOMIC_RELAXED);
-	while ((s = next_space(o, visit))) {
-		unmap_from(s, o, size / PAGE_SIZE + (size & PAGE_MASK ? 1 : 0));
+	while ((s = next_space(cut->object, visit))) {
+		unmap_from(s, cut);
 		space_put(s);
 	}
+}
+
+void vm_truncate(struct object *o, uint64_t size)
+{
+	bool shrinks = size < o->size;
+
+	object_resize(o, size);
+	if (shrinks)
+		unmap_everywhere(&(struct cut){ o, object_pages(size), object_pages(OBJECT_ENDLESS), COPIES_GO });
+}
+
+void vm_punch(struct object *o, uint64_t from, uint64_t to)
+{
+	object_punch(o, from, to);
+	unmap_everywhere(&(struct cut){ o, object_pages(from), to >> PAGE_SHIFT, COPIES_STAY });
 }

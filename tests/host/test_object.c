@@ -146,6 +146,104 @@ TEST(resize_gives_pages_up_and_zeroes_the_rest)
 	census_check(&before);
 }
 
+TEST(holes_at_every_edge)
+{
+	(void)state;
+	struct object *o = object_create(NULL, NULL, 0);
+	static uint8_t bytes[70 * 4096];
+	static const struct { size_t from, to; } hole[] = {
+		{ 100, 200 }, { 4000, 4096 }, { 4096, 4097 }, { 8192, 16384 }, { 20000, 30000 }, { 63 * 4096 - 1, 65 * 4096 + 1 }, { 66 * 4096, 70 * 4096 }, { 5, 5 },
+	};
+	for (size_t h = 0; h < sizeof hole / sizeof *hole; h++) {
+		memset(bytes, 7, sizeof bytes);
+		assert_int_equal(write_at(o, bytes, sizeof bytes, 0), sizeof bytes);
+		object_punch(o, hole[h].from, hole[h].to);
+		size_t whole = hole[h].to / 4096, first = (hole[h].from + 4095) / 4096;
+		assert_int_equal(o->npages, 70 - (whole > first ? whole - first : 0));
+		assert_int_equal(o->size, sizeof bytes);
+		assert_int_equal(read_at(o, bytes, sizeof bytes, 0), sizeof bytes);
+		for (size_t i = 0; i < sizeof bytes; i++)
+			assert_int_equal(bytes[i], i >= hole[h].from && i < hole[h].to ? 0 : 7);
+	}
+	check_sound();
+	object_put(o);
+	census_check(&before);
+}
+
+TEST(a_hole_leaves_private_copies)
+{
+	(void)state;
+	const uint64_t far = (uint64_t)1 << 30;
+	struct object *o = object_create(NULL, NULL, 0);
+	uint8_t bytes[8 * 4096];
+	memset(bytes, 7, sizeof bytes);
+	assert_int_equal(write_at(o, bytes, sizeof bytes, far * PAGE_SIZE), sizeof bytes);
+	struct space *s = new_space(), *other = new_space();
+	const vaddr_t b = A + 16 * PAGE_SIZE;
+	assert_int_equal(vm_mmap(s, A, 8 * PAGE_SIZE, VM_READ | VM_WRITE, MAP_SHARED | MAP_FIXED, o, far * PAGE_SIZE), A);
+	assert_int_equal(vm_mmap(s, b, 8 * PAGE_SIZE, VM_READ | VM_WRITE, MAP_PRIVATE | MAP_FIXED, o, far * PAGE_SIZE), b);
+	assert_int_equal(vm_mmap(other, A, 8 * PAGE_SIZE, VM_READ, MAP_SHARED | MAP_FIXED, o, far * PAGE_SIZE), A);
+	write_byte(s, b + 2 * PAGE_SIZE, 9);
+	for (size_t i = 0; i < 8; i++) {
+		assert_int_equal(read_byte(s, A + i * PAGE_SIZE), 7);
+		assert_int_equal(read_byte(s, b + i * PAGE_SIZE), i == 2 ? 9 : 7);
+		assert_int_equal(read_byte(other, A + i * PAGE_SIZE), 7);
+	}
+	assert_int_equal(space_resident(s), 16);
+	vm_punch(o, (far + 1) * PAGE_SIZE, (far + 4) * PAGE_SIZE + 5);
+	assert_int_equal(o->npages, 5);
+	assert_int_equal(stats().records_cut, 0);			/* they left every mapping */
+	assert_int_equal(space_resident(s), 16 - 3 - 2);
+	assert_int_equal(space_resident(other), 5);
+	check_sound();
+	for (size_t i = 0; i < 8; i++) {
+		bool hole = i >= 1 && i <= 4;
+		assert_int_equal(read_byte(s, A + i * PAGE_SIZE), hole ? 0 : 7);
+		assert_int_equal(read_byte(s, b + i * PAGE_SIZE), i == 2 ? 9 : hole ? 0 : 7);
+		assert_int_equal(read_byte(other, A + i * PAGE_SIZE), hole ? 0 : 7);
+	}
+	assert_int_equal(read_byte(s, A + 4 * PAGE_SIZE + 5), 7);
+	drop_space(s);
+	drop_space(other);
+	object_put(o);
+	census_check(&before);
+}
+
+TEST(remove_by_madvise)
+{
+	(void)state;
+	struct test_file f;
+	struct object *o = object_create(NULL, NULL, 0);
+	struct space *s = new_space();
+	uint8_t bytes[4 * 4096];
+	const vaddr_t b = A + 8 * PAGE_SIZE;
+	memset(bytes, 7, sizeof bytes);
+	assert_int_equal(write_at(o, bytes, sizeof bytes, 0), sizeof bytes);
+	assert_int_equal(vm_mmap(s, A, 4 * PAGE_SIZE, VM_READ, MAP_SHARED | MAP_FIXED, o, 0), A);
+	assert_int_equal(vm_mmap(s, b, 4 * PAGE_SIZE, VM_READ | VM_NOWRITE, MAP_SHARED | MAP_FIXED, o, 0), b);
+	assert_int_equal(read_byte(s, b), 7);
+	assert_int_equal(vm_madvise(s, b, PAGE_SIZE, MADV_REMOVE, NULL), -EACCES);
+	o->seals = SEAL_FUTURE_WRITE;
+	assert_int_equal(vm_madvise(s, A, PAGE_SIZE, MADV_REMOVE, NULL), -EPERM);
+	o->seals = 0;
+	assert_int_equal(vm_madvise(s, A, 2 * PAGE_SIZE, MADV_REMOVE, NULL), 0);
+	assert_int_equal(read_byte(s, b), 0);
+	assert_int_equal(read_byte(s, b + 2 * PAGE_SIZE), 7);
+	assert_int_equal(vm_madvise(s, A + 3 * PAGE_SIZE, 3 * PAGE_SIZE, MADV_REMOVE, NULL), -ENOMEM);	/* what is mapped of it has gone */
+	assert_int_equal(read_byte(s, b + 3 * PAGE_SIZE), 0);
+	assert_int_equal(vm_munmap(s, b, 4 * PAGE_SIZE), 0);
+	assert_int_equal(vm_mmap(s, b, PAGE_SIZE, VM_READ | VM_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, NULL, 0), b);
+	assert_int_equal(vm_madvise(s, b, PAGE_SIZE, MADV_REMOVE, NULL), -EINVAL);
+	file_create(&f, PAGE_SIZE);
+	assert_int_equal(vm_mmap(s, b, PAGE_SIZE, VM_READ, MAP_SHARED | MAP_FIXED, f.object, 0), b);
+	assert_int_equal(vm_madvise(s, b, PAGE_SIZE, MADV_REMOVE, NULL), -EOPNOTSUPP);
+	check_sound();
+	drop_space(s);
+	file_drop(&f);
+	object_put(o);
+	census_check(&before);
+}
+
 TEST(a_page_that_is_pinned_or_mapped_outlives_its_place)
 {
 	(void)state;
@@ -402,6 +500,9 @@ static const struct CMUnitTest tests[] = {
 	OBJECT_TEST(pins),
 	OBJECT_TEST(memory_objects_have_holes),
 	OBJECT_TEST(resize_gives_pages_up_and_zeroes_the_rest),
+	OBJECT_TEST(holes_at_every_edge),
+	OBJECT_TEST(a_hole_leaves_private_copies),
+	OBJECT_TEST(remove_by_madvise),
 	OBJECT_TEST(a_page_that_is_pinned_or_mapped_outlives_its_place),
 	OBJECT_TEST(unused_file_pages_are_given_back),
 	OBJECT_TEST(borrowed_frames_are_used_in_place_and_never_freed),
