@@ -3,6 +3,7 @@
  *
  *   long faultstat(int what, pid_t pid, struct faultstat *to, size_t size)        1024
  *   long vmcheck(struct vmcheck *to, size_t size)                                 1026
+ *   long allocfail(unsigned long k, int whose)                                    1027, debug kernels, root
  *
  * Structures carry size and version: the caller gives the size that it knows, the kernel fills at most that and sets .size
  * to what it filled.  New fields come at the end.
@@ -12,6 +13,10 @@
 
 #define SYS_faultstat	1024
 #define SYS_vmcheck	1026
+#define SYS_allocfail	1027
+
+/* allocfail: the k-th allocation of memory from now on fails, in the kernel.  The result: how far the last request still was from that; 0: it has failed, or there was none. */
+enum allocfail_whose { ALLOCFAIL_SELF, ALLOCFAIL_ALL };		/* of the calling thread, which the allocations of a new program count for too; of all */
 
 /* The class of a fault is its final resolution.  docs/fault-path.md describes each. */
 enum fault_class {

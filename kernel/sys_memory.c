@@ -7,6 +7,7 @@
 #include "kernel/syscall.h"
 #include "arch/uaccess.h"
 #include "vm/check.h"
+#include "vm/frame.h"
 #include "vm/mmap.h"
 
 enum { PROT_SEM = 8 };			/* accepted, means nothing on x86 */
@@ -152,3 +153,18 @@ long sys_vmcheck(const unsigned long args[6])
 	report.version = VMCHECK_VERSION;
 	return user_copy_out(args[0], &report, size) ? -EFAULT : 0;
 }
+
+#ifndef NDEBUG
+/* allocfail(k, whose) */
+long sys_allocfail(const unsigned long args[6])
+{
+	long left = (long)alloc_fail_at;
+	if (current->euid != 0)
+		return -EPERM;
+	if (args[1] > ALLOCFAIL_ALL)
+		return -EINVAL;
+	alloc_fail_thread = args[1] == ALLOCFAIL_SELF ? current_thread() : NULL;
+	alloc_fail_at = args[0];
+	return left;
+}
+#endif

@@ -8,7 +8,7 @@
  *
  * Left out: what ends the machine, signals everybody, or changes the clock or the mounts for all.
  *
- *	callfuzz [-v] SEED N [PROCESSES]	N calls; -v: says of each what it is, before it is made
+ *	callfuzz [-v] [-f] SEED N [PROCESSES]	N calls; -v: says of each what it is, before it is made; -f: in many an allocation of the kernel fails (debug kernels)
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -32,6 +32,7 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "abi/faultline.h"
 
 enum { PAGE = 4096, BATCH = 150, MAX_WORKERS = 16, MAX_KIN = 64, ARENA_PAGES = 64, BATCH_SECONDS = 4, TICK_US = 4000, LOG_FD = 100, NULL_FD };
 #define ARENA ((char *)0x10000000)
@@ -80,13 +81,13 @@ enum { CALLS = sizeof calls / sizeof *calls };
 
 /* Shared by all processes.  A batch that dies leaves what it has counted. */
 static struct board {
-	_Atomic unsigned long tried[CALLS], succeeded[CALLS], died, too_slow;
+	_Atomic unsigned long tried[CALLS], succeeded[CALLS], died, too_slow, no_memory;
 	_Atomic pid_t batch[MAX_WORKERS];			/* the running batch of each worker, for signals to siblings */
 	_Atomic pid_t kin[MAX_WORKERS][MAX_KIN];		/* what it has forked */
 } *board;
 
 static unsigned long seed;
-static int verbose, worker, nworkers;
+static int verbose, failing, worker, nworkers;
 static uint64_t state;				/* of the random numbers */
 static unsigned used;				/* slots of the arena that have been given out */
 
@@ -401,7 +402,12 @@ static void __attribute__((noinline)) one_call(int depth)
 		call6(c->number, a);
 		_exit(1);
 	}
+	if (failing && !below(6))
+		call6(SYS_allocfail, (long[6]){ 1 + (long)below(below(2) ? 4 : 30), ALLOCFAIL_SELF });
 	long result = call6(c->number, a);
+	if (failing)
+		call6(SYS_allocfail, (long[6]){ 0, ALLOCFAIL_SELF });
+	board->no_memory += result == -ENOMEM;
 	if (result == 0 && (c->number == SYS_fork || c->number == SYS_vfork || c->number == SYS_clone))
 		child(depth);
 	if (result >= 0 || result < -4095)
@@ -462,6 +468,7 @@ static void __attribute__((noreturn)) batch(uint64_t number, long n)
 {
 	state = seed * 1000003 + number;
 	setsid();
+	put_file("/proc/self/oom_score_adj", "1000", 0);	/* not those who watch */
 	furnish();
 	lay_out_arena();
 	struct sigaction action = { .sa_handler = on_signal };
@@ -575,8 +582,8 @@ static int report(void)
 		succeeded += board->succeeded[i];
 		printf("%-22s %7lu of %7lu%s", calls[i].name, board->succeeded[i], board->tried[i], i % 3 == 2 || i == CALLS - 1 ? "\n" : "    ");
 	}
-	printf("%lu of %lu calls succeeded (%lu %%); %lu batches died, %lu were too slow\n", succeeded, tried, tried ? 100 * succeeded / tried : 0,
-	       board->died, board->too_slow);
+	printf("%lu of %lu calls succeeded (%lu %%), %lu had no memory; %lu batches died, %lu were too slow\n", succeeded, tried,
+	       tried ? 100 * succeeded / tried : 0, board->no_memory, board->died, board->too_slow);
 	return tried == 0;
 }
 
@@ -585,13 +592,13 @@ int main(int argc, char **argv)
 	pid_t pids[MAX_WORKERS];
 	int failed = 0;
 
-	if (argc > 1 && !strcmp(argv[1], "-v")) {
-		verbose = 1;
-		argc--, argv++;
+	for (; argc > 1 && argv[1][0] == '-'; argc--, argv++) {
+		verbose |= !strcmp(argv[1], "-v");
+		failing |= !strcmp(argv[1], "-f");
 	}
 	nworkers = argc > 3 ? atoi(argv[3]) : 4;
 	if (argc < 3 || nworkers < 1 || nworkers > MAX_WORKERS) {
-		fputs("usage: callfuzz [-v] SEED N [PROCESSES]\nMakes N random system calls.\n", stderr);
+		fputs("usage: callfuzz [-v] [-f] SEED N [PROCESSES]\nMakes N random system calls.\n", stderr);
 		return 2;
 	}
 	seed = strtoul(argv[1], NULL, 0);
@@ -599,6 +606,10 @@ int main(int argc, char **argv)
 	int null = open("/dev/null", O_RDWR);
 	if (dup2(null, NULL_FD) < 0 || dup2(2, LOG_FD) < 0) {
 		perror("/dev/null");
+		return 1;
+	}
+	if (failing && syscall(SYS_allocfail, 0, ALLOCFAIL_SELF) < 0) {
+		perror("callfuzz: -f");
 		return 1;
 	}
 	board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

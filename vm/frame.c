@@ -27,12 +27,16 @@ static struct zone zones[ZONES];
 static size_t managed, free_frames, reserve, reserve_low, reserve_used;
 
 unsigned frame_emergency;
+
+#ifndef NDEBUG
 unsigned long alloc_fail_at;
+const void *alloc_fail_thread;
 
 bool alloc_should_fail(void)
 {
-	return alloc_fail_at && --alloc_fail_at == 0;
+	return alloc_fail_at && (!alloc_fail_thread || alloc_fail_thread == cpu_current()) && --alloc_fail_at == 0;
 }
+#endif
 
 static enum zone_id zone_of(pfn_t pfn)
 {

@@ -60,6 +60,14 @@ extern unsigned frame_emergency;
 /* The links of free blocks, for vm_check. */
 const struct list *frame_free_list(enum zone_id, unsigned order);
 
-/* Test hook: the k-th allocation from now on fails (0: none), in all of vm: frames and heap. Counts down under the zone's lock. */
+/*
+ * Test hook, not in release builds: the k-th allocation from now on fails (0: none), of frames and of the heap; of all threads, or of this one alone.
+ * Protected by: the zone's or the heap's lock, one processor.
+ */
+#ifdef NDEBUG
+static inline bool alloc_should_fail(void) { return false; }
+#else
 extern unsigned long alloc_fail_at;
+extern const void *alloc_fail_thread;
 bool alloc_should_fail(void);
+#endif

@@ -1,0 +1,440 @@
+/*
+ * tests/guest/allocfail.c - every allocation in the kernel fails once.
+ *
+ * An operation is made in a child with its first, its second ... allocation failing (the call allocfail), until none fails any more.  Each time the
+ * child gets ENOMEM (fork: or EAGAIN), or succeeds because the kernel found another way, or is killed for memory; and from outside nothing is seen of it: vmcheck
+ * is content, the counts are as before.  When all is done the kernel's heap has not grown.  How many allocations each operation has is printed.
+ *
+ * The child says that it is the one to be killed when memory ends.
+ */
+#define TAP_OWN_MAIN
+#include "tap.h"
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/ipc.h>
+#include <sys/time.h>
+#include <sys/uio.h>
+
+enum { PAGES = 24 };
+static const char PATH_FILE[] = "/usr/share/faultline/seq-524288";
+static const char *self;			/* this program's path */
+
+/* What came of the attempt, shared with the child: where the count was in the end, if the child lived to see it. */
+enum { NOT_BEGUN = -1, BEGUN = -2 };
+static volatile long *left_of_count;
+
+static long allocfail(unsigned long k, enum allocfail_whose whose)
+{
+	return syscall(SYS_allocfail, k, whose);
+}
+
+struct operation {
+	const char *name;
+	int (*run)(void);			/* 0 or an errno */
+	void (*prepare)(void);			/* in the child, before: what is not to fail */
+	void (*clean)(void);			/* in the parent, after: what a killed child has left in /tmp */
+	enum allocfail_whose whose;
+	int any_status;				/* a shell may end as it likes */
+};
+
+static void write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+	NEED(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+	close(fd);
+}
+
+static void __attribute__((noreturn)) attempt(const struct operation *op, unsigned long k)
+{
+	setpgid(0, 0);
+	write_text("/proc/self/oom_score_adj", "1000");
+	if (op->prepare)
+		op->prepare();
+	*left_of_count = BEGUN;
+	allocfail(k, op->whose);
+	int error = op->run();
+	*left_of_count = allocfail(0, ALLOCFAIL_SELF);
+	_exit(error);
+}
+
+/* Runs it with the k-th allocation failing: was there one? */
+static int try(const struct operation *op, unsigned long k)
+{
+	struct vmcheck before, after;
+
+	*left_of_count = NOT_BEGUN;
+	NEED(tap_vmcheck(&before) >= 0);
+	pid_t pid = fork();
+	if (!pid)
+		attempt(op, k);
+	NEED(pid > 0);
+	int status = wait_status(pid);
+	long left = allocfail(0, ALLOCFAIL_SELF);
+	NEED(*left_of_count != NOT_BEGUN);
+	if (*left_of_count >= 0)
+		left = *left_of_count;
+	kill(-pid, SIGKILL);
+	if (op->clean)
+		op->clean();
+	if (!tap_settled(&before, &after)) {
+		tap_same(&before, &after, 1);
+		FAIL("%s, allocation %lu: something is left", op->name, k);
+	}
+	if (after.errors)
+		FAIL("%s, allocation %lu: vmcheck found %lu errors", op->name, k, (unsigned long)after.errors);
+	int failed = k && left == 0, error = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	if (WIFSIGNALED(status) ? WTERMSIG(status) != SIGKILL || !failed : !op->any_status && error && (!failed || (error != ENOMEM && error != EAGAIN)))
+		FAIL("%s, allocation %lu%s: status %#x", op->name, k, failed ? "" : " (which there is not)", (unsigned)status);
+	return failed;
+}
+
+/* The kernel's heap without what is only kept for later. */
+static uint64_t heap_after(const struct operation *op)
+{
+	struct vmcheck c;
+
+	try(op, 0);
+	write_text("/proc/sys/vm/drop_caches", "3");
+	try(op, 0);
+	NEED(tap_vmcheck(&c) >= 0);
+	return c.heap_bytes;
+}
+
+static unsigned long each_allocation(const struct operation *op)
+{
+	unsigned long k = 1;
+
+	while (try(op, k) && !tap_failures)
+		k++;
+	return k - 1;
+}
+
+/* What failures bring into use (the shell's messages, for example) may stay cached: then a second round must do with that. */
+static void fail_everywhere(const struct operation *op)
+{
+	uint64_t before = heap_after(op), after;
+
+	printf("# %s: %lu allocations\n", op->name, each_allocation(op));
+	after = heap_after(op);
+	if (after > before) {
+		before = after;
+		each_allocation(op);
+		after = heap_after(op);
+	}
+	if (after > before)
+		FAIL("%s: the heap has grown from %lu to %lu bytes", op->name, (unsigned long)before, (unsigned long)after);
+}
+
+#define ERRNO_OF(call) ((call) == -1 ? errno : 0)
+
+/* ---- processes ----------------------------------------------------------------------------------------------------------------- */
+
+static char memory[PAGES * PAGE] __attribute__((aligned(4096)));
+
+static void fill_memory(void) { memset(memory, 1, sizeof memory); }
+
+static int do_fork(void)
+{
+	pid_t pid = fork();
+	if (pid < 0)
+		return errno;
+	if (!pid)
+		_exit(0);
+	return wait_status(pid) ? EINVAL : 0;
+}
+
+static int do_vfork(void)
+{
+	pid_t pid = vfork();
+	if (!pid)
+		_exit(0);
+	return pid < 0 ? errno : wait_status(pid) ? EINVAL : 0;
+}
+
+static int do_exit(void) { _exit(0); }
+
+static int do_fork_write(void)
+{
+	pid_t pid = fork();
+	if (pid < 0)
+		return errno;
+	if (!pid) {
+		memset(memory, 2, sizeof memory);
+		_exit(0);
+	}
+	int status = wait_status(pid);
+	return status == SIGKILL ? ENOMEM : status;
+}
+
+static int do_exec(void)
+{
+	execl(self, self, "--nothing", (char *)NULL);
+	return errno;
+}
+
+static void make_script(void)
+{
+	char text[256];
+	int fd = open("/tmp/allocfail.script", O_CREAT | O_WRONLY | O_TRUNC, 0755);
+	snprintf(text, sizeof text, "#!%s --nothing\n", self);
+	NEED(fd >= 0 && write(fd, text, strlen(text)) > 0);
+	close(fd);
+}
+static void drop_script(void) { unlink("/tmp/allocfail.script"); }
+static int do_exec_script(void)
+{
+	execl("/tmp/allocfail.script", "script", (char *)NULL);
+	return errno;
+}
+
+static int do_pipeline(void)
+{
+	execl("/bin/sh", "sh", "-c", "cat /etc/passwd | sort | wc -l > /tmp/allocfail.out", (char *)NULL);
+	return errno;
+}
+static void quiet(void)
+{
+	int fd = open("/dev/null", O_RDWR);
+	dup2(fd, 2);
+}
+static void drop_out(void) { unlink("/tmp/allocfail.out"); }
+
+static const struct operation processes[] = {
+	{ "fork", do_fork, fill_memory, NULL, ALLOCFAIL_SELF, 0 },
+	{ "fork and what the child does", do_fork, fill_memory, NULL, ALLOCFAIL_ALL, 0 },
+	{ "vfork", do_vfork, NULL, NULL, ALLOCFAIL_ALL, 0 },
+	{ "copy on write", do_fork_write, fill_memory, NULL, ALLOCFAIL_ALL, 0 },
+	{ "exit", do_exit, fill_memory, NULL, ALLOCFAIL_SELF, 0 },		/* what is told about it to the parent */
+	{ "exec and exit", do_exec, NULL, NULL, ALLOCFAIL_SELF, 0 },
+	{ "exec of a script", do_exec_script, make_script, drop_script, ALLOCFAIL_SELF, 0 },
+};
+
+/* ---- memory ---------------------------------------------------------------------------------------------------------------------- */
+
+static void touch(volatile char *p, size_t size, int write)
+{
+	for (size_t i = 0; i < size; i += PAGE)
+		if (write)
+			p[i] = 1;
+		else
+			(void)p[i];
+}
+
+static int do_anonymous(void)
+{
+	char *p = mmap(NULL, sizeof memory, RW, ANON, -1, 0);
+	if (p == MAP_FAILED)
+		return errno;
+	touch(p, sizeof memory / 2, 0);
+	touch(p, sizeof memory, 1);
+	return ERRNO_OF(munmap(p, sizeof memory));
+}
+
+static int do_shared(void)
+{
+	char *p = mmap(NULL, sizeof memory, RW, SHARED, -1, 0);
+	if (p == MAP_FAILED)
+		return errno;
+	touch(p, sizeof memory, 1);
+	return ERRNO_OF(munmap(p, sizeof memory));
+}
+
+static int file = -1;
+static void open_self(void)
+{
+	write_text("/proc/sys/vm/drop_caches", "3");
+	NEED((file = open(PATH_FILE, O_RDONLY)) >= 0);
+}
+static int do_map_file(void)
+{
+	char *p = mmap(NULL, 16 * PAGE, RW, MAP_PRIVATE, file, 0);
+	if (p == MAP_FAILED)
+		return errno;
+	touch(p, 8 * PAGE, 0);
+	touch(p + 4 * PAGE, 8 * PAGE, 1);
+	return ERRNO_OF(munmap(p, 16 * PAGE));
+}
+
+static char *area;
+static void map_area(void)
+{
+	area = map_anon(3 * sizeof memory, MAP_PRIVATE);
+	touch(area, sizeof memory, 1);
+}
+static int do_mremap(void)
+{
+	area = mremap(area, sizeof memory, 2 * sizeof memory, MREMAP_MAYMOVE | MREMAP_FIXED, (char *)0x40000000);
+	if (area == MAP_FAILED)
+		return errno;
+	for (size_t i = 0; i < sizeof memory; i += PAGE)
+		if (area[i] != 1)
+			return EINVAL;
+	return 0;
+}
+static int do_protect(void)
+{
+	if (mprotect(area + PAGE, PAGE, PROT_READ))
+		return errno;
+	if (munmap(area + 4 * PAGE, PAGE))
+		return errno;
+	return ERRNO_OF(madvise(area, PAGE, MADV_DONTNEED));
+}
+static int do_brk(void)
+{
+	char *old = (char *)syscall(SYS_brk, 0);
+	if ((char *)syscall(SYS_brk, old + sizeof memory) == old)
+		return ENOMEM;
+	touch(old, sizeof memory, 1);
+	return 0;
+}
+static int grow_stack(int n)
+{
+	volatile char page[PAGE];
+	page[0] = (char)n;
+	return n ? grow_stack(n - 1) + page[0] - n : 0;
+}
+static int do_stack(void) { return grow_stack(40); }
+
+static const struct operation memories[] = {
+	{ "anonymous memory", do_anonymous, NULL, NULL, ALLOCFAIL_SELF, 0 },
+	{ "shared memory", do_shared, NULL, NULL, ALLOCFAIL_SELF, 0 },
+	{ "mapped file", do_map_file, open_self, NULL, ALLOCFAIL_SELF, 0 },
+	{ "mremap", do_mremap, map_area, NULL, ALLOCFAIL_SELF, 0 },
+	{ "mprotect, munmap, madvise", do_protect, map_area, NULL, ALLOCFAIL_SELF, 0 },
+	{ "brk", do_brk, NULL, NULL, ALLOCFAIL_SELF, 0 },
+	{ "stack", do_stack, NULL, NULL, ALLOCFAIL_SELF, 0 },
+};
+
+/* ---- files ------------------------------------------------------------------------------------------------------------------------ */
+
+static int do_pipe(void)
+{
+	int ends[2];
+	if (pipe(ends))
+		return errno;
+	fcntl(ends[1], F_SETFL, O_NONBLOCK);
+	fcntl(ends[0], F_SETFL, O_NONBLOCK);
+	if (write(ends[1], memory, 40000) < 0 || read(ends[0], memory, 40000) < 0)
+		return errno;
+	return 0;
+}
+
+static int do_read(void)
+{
+	ssize_t n;
+	while ((n = read(file, memory, 5 * PAGE)) > 0)
+		if (lseek(file, 0, SEEK_CUR) > 40 * PAGE)
+			break;
+	return n < 0 ? errno : 0;
+}
+
+static void drop_file(void)
+{
+	unlink("/tmp/allocfail.a");
+	unlink("/tmp/allocfail.b");
+	unlink("/tmp/allocfail.dir/c");
+	rmdir("/tmp/allocfail.dir");
+}
+static int do_create(void)
+{
+	int fd = open("/tmp/allocfail.a", O_CREAT | O_RDWR | O_EXCL, 0600);
+	if (fd < 0)
+		return errno;
+	if (write(fd, memory, 3 * PAGE) < 0 || ftruncate(fd, PAGE / 2) || pwrite(fd, memory, PAGE, 1 << 20) < 0)
+		return errno;
+	return ERRNO_OF(close(fd));
+}
+static int do_names(void)
+{
+	char text[64];
+	if (mkdir("/tmp/allocfail.dir", 0700) || symlink("allocfail.dir", "/tmp/allocfail.a") || mknod("/tmp/allocfail.a/c", S_IFIFO | 0600, 0)
+	    || link("/tmp/allocfail.a/c", "/tmp/allocfail.b") || rename("/tmp/allocfail.b", "/tmp/allocfail.dir/c") || chdir("/tmp/allocfail.a")
+	    || readlink("/tmp/allocfail.a", text, sizeof text) < 0 || !getcwd(text, sizeof text))
+		return errno;
+	return 0;
+}
+static int do_proc(void)
+{
+	static const char *const names[] = { "/proc/self/maps", "/proc/self/smaps", "/proc/meminfo", "/proc/self/fd/0", "/proc/self/status", "/proc/1/stat" };
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		int fd = open(names[i], O_RDONLY);
+		if (fd < 0 || (i != 3 && read(fd, memory, sizeof memory) < 0))
+			return errno;
+		close(fd);
+	}
+	int fd = open("/proc", O_RDONLY | O_DIRECTORY);
+	if (fd < 0 || syscall(SYS_getdents64, fd, memory, sizeof memory) < 0)
+		return errno;
+	return ERRNO_OF(close(fd));
+}
+static int do_descriptors(void)
+{
+	struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 5, .l_len = 5 };
+	struct pollfd p[70] = { { .fd = 0 } };
+	struct iovec v[40];
+	for (int i = 0; i < 40; i++)
+		v[i] = (struct iovec){ memory, 1 };
+	if (dup2(file, 500) < 0 || fcntl(file, F_SETLK, &lock) || poll(p, 70, 0) < 0 || readv(file, v, 40) < 0)
+		return errno;
+	return 0;
+}
+static int do_signals(void)
+{
+	sigset_t set;
+	sigfillset(&set);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	for (int i = 0; i < 3; i++)
+		if (sigqueue(getpid(), SIGRTMIN, (union sigval){ .sival_int = i }))
+			return errno;
+	setitimer(ITIMER_REAL, &(struct itimerval){ { 0, 1000 }, { 0, 1000 } }, NULL);
+	sleep_ms(5);
+	return 0;
+}
+
+static const struct operation files[] = {
+	{ "pipe", do_pipe, fill_memory, NULL, ALLOCFAIL_SELF, 0 },
+	{ "read of a file", do_read, open_self, NULL, ALLOCFAIL_SELF, 0 },
+	{ "new file", do_create, fill_memory, drop_file, ALLOCFAIL_SELF, 0 },
+	{ "names", do_names, NULL, drop_file, ALLOCFAIL_SELF, 0 },
+	{ "/proc", do_proc, fill_memory, NULL, ALLOCFAIL_SELF, 0 },
+	{ "descriptors", do_descriptors, open_self, NULL, ALLOCFAIL_SELF, 0 },
+	{ "signals", do_signals, NULL, NULL, ALLOCFAIL_SELF, 0 },
+};
+
+static const struct operation pipeline[] = {
+	{ "shell pipeline", do_pipeline, quiet, drop_out, ALLOCFAIL_ALL, 1 },
+};
+
+static void fail_all(const struct operation *op, size_t n)
+{
+	if (allocfail(0, ALLOCFAIL_SELF) < 0)
+		SKIP("needs a debug kernel");
+	left_of_count = map_anon(PAGE, MAP_SHARED);
+	*left_of_count = 0;
+	for (size_t i = 0; i < n; i++)
+		fail_everywhere(&op[i]);
+}
+
+#define ALL_OF(list) fail_all(list, sizeof list / sizeof *list)
+FAULTLINE_TEST(processes) { ALL_OF(processes); }
+FAULTLINE_TEST(memory) { ALL_OF(memories); }
+FAULTLINE_TEST(files) { ALL_OF(files); }
+FAULTLINE_TEST(pipeline) { ALL_OF(pipeline); }
+
+FAULTLINE_TEST(only_root_may_ask_and_only_for_what_there_is)
+{
+	if (allocfail(0, ALLOCFAIL_SELF) < 0)
+		SKIP("needs a debug kernel");
+	FAILS(allocfail(0, 2), EINVAL);
+	NEED(!setuid(5));
+	FAILS(allocfail(1, ALLOCFAIL_SELF), EPERM);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1 && !strcmp(argv[1], "--nothing"))
+		return 0;
+	self = argv[0];
+	return tap_main(argc, argv);
+}
