@@ -144,7 +144,7 @@ bool range_of_user(vaddr_t start, size_t length, vaddr_t *end)
 /* Free room for a mapping: at the hint if that is free, else as high as possible below mmap_top, else anywhere. */
 bool range_room(struct space *s, vaddr_t hint, size_t size, unsigned flags, vaddr_t *found)
 {
-	const vaddr_t limit_32bit = (vaddr_t)1 << 31;
+	const vaddr_t limit_32bit = (vaddr_t)1 << 31 < USER_MAX ? (vaddr_t)1 << 31 : USER_MAX;
 	vaddr_t top = s->mmap_top;
 
 	if (flags & MAP_32BIT)

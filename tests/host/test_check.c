@@ -44,6 +44,14 @@ static uint64_t errors(void)
 	return report.errors;
 }
 
+/* vm_check says this, of exactly n things. */
+static void sees(const char *what, uint64_t n)
+{
+	sim_said("");
+	assert_int_equal(errors(), n);
+	assert_true(sim_said(what));
+}
+
 TEST(the_report_adds_up)
 {
 	(void)state;
@@ -79,7 +87,7 @@ TEST(a_wrong_count_of_an_anonymous_page)
 {
 	(void)state;
 	pages[frame(0)] += PAGE_ANON_ONE;
-	assert_true(errors() > 0);
+	sees("anonymous page with a wrong count of entries: off by", 1);
 	pages[frame(0)] -= 2 * PAGE_ANON_ONE;
 	assert_true(errors() > 0);
 	pages[frame(0)] += PAGE_ANON_ONE;
@@ -90,9 +98,9 @@ TEST(a_wrong_count_of_an_object_page)
 {
 	(void)state;
 	page_record(pages[frame(3)])->entries++;
-	assert_true(errors() > 0);
+	sees("page of an object with a wrong count of entries: off by", 1);
 	page_record(pages[frame(3)])->entries -= 2;
-	assert_true(errors() > 0);
+	sees("page of an object with a wrong count of entries: off by", 1);
 }
 
 static void note_table(void *context, pfn_t table, unsigned level, unsigned present)
@@ -101,16 +109,37 @@ static void note_table(void *context, pfn_t table, unsigned level, unsigned pres
 	*(pfn_t *)context = table;
 }
 
+static pfn_t some_table(void)
+{
+	pfn_t table = PFN_NONE;
+	struct mmu_walker walker = { .context = &table, .table = note_table };
+
+	mmu_walk(&s->mmu, A, page(5), &walker);
+	return table;
+}
+
 TEST(a_wrong_count_of_a_table)
 {
 	(void)state;
-	pfn_t table = PFN_NONE;
-	struct mmu_walker walker = { .context = &table, .table = note_table };
-	mmu_walk(&s->mmu, A, page(5), &walker);
+	pfn_t table = some_table();
 	table_count(table, 1);
-	assert_true(errors() > 0);
+	sees("table with a wrong number of entries", 1);
 	table_count(table, -1);
 	assert_int_equal(errors(), 0);
+}
+
+TEST(a_table_that_is_not_known_as_one)
+{
+	(void)state;
+	pfn_t table = some_table();
+	page_word word = pages[table];
+	pages[table] = page_make(PAGE_RESERVED, 0);
+	sees("table whose word is not a table's", 1);
+	pages[table] = page_table(table_entries(word), table_refs(word) + 1);
+	sees("table whose word is not a table's", 1);
+	pages[table] = word;
+	s->mmu.tables++;
+	sees("page tables miscounted", 1);
 }
 
 TEST(an_anonymous_page_that_nobody_maps)
@@ -125,7 +154,7 @@ TEST(a_free_frame_that_is_mapped)
 {
 	(void)state;
 	pages[frame(4)] = page_make(PAGE_RESERVED, 0);
-	assert_true(errors() > 0);
+	sees("entry to a frame that is not user memory", 3);	/* and two spaces' resident pages are one less */
 }
 
 static void protect(vaddr_t va, unsigned prot)
@@ -143,28 +172,40 @@ TEST(a_page_that_is_writable_though_others_have_it)
 {
 	(void)state;
 	protect(page(0), RW);
-	assert_true(errors() > 0);
+	sees("page writable that others have too", 1);
 }
 
 TEST(a_cached_page_that_is_writable_in_a_private_region)
 {
 	(void)state;
 	protect(page(3), RW);
-	assert_true(errors() > 0);
+	sees("cached page writable in a private region", 1);
 }
 
 TEST(a_zero_frame_that_is_writable)
 {
 	(void)state;
 	protect(page(1), RW);
-	assert_true(errors() > 0);
+	sees("zero frame writable, or in a region with an object", 1);
+}
+
+TEST(pages_that_belong_to_another_sort_of_region)
+{
+	(void)state;
+	region_find(&s->regions, page(4))->flags |= REGION_SHARED;
+	sees("anonymous page in a shared region", 1);
+	struct region *r = region_find(&s->regions, page(1));
+	r->object = file.object;
+	sees("zero frame writable, or in a region with an object", 2);		/* and the one before */
 }
 
 TEST(more_rights_than_the_region)
 {
 	(void)state;
 	protect(page(4), RW | VM_EXEC);
-	assert_true(errors() > 0);
+	sees("entry with more rights than its region", 1);
+	region_find(&s->regions, page(4))->rights = 0;
+	sees("entry with more rights than its region", 1);
 }
 
 TEST(an_entry_outside_any_region)
@@ -173,27 +214,27 @@ TEST(an_entry_outside_any_region)
 	struct region *r = region_find(&s->regions, page(4));
 	region_remove(&s->regions, r);
 	s->mapped -= 1;
-	assert_true(errors() > 0);
+	sees("entry outside any region", 1);
 }
 
 TEST(a_broken_region_tree)
 {
 	(void)state;
 	region_first(&s->regions)->max_gap += PAGE_SIZE;
-	assert_true(errors() > 0);
+	sees("region tree broken", 1);
 }
 
 TEST(miscounted_pages)
 {
 	(void)state;
 	s->mapped++;
-	assert_true(errors() > 0);
+	sees("mapped pages miscounted", 1);
 	s->mapped--;
 	s->mmu.resident--;
-	assert_true(errors() > 0);
+	sees("resident pages miscounted", 2);	/* both walks say so */
 	s->mmu.resident++;
 	file.object->npages++;
-	assert_true(errors() > 0);
+	sees("pages of an object miscounted", 1);
 	file.object->npages--;
 	assert_int_equal(errors(), 0);
 }
@@ -201,22 +242,40 @@ TEST(miscounted_pages)
 TEST(a_page_of_another_place_in_the_file)
 {
 	(void)state;
-	region_find(&s->regions, page(3))->offset++;
-	assert_true(errors() > 0);
+	struct region *r = region_find(&s->regions, page(3));
+	r->offset++;
+	sees("page of another place in the file", 1);
+	r->offset--;
+	struct object *o = r->object;
+	r->object = region_find(&s->regions, page(2))->object;
+	sees("page of another place in the file", 1);
+	r->object = o;
 }
 
 TEST(a_page_that_is_mapped_before_it_is_filled)
 {
 	(void)state;
 	page_record(pages[frame(3)])->state = RECORD_FILLING;
-	assert_true(errors() > 0);
+	sees("page mapped before it was filled", 2);	/* in both spaces */
 }
 
 TEST(a_record_of_another_frame)
 {
 	(void)state;
 	page_record(pages[frame(2)])->pfn++;
+	sees("record of another frame", 4);		/* in two spaces, and two for its object */
+	sees("record whose frame does not know it", 4);
+}
+
+TEST(a_record_in_the_index_of_another_object)
+{
+	(void)state;
+	struct page_record *r = page_record(pages[frame(2)]);
+	struct object *o = r->object;
+	r->object = file.object;
 	assert_true(errors() > 0);
+	assert_true(sim_said("record in the index of another object"));
+	r->object = o;
 }
 
 TEST(a_free_block_that_is_not_free)
@@ -228,9 +287,27 @@ TEST(a_free_block_that_is_not_free)
 		pfn--;
 	page_word word = pages[pfn];
 	pages[pfn] = page_kernel(page_order(word), USE_BLOCK);
-	assert_true(errors() > 0);
+	sees("block on a free list is not free", 2);
+	assert_true(errors() > 0 && sim_said("free frames miscounted"));
 	pages[pfn] = word;
 	assert_int_equal(errors(), 0);
+}
+
+TEST(blocks_that_are_not_whole)
+{
+	(void)state;
+	pfn_t pfn = frame_alloc(1, page_kernel(1, USE_BLOCK), FRAME_KERNEL);
+	pages[pfn + 1] = page_make(PAGE_RESERVED, 0);
+	sees("inside of a block is not part of it", 1);
+	pages[pfn + 1] = page_make(PAGE_PART, 0);
+	pages[pfn] = page_kernel(0, USE_BLOCK);
+	sees("part of a block that does not exist", 1);
+	pages[pfn] = page_kernel(1, USE_BLOCK);
+	assert_int_equal(errors(), 0);
+	pages[pfn] = page_kernel(1, USE_HEAP);
+	sees("heap frames miscounted", 1);
+	pages[pfn] = page_kernel(1, USE_BLOCK);
+	frame_free(pfn, 1);
 }
 
 TEST(an_object_freed_while_the_heap_counts_it)
@@ -249,11 +326,13 @@ static const struct CMUnitTest tests[] = {
 	CHECK_TEST(a_wrong_count_of_an_anonymous_page),
 	CHECK_TEST(a_wrong_count_of_an_object_page),
 	CHECK_TEST(a_wrong_count_of_a_table),
+	CHECK_TEST(a_table_that_is_not_known_as_one),
 	CHECK_TEST(an_anonymous_page_that_nobody_maps),
 	CHECK_TEST(a_free_frame_that_is_mapped),
 	CHECK_TEST(a_page_that_is_writable_though_others_have_it),
 	CHECK_TEST(a_cached_page_that_is_writable_in_a_private_region),
 	CHECK_TEST(a_zero_frame_that_is_writable),
+	CHECK_TEST(pages_that_belong_to_another_sort_of_region),
 	CHECK_TEST(more_rights_than_the_region),
 	CHECK_TEST(an_entry_outside_any_region),
 	CHECK_TEST(a_broken_region_tree),
@@ -261,7 +340,9 @@ static const struct CMUnitTest tests[] = {
 	CHECK_TEST(a_page_of_another_place_in_the_file),
 	CHECK_TEST(a_page_that_is_mapped_before_it_is_filled),
 	CHECK_TEST(a_record_of_another_frame),
+	CHECK_TEST(a_record_in_the_index_of_another_object),
 	CHECK_TEST(a_free_block_that_is_not_free),
+	CHECK_TEST(blocks_that_are_not_whole),
 	CHECK_TEST(an_object_freed_while_the_heap_counts_it),
 };
 RUN_TESTS("check", tests)

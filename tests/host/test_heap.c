@@ -268,6 +268,64 @@ TEST(stacks_are_kept_for_reuse)
 		kstack_free(stack[i]);
 }
 
+/* Which are kept does not depend on the order in which they come: the highest. */
+TEST(the_highest_stacks_are_kept)
+{
+	(void)state;
+	start();
+	void *stack[12];
+	for (int i = 0; i < 12; i++) {
+		stack[i] = kstack_alloc();
+		assert_true(i == 0 || stack[i] < stack[i - 1]);
+	}
+	for (int i = 11; i >= 0; i--)
+		kstack_free(stack[i]);
+	size_t kept = kstack_cached(), found = 0;
+	for (size_t i = 0; i < kept; i++) {
+		void *again = kstack_alloc();
+		for (size_t k = 0; k < kept; k++)
+			found += again == stack[k];
+	}
+	assert_int_equal(found, kept);
+	check_sound();
+}
+
+TEST(a_fault_that_no_range_explains)
+{
+	(void)state;
+	start();
+	uint8_t *lazy = kspace_alloc(3, KSPACE_LAZY), *mapped = kspace_alloc(3, KSPACE_MAPPED), *stack = kstack_alloc();
+	vaddr_t at = (vaddr_t)lazy;
+	size_t stack_size = kspace_size(stack);
+	struct kspace_stats s;
+
+	assert_true(vm_fault_kernel(at + 2 * PAGE_SIZE + 5, FAULT_WRITE));
+	assert_true(vm_fault_kernel(at + 2 * PAGE_SIZE + 5, FAULT_READ));	/* it is there by now */
+	kspace_get_stats(&s);
+	assert_int_equal(s.ranges, before.kspace_ranges + 3);
+	assert_int_equal(s.pages, before.kspace_pages + 1 + 3 + stack_size / PAGE_SIZE);
+	assert_false(vm_fault_kernel(at, FAULT_EXEC));
+	assert_false(vm_fault_kernel(at - 1, FAULT_WRITE));
+	assert_false(vm_fault_kernel(at + 3 * PAGE_SIZE, FAULT_WRITE));
+	assert_false(vm_fault_kernel((vaddr_t)mapped - 1, FAULT_WRITE));
+	assert_false(vm_fault_kernel(KSPACE_START - 1, FAULT_WRITE));
+	assert_false(vm_fault_kernel(KSPACE_START, FAULT_WRITE));
+	assert_false(vm_fault_kernel(KSPACE_END, FAULT_WRITE));
+
+	assert_null(kspace_describe(KSPACE_START - 1));
+	assert_null(kspace_describe(KSPACE_END));
+	assert_null(kspace_describe(at + 3 * PAGE_SIZE - 1));
+	assert_string_equal(kspace_describe(KSPACE_START), "unused kernel range");
+	assert_string_equal(kspace_describe(at - PAGE_SIZE), "guard page below a kernel range");
+	assert_string_equal(kspace_describe(at + 3 * PAGE_SIZE), "guard page above a kernel range");
+	assert_string_equal(kspace_describe((vaddr_t)stack - 1), "guard page below a kernel stack");
+	assert_string_equal(kspace_describe((vaddr_t)stack + stack_size), "guard page above a kernel stack");
+	assert_int_equal(kspace_size(lazy), 3 * PAGE_SIZE);
+	kspace_free(lazy);
+	kspace_free(mapped);
+	check_sound();
+}
+
 TEST(ranges_fail_at_every_allocation_and_leave_nothing)
 {
 	(void)state;
@@ -324,6 +382,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_range_is_zeroed_and_has_guard_pages),
 	cmocka_unit_test(a_lazy_range_gets_what_is_touched),
 	cmocka_unit_test(stacks_are_kept_for_reuse),
+	cmocka_unit_test(the_highest_stacks_are_kept),
+	cmocka_unit_test(a_fault_that_no_range_explains),
 	cmocka_unit_test(ranges_fail_at_every_allocation_and_leave_nothing),
 	cmocka_unit_test(the_reserve_is_used_inside_a_kernel_range_mapping),
 };

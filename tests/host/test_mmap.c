@@ -4,6 +4,7 @@
 #include "vm/heap.h"
 #include "vm/frame.h"
 #include "vm/object.h"
+#include "vm/range.h"
 
 enum { MIB = 1 << 20, RW = VM_READ | VM_WRITE };
 static const vaddr_t A = 0x200000;
@@ -50,6 +51,7 @@ TEST(arguments_of_mmap)
 	assert_int_equal(try_mmap((vaddr_t)-PAGE_SIZE, PAGE_SIZE, anon | MAP_FIXED), -ENOMEM);
 	assert_int_equal(try_mmap(0, PAGE_SIZE, anon | MAP_FIXED), -EPERM);
 	assert_int_equal(try_mmap(A, PAGE_SIZE, MAP_SHARED | MAP_ANONYMOUS | MAP_GROWSDOWN), -EINVAL);
+	assert_int_equal(try_mmap(0, PAGE_SIZE, anon | MAP_HUGETLB), -ENOMEM);
 	assert_int_equal(s->regions.count, 0);
 	finish();
 }
@@ -321,6 +323,63 @@ TEST(a_stack_needs_room)
 	finish();
 }
 
+/* As many regions as there may be: what would need one more fails, and nothing has changed. */
+TEST(too_many_regions)
+{
+	(void)state;
+	map(s, page(0), 4, RW, MAP_PRIVATE);
+	size_t few = s->regions.count;
+	s->regions.count = MAX_REGIONS - 1;
+	assert_int_equal(try_mmap(page(8), PAGE_SIZE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED), page(8));
+	assert_int_equal(try_mmap(page(10), PAGE_SIZE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED), -ENOMEM);
+	assert_int_equal(vm_munmap(s, page(1), PAGE_SIZE), -ENOMEM);		/* a hole in the middle makes one more */
+	assert_int_equal(vm_mprotect(s, page(1), PAGE_SIZE, VM_READ), -ENOMEM);
+	assert_int_equal((ssize)vm_mremap(s, page(1), PAGE_SIZE, PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED, page(20)), -ENOMEM);
+	vm_set_brk(s, page(30));
+	assert_int_equal(vm_brk(s, page(31)), page(30));
+	assert_int_equal(vm_munmap(s, page(8), PAGE_SIZE), 0);
+	s->regions.count = few;
+	assert_int_equal(s->mapped, 4);
+	finish();
+}
+
+TEST(a_full_address_space)
+{
+	(void)state;
+	size_t all = USER_MAX - USER_MIN;
+	assert_int_equal((ssize)vm_mmap(s, USER_MIN, all - 2 * PAGE_SIZE, 0, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, NULL, 0), USER_MIN);
+	assert_int_equal(try_mmap(0, 3 * PAGE_SIZE, MAP_PRIVATE | MAP_ANONYMOUS), -ENOMEM);
+	assert_int_equal(try_mmap(0, 2 * PAGE_SIZE, MAP_PRIVATE | MAP_ANONYMOUS), USER_MAX - 2 * PAGE_SIZE);
+	assert_int_equal(try_mmap(0, 1, MAP_PRIVATE | MAP_ANONYMOUS), -ENOMEM);
+	assert_int_equal(try_mmap(0, 1, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT), -ENOMEM);
+	assert_int_equal(vm_munmap(s, page(0), 2 * PAGE_SIZE), 0);
+	assert_int_equal(try_mmap(0, 1, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT), page(1));
+	assert_int_equal(try_mmap(0, 1, MAP_PRIVATE | MAP_ANONYMOUS), page(0));
+	finish();
+}
+
+TEST(below_the_mmap_top_first)
+{
+	(void)state;
+	s->mmap_top = page(2);
+	assert_int_equal(try_mmap(0, PAGE_SIZE, MAP_PRIVATE | MAP_ANONYMOUS), page(1));
+	map(s, USER_MIN, (page(1) - USER_MIN) >> PAGE_SHIFT, 0, MAP_PRIVATE);
+	assert_int_equal(try_mmap(0, PAGE_SIZE, MAP_PRIVATE | MAP_ANONYMOUS), USER_MAX - PAGE_SIZE);
+	finish();
+}
+
+TEST(a_reference_keeps_a_space)
+{
+	(void)state;
+	map(s, page(0), 1, RW, MAP_PRIVATE);
+	assert_ptr_equal(space_ref(s), s);
+	space_put(s);
+	write_byte(s, page(0), 1);
+	assert_int_equal(space_count(), before.spaces + 1);
+	assert_int_equal(space_resident(s), 1);
+	finish();
+}
+
 static const struct CMUnitTest tests[] = {
 #define MMAP_TEST(name) cmocka_unit_test_setup(name, setup)
 	MMAP_TEST(arguments_of_mmap),
@@ -337,5 +396,9 @@ static const struct CMUnitTest tests[] = {
 	MMAP_TEST(the_break),
 	MMAP_TEST(region_info_names_and_counts),
 	MMAP_TEST(a_stack_needs_room),
+	MMAP_TEST(too_many_regions),
+	MMAP_TEST(a_full_address_space),
+	MMAP_TEST(below_the_mmap_top_first),
+	MMAP_TEST(a_reference_keeps_a_space),
 };
 RUN_TESTS("mmap", tests)

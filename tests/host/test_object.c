@@ -122,6 +122,34 @@ TEST(memory_objects_have_holes)
 	census_check(&before);
 }
 
+TEST(bytes_from_and_to_user_memory)
+{
+	(void)state;
+	struct object *o = object_create(NULL, NULL, 0);
+	struct space *s = new_space();
+	uint8_t byte;
+	map(s, A, 2, VM_READ | VM_WRITE, MAP_PRIVATE);
+	sim_enter(s);
+	write_byte(s, A + PAGE_SIZE, 5);
+	write_byte(s, A + 2 * PAGE_SIZE - 1, 6);
+	struct uio uio = uio_user(A, 3 * PAGE_SIZE);
+	assert_int_equal(object_write(o, &uio, 100), 2 * PAGE_SIZE);	/* as far as the memory goes */
+	assert_int_equal(uio.left, PAGE_SIZE);
+	assert_int_equal(uio.base, A + 2 * PAGE_SIZE);
+	assert_int_equal(object_write(o, &uio, 2 * PAGE_SIZE + 100), -EFAULT);
+	assert_int_equal(o->size, 2 * PAGE_SIZE + 100);
+	assert_int_equal(read_at(o, &byte, 1, 100 + PAGE_SIZE), 1);
+	assert_int_equal(byte, 5);
+	uio = uio_user(A + PAGE_SIZE, 4 * PAGE_SIZE);
+	assert_int_equal(object_read(o, &uio, 100 + 2 * PAGE_SIZE - 1), 1);
+	assert_int_equal(read_byte(s, A + PAGE_SIZE), 6);
+	uio = uio_user(A + 2 * PAGE_SIZE, 1);
+	assert_int_equal(object_read(o, &uio, 0), -EFAULT);
+	drop_space(s);
+	object_put(o);
+	census_check(&before);
+}
+
 TEST(resize_gives_pages_up_and_zeroes_the_rest)
 {
 	(void)state;
@@ -493,12 +521,42 @@ TEST(random_reads_and_writes_against_bytes)
 	census_check(&before);
 }
 
+TEST(few_free_frames_call_for_what_the_cache_can_spare)
+{
+	(void)state;
+	struct test_file f;
+	static pfn_t taken[2048];
+	size_t n = 0, low = frame_low_mark();
+	file_create(&f, 100 * PAGE_SIZE);
+	for (unsigned i = 0; i < 100; i++) {
+		uint8_t byte;
+		assert_int_equal(read_at(f.object, &byte, 1, i * PAGE_SIZE), 1);
+	}
+	assert_true(object_keep_free());
+	assert_int_equal(f.object->npages, 100);		/* there is enough */
+	while (frame_free_count() >= low)
+		taken[n++] = frame_alloc(0, page_kernel(0, USE_BLOCK), FRAME_USER);
+	assert_true(object_keep_free());
+	assert_true(frame_free_count() >= low && f.object->npages < 100);
+	object_reclaim(100);
+	while (frame_free_count() >= low / 2)
+		taken[n++] = frame_alloc(0, page_kernel(0, USE_BLOCK), FRAME_USER);
+	assert_false(object_keep_free());			/* nothing is left to give */
+	frame_free(taken[--n], 0);
+	assert_true(object_keep_free());
+	while (n > 0)
+		frame_free(taken[--n], 0);
+	file_drop(&f);
+	census_check(&before);
+}
+
 static const struct CMUnitTest tests[] = {
 #define OBJECT_TEST(name) cmocka_unit_test_setup(name, setup)
 	OBJECT_TEST(reading_clips_to_the_end),
 	OBJECT_TEST(a_pager_that_fails),
 	OBJECT_TEST(pins),
 	OBJECT_TEST(memory_objects_have_holes),
+	OBJECT_TEST(bytes_from_and_to_user_memory),
 	OBJECT_TEST(resize_gives_pages_up_and_zeroes_the_rest),
 	OBJECT_TEST(holes_at_every_edge),
 	OBJECT_TEST(a_hole_leaves_private_copies),
@@ -511,5 +569,6 @@ static const struct CMUnitTest tests[] = {
 	OBJECT_TEST(a_file_is_cut_while_its_page_is_read),
 	OBJECT_TEST(every_allocation_may_fail),
 	OBJECT_TEST(random_reads_and_writes_against_bytes),
+	OBJECT_TEST(few_free_frames_call_for_what_the_cache_can_spare),
 };
 RUN_TESTS("object", tests)

@@ -190,11 +190,47 @@ TEST(gaps_at_the_ends_of_the_address_space)
 	drop(r);
 }
 
+/* Each thing that a sound tree has, taken away once. */
+TEST(an_unsound_tree_is_seen)
+{
+	(void)state;
+	for (size_t i = 0; i < 7; i++)
+		make(10 * i + 5, 10 * i + 8);
+	struct region *low = region_first(&tree);
+	struct region saved = *low;
+
+	low->node.red = !low->node.red;			/* a black one more or less on its way */
+	assert_false(region_tree_sound(&tree));
+	*low = saved;
+	low->node.parent = NULL;
+	assert_false(region_tree_sound(&tree));
+	*low = saved;
+	low->gap--;
+	low->max_gap--;
+	assert_false(region_tree_sound(&tree));
+	*low = saved;
+	low->max_gap++;
+	assert_false(region_tree_sound(&tree));
+	*low = saved;
+	low->end = low->start;
+	assert_false(region_tree_sound(&tree));
+	low->end = region_next(low)->start + PAGE_SIZE;
+	assert_false(region_tree_sound(&tree));
+	*low = saved;
+	tree.count++;
+	assert_false(region_tree_sound(&tree));
+	tree.count--;
+	assert_true(region_tree_sound(&tree));
+	while ((low = region_first(&tree)))
+		drop(low);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(an_empty_tree),
 	cmocka_unit_test(insert_in_every_order),
 	cmocka_unit_test(gaps_are_the_highest_that_fit),
 	cmocka_unit_test(random_operations_against_an_array),
 	cmocka_unit_test(gaps_at_the_ends_of_the_address_space),
+	cmocka_unit_test(an_unsound_tree_is_seen),
 };
 RUN_TESTS("region", tests)

@@ -128,6 +128,41 @@ static void wait_for_what_nobody_does(void)
 	wait_sleep(&q, WAIT_UNINTERRUPTIBLE);
 }
 
+/* Two threads want one mutex: the second waits, and has it when the first has let go. */
+static struct mutex wanted;
+static unsigned in_it, turns;
+
+static void take_turns(void *unused)
+{
+	(void)unused;
+	for (int i = 0; i < 3; i++) {
+		mutex_lock(&wanted);
+		in_it++;
+		sim_yield();
+		assert_int_equal(in_it, 1);
+		assert_true(mutex_held(&wanted));
+		in_it--;
+		turns++;
+		mutex_unlock(&wanted);
+	}
+}
+
+TEST(a_mutex_is_one_thread_s)
+{
+	(void)state;
+	mutex_init(&wanted, "wanted", RANK_FILE);
+	struct sim_thread *t[3];
+	for (int i = 0; i < 3; i++)
+		t[i] = sim_thread_start(take_turns, NULL);
+	for (int i = 0; i < 3; i++)
+		sim_thread_join(t[i]);
+	assert_int_equal(turns, 9);
+	assert_int_equal(wanted.waiting, 0);
+	assert_true(mutex_trylock(&wanted));
+	assert_false(mutex_trylock(&wanted));
+	mutex_unlock(&wanted);
+}
+
 static void drop_a_space_that_runs(void) { space_put(s); }
 
 #define MUST_PANIC(name) TEST(test_##name) { (void)state; assert_true(panics(name)); }
@@ -160,5 +195,6 @@ static const struct CMUnitTest tests[] = {
 	SIM_TEST(copy_user_memory_with_the_space_locked),
 	SIM_TEST(wait_for_what_nobody_does),
 	SIM_TEST(drop_a_space_that_runs),
+	cmocka_unit_test_setup(a_mutex_is_one_thread_s, setup),
 };
 RUN_TESTS("sim", tests)

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -21,14 +22,25 @@
 
 /* Log, panic, processor. */
 
+static char said[16384];			/* what the log got since the last sim_said; what does not fit is not kept */
+
 void kprintf(const char *format, ...)
 {
+	size_t n = strlen(said);
 	va_list args;
 
 	va_start(args, format);
-	fputs("# ", stderr);
-	vfprintf(stderr, format, args);
+	vsnprintf(said + n, sizeof said - n, format, args);
 	va_end(args);
+	fprintf(stderr, "# %s", said + n);
+}
+
+bool sim_said(const char *text)
+{
+	bool found = strstr(said, text);
+
+	said[0] = 0;
+	return found;
 }
 
 void panic(const char *format, ...)

@@ -33,6 +33,9 @@ void sim_machine(const struct sim_config *);
 void sim_boot(size_t size);
 void sim_boot_config(const struct sim_config *);
 
+/* Has the kernel logged this text since the last call? */
+bool sim_said(const char *text);
+
 /* User accesses, on the processor that runs the space (or one that is free): FAULT_DONE, or the outcome of the fault that ended it. */
 int sim_read(struct space *, vaddr_t, void *to, size_t n);
 int sim_write(struct space *, vaddr_t, const void *from, size_t n);
