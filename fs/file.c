@@ -181,6 +181,8 @@ static int name_object(struct file *f)
 		memcpy(fitting, name, (size_t)len + 1);
 	kfree(name);
 	f->vnode->object->name = fitting;
+	f->vnode->object->dev = f->vnode->mount->dev;
+	f->vnode->object->ino = f->vnode->ino;
 	return fitting || len < 0 ? 0 : -ENOMEM;
 }
 

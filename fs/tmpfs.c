@@ -2,8 +2,8 @@
  * fs/tmpfs.c - files that live in memory: the mount, nodes, attributes, contents; see tmpfs.h.
  *
  * Contents are an object without a pager: its pages start zeroed, and read(), write() and mmap use the same ones.  A mount holds at most
- * half of the machine's memory.  Pages that come by writing are counted after each write; those that come by faults in a mapping, when
- * the file is next written, cut or freed.
+ * half of the machine's memory.  Pages that come by writing are counted after each write; those that come and go through a mapping (faults,
+ * MADV_REMOVE), when the file is next written, cut or freed.
  *
  * Writers of one file are kept apart by its vnode->lock, which is also held while the bytes come from the user: a fault on the way takes the
  * locks of spaces and objects, never one of a vnode.
@@ -87,6 +87,18 @@ static size_t clip_to_limit(const struct tmpfs *fs, uint64_t pos, size_t n)
 	return n < most ? n : most;
 }
 
+/* Bytes of it that the seals let through: what crosses the end of a file that must not grow, up to the page of its end. */
+static size_t clip_to_seals(const struct object *o, uint64_t pos, size_t n)
+{
+	uint64_t last_page = o->size & ~(uint64_t)PAGE_MASK;
+
+	if (o->seals & (SEAL_WRITE | SEAL_FUTURE_WRITE))
+		return 0;
+	if (!(o->seals & SEAL_GROW) || (pos <= o->size && n <= o->size - pos))
+		return n;
+	return pos < last_page ? last_page - pos : 0;
+}
+
 static ssize write_once(struct file *f, struct uio *uio, uint64_t *pos)
 {
 	struct vnode *v = f->vnode;
@@ -97,12 +109,12 @@ static ssize write_once(struct file *f, struct uio *uio, uint64_t *pos)
 	if (f->flags & OPEN_APPEND)
 		*pos = o->size;
 	struct uio part = *uio;
-	part.left = clip_to_limit(tmpfs_of(v), *pos, uio->left);
+	part.left = clip_to_seals(o, *pos, uio->left);
+	n = part.left > 0 ? -ENOSPC : -EPERM;
+	part.left = clip_to_limit(tmpfs_of(v), *pos, part.left);
 	if (part.left > 0) {
 		n = object_write(o, &part, *pos);
 		charge(v, o->npages);
-	} else {
-		n = -ENOSPC;
 	}
 	mutex_unlock(&v->lock);
 	if (n > 0) {
@@ -157,7 +169,12 @@ static int tmpfs_getattr(struct vnode *v, struct vattr *attr)
 static int tmpfs_setattr(struct vnode *v, const struct vattr *attr, unsigned which)
 {
 	struct tmpfs_node *node = tmpfs_node(v);
+	unsigned seals = v->object ? v->object->seals : 0;
 
+	if (which & VATTR_SIZE && seals & (attr->size < v->object->size ? SEAL_SHRINK : attr->size > v->object->size ? SEAL_GROW : 0))
+		return -EPERM;
+	if (which & VATTR_MODE && seals & SEAL_EXEC && (v->mode ^ attr->mode) & 0111)
+		return -EPERM;
 	if (which & VATTR_MODE)
 		v->mode = (v->mode & S_IFMT) | (attr->mode & 07777);
 	if (which & VATTR_UID)
@@ -174,6 +191,63 @@ static int tmpfs_setattr(struct vnode *v, const struct vattr *attr, unsigned whi
 	if (which & VATTR_MTIME)
 		node->mtime = attr->mtime;
 	node->ctime = vfs_now();
+	return 0;
+}
+
+/* Pages among [first, end) that are not there.  object->lock held. */
+static size_t count_absent(struct object *o, uint64_t first, uint64_t end)
+{
+	size_t n = 0;
+
+	for (uint64_t i = first; i < end; i++) {
+		pfn_t pfn = PFN_NONE;
+
+		object_peek(o, i, &pfn);
+		n += pfn == PFN_NONE;
+	}
+	return n;
+}
+
+/* Pages for all of [first, end), or -ENOSPC and none; those that have come before an -ENOMEM stay. */
+static int make_pages(struct object *o, uint64_t first, uint64_t end, size_t room)
+{
+	int error = 0, why;
+	bool made;
+
+	spin_lock(&o->lock);
+	if (count_absent(o, first, end) > room)
+		error = -ENOSPC;
+	for (uint64_t i = first; i < end && !error; i++)
+		error = object_lookup(o, i, &why, &made) ? 0 : -ENOMEM;
+	spin_unlock(&o->lock);
+	return error;
+}
+
+static int tmpfs_allocate(struct vnode *v, unsigned how, uint64_t from, uint64_t to)
+{
+	struct tmpfs *fs = tmpfs_of(v);
+	struct object *o = v->object;
+	bool grows = !(how & ALLOCATE_KEEP_SIZE) && to > o->size;
+
+	if (how & ~(unsigned)(ALLOCATE_KEEP_SIZE | ALLOCATE_PUNCH_HOLE))
+		return -EOPNOTSUPP;
+	if (o->seals & (how & ALLOCATE_PUNCH_HOLE ? SEAL_WRITE | SEAL_FUTURE_WRITE : to > o->size ? SEAL_GROW : 0))
+		return -EPERM;
+	if (how & ALLOCATE_PUNCH_HOLE) {
+		vm_punch(o, from, to);
+		charge(v, o->npages);
+		return 0;
+	}
+	uint64_t first = from >> PAGE_SHIFT, end = object_pages(to);
+	object_keep_free();
+	int error = end - first > fs->limit ? -ENOSPC
+		: make_pages(o, first, end, fs->charged < fs->limit ? fs->limit - fs->charged : 0);
+	charge(v, o->npages);
+	if (error)
+		return error;
+	if (grows)
+		object_resize(o, to);
+	tmpfs_changed(v);
 	return 0;
 }
 
@@ -205,7 +279,7 @@ static void tmpfs_release(struct vnode *v)
 const struct vnode_ops tmpfs_ops = {
 	.lookup = tmpfs_lookup, .create = tmpfs_create, .symlink = tmpfs_symlink, .link = tmpfs_link, .unlink = tmpfs_unlink,
 	.rename = tmpfs_rename, .readlink = tmpfs_readlink, .readdir = tmpfs_readdir,
-	.getattr = tmpfs_getattr, .setattr = tmpfs_setattr, .open = tmpfs_open, .release = tmpfs_release,
+	.getattr = tmpfs_getattr, .setattr = tmpfs_setattr, .allocate = tmpfs_allocate, .open = tmpfs_open, .release = tmpfs_release,
 };
 
 struct vnode *tmpfs_create_node(struct tmpfs *fs, uint32_t mode, uint64_t rdev)
@@ -222,6 +296,8 @@ struct vnode *tmpfs_create_node(struct tmpfs *fs, uint32_t mode, uint64_t rdev)
 	}
 	struct tmpfs_node *node = tmpfs_node(v);
 	v->object = contents;
+	if (contents)
+		contents->seals = SEAL_SEAL;		/* only memfd_create makes files that take any */
 	v->rdev = rdev;
 	node->nlink = S_ISDIR(mode) ? 2 : 1;
 	node->atime = node->mtime = node->ctime = vfs_now();

@@ -24,6 +24,8 @@ struct vattr { uint32_t mode, uid, gid, nlink; uint64_t ino, size, rdev, blocks 
 enum { VATTR_MODE = 1, VATTR_UID = 2, VATTR_GID = 4, VATTR_SIZE = 8, VATTR_ATIME = 16, VATTR_MTIME = 32,
 	VATTR_NOW = 64 /* vfs_setattr only: both times are the present one, which needs less of a right */ };
 
+enum { ALLOCATE_KEEP_SIZE = 1, ALLOCATE_PUNCH_HOLE = 2 };		/* Linux's FALLOC_FL_* */
+
 /* One entry of a directory at a time; returns non-zero to stop (the entry was not taken). next: the position of the entry after it. */
 typedef int (*dirent_fn)(void *context, const char *name, size_t len, uint64_t ino, unsigned type /* FT_* */, uint64_t next);
 
@@ -50,6 +52,7 @@ struct vnode_ops {
 	int (*readdir)(struct vnode *dir, uint64_t *pos, dirent_fn, void *context);	/* from *pos on (DIR_FIRST: the start); leaves *pos where it stopped */
 	int (*getattr)(struct vnode *, struct vattr *);				/* vfs_getattr has filled in what it knows */
 	int (*setattr)(struct vnode *, const struct vattr *, unsigned which);	/* VATTR_* */
+	int (*allocate)(struct vnode *, unsigned how, uint64_t from, uint64_t to);	/* fallocate, ALLOCATE_*; with the lock, open for writing */
 	int (*open)(struct vnode *, struct file *);		/* may set file->ops and file->data */
 	void (*release)(struct vnode *);			/* the vnode goes; it frees what data points to, and puts the object */
 };

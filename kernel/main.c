@@ -18,6 +18,7 @@
 #include "arch/trap.h"
 #include "fs/fat.h"
 #include "fs/job.h"
+#include "fs/memfd.h"
 #include "kernel/main.h"
 #include "kernel/clock.h"
 #include "kernel/files.h"
@@ -214,6 +215,8 @@ static void open_console(struct process *p)
 static void start_init(void *boot_info)
 {
 	struct process *p = current;
+	if (memfd_init())
+		kprintf("no memory for memfd\n");
 	mount_at("/", mount_image(boot_info));
 	fs_context_init(&p->fs);
 	mount_at("/dev", dev_mount());

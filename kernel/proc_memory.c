@@ -25,33 +25,14 @@ static int space_of(const struct proc_node *n, enum secrecy secrecy, struct spac
 	return allowed ? 0 : -EACCES;
 }
 
-/* What file a path leads to; kept for the next region, which mostly is of the same file. */
-struct identity { char path[sizeof ((struct region_info *)0)->name]; uint64_t dev, ino; };
-
-/* 0 and 0 for a region without a file, and for one whose file has no such name any more. */
-static void identify(struct identity *id, const struct region_info *r)
-{
-	struct vnode *v;
-	if (strcmp(id->path, r->name) == 0)
-		return;
-	*id = (struct identity){ .dev = 0 };
-	memcpy(id->path, r->name, sizeof id->path);
-	if (r->name[0] != '/' || vfs_walk(&current->fs, NULL, r->name, WALK_FOLLOW, &v) != 0)
-		return;
-	id->dev = v->mount ? v->mount->dev : 0;
-	id->ino = v->ino;
-	vnode_put(v);
-}
-
-static void print_region(struct text *t, struct identity *id, const struct region_info *r)
+static void print_region(struct text *t, const struct region_info *r)
 {
 	enum { NAME_COLUMN = 73 };
 	size_t start = t->len;
-	identify(id, r);
 	text_print(t, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", (unsigned long)r->start, (unsigned long)r->end,
 		r->rights & VM_READ ? 'r' : '-', r->rights & VM_WRITE ? 'w' : '-', r->rights & VM_EXEC ? 'x' : '-',
-		r->flags & REGION_SHARED ? 's' : 'p', r->object ? (unsigned long)r->offset : 0, (unsigned)(id->dev >> 8), (unsigned)(id->dev & 0xff),
-		(unsigned long)id->ino);
+		r->flags & REGION_SHARED ? 's' : 'p', r->object ? (unsigned long)r->offset : 0, (unsigned)(r->dev >> 8), (unsigned)(r->dev & 0xff),
+		(unsigned long)r->ino);
 	if (r->name[0]) {
 		size_t used = t->len - start;
 		text_print(t, "%*s%s", used < NAME_COLUMN ? (int)(NAME_COLUMN - used) : 1, "", r->name);
@@ -63,13 +44,12 @@ static int make_maps(struct text *t, struct vnode *v, void *arg)
 {
 	struct space *s;
 	int error = space_of(arg, FOR_OWNER, &s);
-	struct identity id = { .dev = 0 };
 	struct region_info r;
 	(void)v;
 	if (!s)
 		return error;
 	for (vaddr_t at = 0; vm_region_info(s, at, &r); at = r.end)
-		print_region(t, &id, &r);
+		print_region(t, &r);
 	space_put(s);
 	return 0;
 }
@@ -78,7 +58,6 @@ static int make_smaps(struct text *t, struct vnode *v, void *arg)
 {
 	struct space *s;
 	int error = space_of(arg, FOR_OWNER, &s);
-	struct identity id = { .dev = 0 };
 	struct region_info r;
 	(void)v;
 	if (!s)
@@ -86,7 +65,7 @@ static int make_smaps(struct text *t, struct vnode *v, void *arg)
 	for (vaddr_t at = 0; vm_region_info(s, at, &r); at = r.end) {
 		unsigned long size = (unsigned long)((r.end - r.start) / 1024), resident = KB(r.resident), zero = 0, page = KB(1);
 		bool anonymous = !r.object, dirty = anonymous || r.rights & VM_WRITE;
-		print_region(t, &id, &r);
+		print_region(t, &r);
 		text_print(t, "Size:           %8lu kB\nKernelPageSize: %8lu kB\nMMUPageSize:    %8lu kB\nRss:            %8lu kB\nPss:            %8lu kB\n",
 			size, page, page, resident, resident);
 		text_print(t, "Shared_Clean:   %8lu kB\nShared_Dirty:   %8lu kB\nPrivate_Clean:  %8lu kB\nPrivate_Dirty:  %8lu kB\n", zero, zero,

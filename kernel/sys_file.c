@@ -4,6 +4,7 @@
 #include "kernel/sys_file.h"
 #include "arch/uaccess.h"
 #include "fs/locks.h"
+#include "fs/memfd.h"
 #include "vm/heap.h"
 #include "lib/string.h"
 
@@ -231,11 +232,39 @@ long sys_pipe2(const unsigned long args[6])
 	return make_pipe(args[0], (unsigned)args[1]);
 }
 
+/* ---- files without a place ------------------------------------------------------------------------------------------------ */
+
+/* memfd_create(name, flags) */
+long sys_memfd_create(const unsigned long args[6])
+{
+	enum { CLOSE_ON_EXEC = 1, ALLOW_SEALING = 2, HUGETLB = 4, NOEXEC_SEAL = 8, EXEC = 16, KNOWN = 31 };
+	char name[NAME_MAX_BYTES + 1] = "memfd:";
+	const size_t prefix = strlen(name);
+	unsigned flags = (unsigned)args[1];
+	struct file *f;
+
+	if (flags & ~(unsigned)KNOWN || (flags & EXEC && flags & NOEXEC_SEAL))
+		return -EINVAL;
+	ssize len = user_string(name + prefix, args[0], sizeof name - prefix);
+	if (len < 0)
+		return len == -ENAMETOOLONG ? -EINVAL : len;
+	if (flags & HUGETLB)
+		return -ENOSYS;				/* as a Linux without such pages */
+	unsigned seals = flags & NOEXEC_SEAL ? SEAL_EXEC : flags & ALLOW_SEALING ? 0 : SEAL_SEAL;
+	int error = memfd_open(my_fs(), name, flags & NOEXEC_SEAL ? 0666 : 0777, seals, &f);
+	if (error)
+		return error;
+	int fd = files_install(current->files, f, 0, flags & CLOSE_ON_EXEC);
+	if (fd < 0)
+		file_put(f);
+	return fd;
+}
+
 /* ---- fcntl ------------------------------------------------------------------------------------------------------------- */
 
 enum fcntl_command {
 	F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW, F_SETOWN, F_GETOWN,
-	F_DUPFD_CLOEXEC = 1030, F_SETPIPE_SZ, F_GETPIPE_SZ,
+	F_DUPFD_CLOEXEC = 1030, F_SETPIPE_SZ, F_GETPIPE_SZ, F_ADD_SEALS, F_GET_SEALS,
 };
 enum { FD_CLOEXEC = 1 };
 
@@ -340,6 +369,10 @@ static long fcntl_file(struct file *f, int command, unsigned long arg)
 		return 0;
 	case F_SETPIPE_SZ:
 		return file_is_pipe(f) ? pipe_resize(f, (unsigned)arg) : -EBADF;
+	case F_ADD_SEALS:
+		return file_add_seals(f, (unsigned)arg);
+	case F_GET_SEALS:
+		return file_seals(f);
 	case F_GETPIPE_SZ:
 		return file_is_pipe(f) ? (long)pipe_size(f) : -EBADF;
 	default:

@@ -375,30 +375,37 @@ long sys_ftruncate(const unsigned long args[6])
 	return result;
 }
 
-/* Blocks come when they are written; all that is left is the size. */
-static long allocate(struct file *f, unsigned mode, int64_t from, int64_t len)
+/* In Linux's order. */
+static long allocate(struct file *f, unsigned how, int64_t from, int64_t len)
 {
-	enum { FALLOC_KEEP_SIZE = 1 };
+	const unsigned known = 0xff, hole = ALLOCATE_PUNCH_HOLE | ALLOCATE_KEEP_SIZE;
+	struct vnode *v = f->vnode;
 	struct vattr attr;
 	int64_t end;
 
 	if (from < 0 || len <= 0)
 		return -EINVAL;
-	if (mode & ~(unsigned)FALLOC_KEEP_SIZE)
+	if (how & ~known || (how & ALLOCATE_PUNCH_HOLE && how != hole))
 		return -EOPNOTSUPP;
 	if (!file_writable(f))
 		return -EBADF;
-	if (S_ISFIFO(f->vnode->mode))
+	if (S_ISFIFO(v->mode))
 		return -ESPIPE;
-	if (!S_ISREG(f->vnode->mode))
-		return S_ISDIR(f->vnode->mode) ? -EISDIR : -ENODEV;
+	if (!S_ISREG(v->mode))
+		return S_ISDIR(v->mode) ? -EISDIR : -ENODEV;
 	if (__builtin_add_overflow(from, len, &end))
 		return -EFBIG;
-	int error = vfs_getattr(f->vnode, &attr);
-	if (error || mode & FALLOC_KEEP_SIZE || (uint64_t)end <= attr.size)
+	if (!v->ops->allocate)
+		return -EOPNOTSUPP;
+	int error = vfs_getattr(v, &attr);
+	if (!error && how != hole && (uint64_t)end > attr.size)
+		error = check_file_limit((uint64_t)end);
+	if (error)
 		return error;
-	error = check_file_limit((uint64_t)end);
-	return error ? error : vfs_truncate(my_fs(), f->vnode, (uint64_t)end);
+	mutex_lock(&v->lock);
+	error = v->ops->allocate(v, how, (uint64_t)from, (uint64_t)end);
+	mutex_unlock(&v->lock);
+	return error;
 }
 
 long sys_fallocate(const unsigned long args[6])
@@ -471,7 +478,7 @@ long sys_fadvise64(const unsigned long args[6])
 	struct file *f = files_get(current->files, (int)args[0]);
 	if (!f)
 		return -EBADF;
-	long result = S_ISFIFO(f->vnode->mode) ? -ESPIPE : (int64_t)args[2] < 0 || (unsigned)args[3] >= ADVICES ? -EINVAL : 0;
+	long result = f->flags & OPEN_PATH ? -EBADF : S_ISFIFO(f->vnode->mode) ? -ESPIPE : (int64_t)args[2] < 0 || (unsigned)args[3] >= ADVICES ? -EINVAL : 0;
 	file_put(f);
 	return result;
 }

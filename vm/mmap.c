@@ -46,6 +46,11 @@ static vaddr_t mmap_locked(struct space *s, vaddr_t at, struct region what, unsi
 	} else if (!range_room(s, at, size, flags, &at)) {
 		return as_error(-ENOMEM);
 	}
+	if (what.flags & REGION_SHARED && what.object->seals & (SEAL_WRITE | SEAL_FUTURE_WRITE)) {
+		if (what.rights & VM_WRITE)
+			return as_error(-EPERM);
+		what.flags |= REGION_NOWRITE;
+	}
 	unsigned splits = range_splits(s, at, at + size);
 	if (s->regions.count + splits >= MAX_REGIONS || reserve_take(&reserve, sizeof(struct region), 1 + splits) < 0)
 		return as_error(-ENOMEM);
@@ -75,7 +80,7 @@ static int check_mmap(vaddr_t hint, size_t length, unsigned flags, const struct 
 		return -EINVAL;			/* growing down would shift its pages */
 	if (length > USER_MAX - USER_MIN)
 		return -ENOMEM;
-	if (object && offset + length < offset)
+	if (object && (offset > FILE_MAX || page_ceil(length) > FILE_MAX - offset))
 		return -EOVERFLOW;
 	if (flags & MAP_HUGETLB)
 		return -ENOMEM;			/* there is no pool of huge pages */
@@ -280,6 +285,10 @@ bool vm_region_info(struct space *s, vaddr_t from, struct region_info *to)
 	if (r) {
 		*to = (struct region_info){ .start = r->start, .end = r->end, .rights = r->rights, .flags = r->flags,
 			.offset = r->offset << PAGE_SHIFT, .object = r->object };
+		if (r->object) {
+			to->dev = r->object->dev;
+			to->ino = r->object->ino;
+		}
 		struct mmu_walker walker = { .context = &to->resident, .leaf = count_resident };
 		mmu_walk(&s->mmu, r->start, r->end, &walker);
 		const char *name = region_name(r);

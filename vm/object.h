@@ -32,21 +32,23 @@ struct object {
 	unsigned refs;			/* regions, vnodes, open users; atomic */
 	const struct pager *pager;	/* NULL: pages start zeroed (shared anonymous memory, tmpfs) */
 	void *backing;			/* the pager's own data; must stay valid until pager->release */
-	char *name;			/* path for /proc maps, or NULL; owned; set once, by fs/ */
+	char *name;			/* path for /proc maps, or NULL; owned; set once, by fs/, as are the next two */
+	uint64_t dev, ino;		/* which file, for /proc maps */
 	uint64_t size;			/* bytes; touching a page wholly beyond it is SIGBUS; OBJECT_ENDLESS: no end */
 	void *root;			/* index: radix tree, OBJECT_FANOUT slots a node; leaves hold records */
 	unsigned levels;		/* of the index; 0: empty */
 	size_t npages;			/* records in the index */
-	unsigned seals;			/* enum seal */
+	unsigned seals;			/* enum seal; lock (fs/memfd.c) */
 	struct waitq filled;		/* those who wait for a RECORD_FILLING page */
 	struct list mappings;		/* regions that map it */
 	unsigned visits;		/* of the mappings: vm/truncate.c; atomic */
 	struct list all;		/* in object_list; object_list_lock */
 };
 
-/* What memfd_create's seals forbid, Linux's F_SEAL_*: more seals, to shrink, to grow, to write, to map for writing from now on. */
-enum seal { SEAL_SEAL = 1, SEAL_SHRINK = 2, SEAL_GROW = 4, SEAL_WRITE = 8, SEAL_FUTURE_WRITE = 16 };
+/* What a seal forbids for ever, Linux's F_SEAL_*: more seals, to shrink, to grow, to write, to write but by the mappings that are there, to change who may run it. */
+enum seal { SEAL_SEAL = 1, SEAL_SHRINK = 2, SEAL_GROW = 4, SEAL_WRITE = 8, SEAL_FUTURE_WRITE = 16, SEAL_EXEC = 32, SEAL_ALL = 63 };
 
+#define FILE_MAX	((uint64_t)INT64_MAX)	/* bytes: what a file offset can hold */
 #define OBJECT_ENDLESS ((uint64_t)-1)
 enum { OBJECT_FANOUT_BITS = 6, OBJECT_FANOUT = 1 << OBJECT_FANOUT_BITS };
 
