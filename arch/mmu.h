@@ -4,7 +4,7 @@
  * Five operations (map, unmap, copy, drop, protect), query, and a walk for the checker.  vm/ never sees a table, its depth or an entry's bits.
  * The operations work in bulk and keep the counts of vm/page.h themselves, inlined in their loops: a leaf entry that appears or vanishes counts
  * at its page (page_entry_get, page_entry_put), an upper entry at its table.  A table whose last entry goes is freed.  mmu->resident counts the leaf
- * entries of counted pages, mmu->tables the tables below the root.
+ * entries of counted pages, mmu->tables the tables below the root (shared ones too).
  *
  * Rights: `prot` is VM_READ|VM_WRITE|VM_EXEC; an entry with rights 0 (PROT_NONE) keeps its page but lets nobody at it.  User or kernel
  * follows from the address.  Hardware that cannot express a right gives more reading, never more writing.
@@ -20,6 +20,9 @@
 #include "arch_mmu.h"
 
 extern struct mmu kernel_mmu;
+
+/* A huge page is what a leaf table maps. */
+#define MMU_HUGE_ORDER	(HUGE_SHIFT - PAGE_SHIFT)
 
 /*
  * Frames to free once no TLB can hold them, and the range to flush for that.  Filled by the operations, emptied by mmu_gather_finish: first
@@ -63,21 +66,39 @@ ssize mmu_map(struct mmu *, vaddr_t va, const pfn_t *pfns, size_t n, unsigned pr
  */
 void mmu_replace(struct mmu *, vaddr_t va, pfn_t pfn, unsigned prot);
 
-/* Unmap: takes out all entries in [start, end); pages and tables that nobody has any more go to the gather. Cannot fail. */
+/*
+ * A huge entry: maps a block of 2^MMU_HUGE_ORDER frames, allocated as one, at va, both aligned to MMU_TABLE_REACH, where no table is.  Its frames
+ * become as many pages of PAGE_ANON with this one entry each: a huge page is always its space's alone.  0 or -ENOMEM.
+ */
+int mmu_map_huge(struct mmu *, vaddr_t va, pfn_t block, unsigned prot);
+
+/*
+ * Own: what is changed must not be seen by others.  Where a change of [start, end) needs it, a leaf table that is shared since a fork is copied, one that
+ * is no longer shared gets its rights back, a huge entry is broken into a table.  Must come before unmap (EDGES: what the range covers as a whole goes as a
+ * whole), protect and replace and map (TABLES: whole huge entries stay).
+ * => 0 or -ENOMEM; some of it may be owned then, which no program can see.
+ */
+enum mmu_own { MMU_OWN_EDGES, MMU_OWN_TABLES, MMU_OWN_PAGES };
+int mmu_own(struct mmu *, vaddr_t start, vaddr_t end, enum mmu_own);
+
+/* Unmap: takes out all entries in [start, end), whose edges are owned; pages and tables that nobody has any more go to the gather. Cannot fail. */
 void mmu_unmap(struct mmu *, vaddr_t start, vaddr_t end, struct mmu_gather *);
 
 /*
- * Copy, for fork: dst gets the entries of src in [start, end), each counted.  MMU_COPY_PRIVATE takes the write right from both sides;
- * MMU_COPY_SHARED leaves them as they are.  What src loses is put into the gather (its flush must be done before fork returns).
+ * Copy, for fork: dst, which nobody runs yet, gets the entries of src in [start, end), each counted.  MMU_COPY_PRIVATE takes the write right from both sides;
+ * MMU_COPY_SHARED leaves them as they are.  MMU_COPY_TABLES is as PRIVATE, but a leaf table that lies wholly in [low, high), where there are no other
+ * entries, and is not nearly empty becomes the table of both: it counts one upper entry more, its entries stay as they are, and both upper entries refuse writing.
+ * What src loses is put into the gather (its flush must be done before fork returns).
  * => 0 or -ENOMEM; then dst has a part, which the caller drops.
  */
-enum mmu_copy { MMU_COPY_PRIVATE, MMU_COPY_SHARED };
-int mmu_copy(struct mmu *dst, struct mmu *src, vaddr_t start, vaddr_t end, enum mmu_copy, struct mmu_gather *);
+enum mmu_copy { MMU_COPY_PRIVATE, MMU_COPY_SHARED, MMU_COPY_TABLES };
+struct mmu_span { vaddr_t start, end, low, high; };
+int mmu_copy(struct mmu *dst, struct mmu *src, struct mmu_span, enum mmu_copy, struct mmu_gather *);
 
 /*
  * Move, for mremap: the entries of [from, from + size) are at [to, to + size) afterwards; pages and their counts stay.
  *
- * mmu_move_prepare makes the tables for that and holds them, while the target may still be mapped: 0 or -ENOMEM, then nothing has changed.
+ * mmu_move_prepare owns both ranges, makes the tables and holds them, while the target may still be mapped: 0 or -ENOMEM, then nothing has changed.
  * After it the caller unmaps the target and calls mmu_move, which cannot fail; what is taken out goes into the gather.
  */
 int  mmu_move_prepare(struct mmu *, vaddr_t from, vaddr_t to, size_t size);
@@ -87,30 +108,36 @@ void mmu_move(struct mmu *, vaddr_t from, vaddr_t to, size_t size, struct mmu_ga
 void mmu_drop(struct mmu *);
 
 /*
- * Protect: entries in [start, end) get these rights.  Writing is given only where it cannot be seen by others: MMU_WRITE_OWN gives it where
+ * Protect: entries in [start, end), which is owned (TABLES), get these rights.  Writing is given only where it cannot be seen by others: MMU_WRITE_OWN gives it where
  * page_is_mine() (vm/page.h); MMU_WRITE_SHARED everywhere.  What is stricter than the region says is loosened by the fault handler.
  */
 enum mmu_write { MMU_WRITE_OWN, MMU_WRITE_SHARED };
 void mmu_protect(struct mmu *, vaddr_t start, vaddr_t end, unsigned prot, enum mmu_write, struct mmu_gather *);
 
-/* Query one address.  pfn is PFN_NONE when there is no entry. */
+/*
+ * Query one address.  pfn is PFN_NONE when there is no entry; prot are the rights along the whole path.
+ * table tells what leads there: SHARED since a fork; HELD: shared no more, but its upper entry still refuses writing; HUGE: no table, the
+ * entry is a huge one.  bare: no counted page is mapped within the table's reach.
+ */
+enum mmu_table { MMU_TABLE_NONE, MMU_TABLE_OWN, MMU_TABLE_SHARED, MMU_TABLE_HELD, MMU_TABLE_HUGE };
 struct mmu_entry {
 	pfn_t pfn;
 	unsigned prot;
-	bool accessed, dirty;
+	bool accessed, dirty, bare;
+	enum mmu_table table;
 };
 struct mmu_entry mmu_query(const struct mmu *, vaddr_t va);
 
-/* Drops a stale translation of one page from this processor: for spurious faults. */
+/* Drops a stale translation of one page from this processor, and what led there: for spurious faults. */
 void mmu_flush_local(struct mmu *, vaddr_t va);
 
 /*
  * Walk, for vm_check and reports: calls table() for each table (level 0 is the leaf table; the root included) with the number of present entries
- * that it really has, and leaf() for each leaf entry with its effective rights, judged along the path.
+ * that it really has, before those are visited: only if it says so.  Calls leaf() for each leaf entry (each page of a huge one) with its effective rights.
  */
 struct mmu_walker {
 	void *context;
-	void (*table)(void *context, pfn_t table, unsigned level, unsigned present);
+	bool (*table)(void *context, pfn_t table, unsigned level, unsigned present);
 	void (*leaf)(void *context, vaddr_t va, struct mmu_entry);
 };
 void mmu_walk(const struct mmu *, vaddr_t start, vaddr_t end, const struct mmu_walker *);

@@ -23,7 +23,9 @@ struct check {
 	struct vmcheck *report;
 	struct space *space;		/* the one that is walked */
 	uintptr_t delta;		/* what count() adds: one off, or one back */
-	size_t tables;			/* seen in it */
+	size_t tables, resident;	/* seen in it: tables, entries of counted pages */
+	pfn_t leaf_table;		/* whose entries are being judged; PFN_NONE: none */
+	unsigned leaf_resident;		/* its entries of counted pages so far */
 };
 
 /* One discrepancy: says so, and counts. */
@@ -56,10 +58,18 @@ static void judge_leaf(void *context, vaddr_t va, struct mmu_entry e)
 	struct check *c = context;
 	struct region *r = region_find(&c->space->regions, va);
 
+	if (frame_exists(e.pfn) && page_counted(pages[e.pfn])) {
+		c->resident++;
+		c->leaf_resident += e.table != MMU_TABLE_HUGE;
+	}
 	if (!r || va < r->start) {
 		wrong(c->report, "entry outside any region", "address", va, e.pfn);
 		return;
 	}
+	if (e.table == MMU_TABLE_SHARED && (r->object || (e.prot & VM_WRITE)))
+		wrong(c->report, "shared table with a writable entry, or one of an object", "address", va, e.prot);
+	if (e.table == MMU_TABLE_HUGE && (r->object || !page_is_mine(pages[e.pfn])))
+		wrong(c->report, "huge page that is not private anonymous memory, ours alone", "address", va, e.pfn);
 	if (e.prot & ~(r->rights ? r->rights | VM_READ : 0))
 		wrong(c->report, "entry with more rights than its region", "address", va, e.prot);
 	if (e.pfn == zero_frame) {
@@ -76,16 +86,30 @@ static void judge_leaf(void *context, vaddr_t va, struct mmu_entry e)
 	}
 }
 
-static void judge_table(void *context, pfn_t table, unsigned level, unsigned present)
+/* All entries of the last leaf table have been seen. */
+static void end_leaf_table(struct check *c)
+{
+	if (c->leaf_table != PFN_NONE && table_resident(pages[c->leaf_table]) != c->leaf_resident)
+		wrong(c->report, "table with a wrong number of resident pages", "frame", c->leaf_table, c->leaf_resident);
+	c->leaf_table = PFN_NONE;
+	c->leaf_resident = 0;
+}
+
+static bool judge_table(void *context, pfn_t table, unsigned level, unsigned present)
 {
 	struct check *c = context;
 
-	(void)level;
+	end_leaf_table(c);
 	c->tables++;
-	if (page_type(pages[table]) != PAGE_TABLE || table_refs(pages[table]) != 1)
+	if (page_type(pages[table]) != PAGE_TABLE || table_refs(pages[table]) == 0 || (level > 0 && table_refs(pages[table]) != 1)) {
 		wrong(c->report, "table whose word is not a table's", "frame", table, pages[table]);
-	else if (table_entries(pages[table]) != present)
+		return true;
+	}
+	if (table_entries(pages[table]) != present)
 		wrong(c->report, "table with a wrong number of entries", "frame", table, present);
+	if (level == 0)
+		c->leaf_table = table;
+	return true;
 }
 
 static void judge_space(struct check *c)
@@ -101,8 +125,13 @@ static void judge_space(struct check *c)
 	if (mapped != c->space->mapped)
 		wrong(c->report, "mapped pages miscounted", "counted", mapped, c->space->mapped);
 	struct mmu_walker walker = { .context = c, .leaf = judge_leaf, .table = judge_table };
-	c->tables = 0;
+	c->tables = c->resident = 0;
+	c->leaf_table = PFN_NONE;
+	c->leaf_resident = 0;
 	mmu_walk(&c->space->mmu, 0, USER_MAX, &walker);
+	end_leaf_table(c);
+	if (c->resident != c->space->mmu.resident)
+		wrong(c->report, "resident pages miscounted", "counted", c->resident, c->space->mmu.resident);
 	if (c->tables != space_tables(c->space))
 		wrong(c->report, "page tables miscounted", "counted", c->tables, space_tables(c->space));
 	c->report->regions += c->space->regions.count;
@@ -111,30 +140,36 @@ static void judge_space(struct check *c)
 
 /* ---- second and third walk: counts down to zero and back --------------------------------------------------------------------- */
 
-struct resident { struct check *check; size_t n; };
-
 static void count_leaf(void *context, vaddr_t va, struct mmu_entry e)
 {
-	struct resident *walk = context;
+	struct check *c = context;
 
 	(void)va;
 	if (!frame_exists(e.pfn) || !page_counted(pages[e.pfn]))
 		return;
-	walk->n++;
 	if (page_type(pages[e.pfn]) == PAGE_ANON)
-		pages[e.pfn] += walk->check->delta * PAGE_ANON_ONE;
+		pages[e.pfn] += c->delta * PAGE_ANON_ONE;
 	else
-		page_record(pages[e.pfn])->entries += (unsigned)walk->check->delta;
+		page_record(pages[e.pfn])->entries += (unsigned)c->delta;
+}
+
+/* A table is met once for each upper entry that points to it; its own entries count once: when the last is taken off, or the first put back. */
+static bool count_table(void *context, pfn_t table, unsigned level, unsigned present)
+{
+	struct check *c = context;
+
+	(void)level, (void)present;
+	if (page_type(pages[table]) != PAGE_TABLE)
+		return true;
+	pages[table] += c->delta * PAGE_TABLE_REF;
+	return table_refs(pages[table]) == (c->delta == 1);
 }
 
 static void count_space(struct check *c)
 {
-	struct resident walk = { .check = c };
-	struct mmu_walker walker = { .context = &walk, .leaf = count_leaf };
+	struct mmu_walker walker = { .context = c, .leaf = count_leaf, .table = count_table };
 
 	mmu_walk(&c->space->mmu, 0, USER_MAX, &walker);
-	if (walk.n != c->space->mmu.resident)
-		wrong(c->report, "resident pages miscounted", "counted", walk.n, c->space->mmu.resident);
 }
 
 static void each_space(struct check *c, void (*fn)(struct check *))
@@ -185,6 +220,8 @@ static pfn_t judge_frame(struct vmcheck *report, pfn_t pfn)
 		return (pfn_t)1 << page_order(word);
 	case PAGE_TABLE:
 		report->table_frames++;
+		if (table_refs(word) && word != page_table(0, 0, 1))	/* the kernel's own tables count nothing */
+			wrong(report, "table with a wrong count of upper entries: off by", "frame", pfn, table_refs(word));
 		break;
 	case PAGE_ANON:
 		report->anon_frames++;

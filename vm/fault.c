@@ -7,15 +7,19 @@
  *      | right? -- the region does not give it -------------------------------> segv (ACCERR)
  *      |
  *   entry?
+ *      |-- there, allows the access -------------------------------------------> spurious
+ *      |
+ *      |-- below a table that fork has shared: copy that first; or shared no more: it has its rights again, and they do ----> table-reuse
+ *      |
  *      |-- none, private anonymous ----- write: a zeroed frame ----------------> demand-zero
- *      |                                 read: the shared zero frame ----------> zero-read
+ *      |        |                        read: the shared zero frame ----------> zero-read
+ *      |        '-- nothing around it in an aligned huge range, and wanted ----> huge
  *      |-- none, of an object -- beyond its end -------------------------------> bus
  *      |        |-- page is cached ----- private write: copy it ---------------> file-cow
  *      |        |                        else map it, and its neighbours ------> file-minor (file-major if it was read for us)
  *      |        |-- page is made, zeroed (shared anonymous memory) ------------> shm-zero
  *      |        '-- page must be read: drop the lock, read, look again; it cannot be read: bus
  *      |
- *      |-- there, allows the access -------------------------------------------> spurious
  *      |-- there, stricter than the region (all but private writes): loosen it -> protect-upgrade
  *      '-- there, read-only, private write
  *               |-- the zero frame: a zeroed frame ----------------------------> zero-upgrade
@@ -141,10 +145,20 @@ static bool allows(unsigned rights, enum fault_access access)
 	}
 }
 
+static bool own_table(struct fault *);
+static bool wants_huge(const struct fault *);
+static bool map_huge(struct fault *);
 static enum step demand_zero(struct fault *);
 static enum step zero_read(struct fault *);
 static enum step resolve_object(struct fault *);
 static enum step resolve_present(struct fault *);
+
+/* Is there an entry that allows the access? */
+static bool is_served(struct fault *f)
+{
+	f->entry = mmu_query(&f->space->mmu, f->page);
+	return f->entry.pfn != PFN_NONE && allows(f->entry.prot, f->access);
+}
 
 static enum step attempt(struct fault *f)
 {
@@ -152,12 +166,35 @@ static enum step attempt(struct fault *f)
 		return refuse(f, FAULT_SEGV, FAULT_SIGNAL_SEGV_MAPERR);
 	if (!allows(f->region->rights, f->access))
 		return refuse(f, FAULT_SEGV, FAULT_SIGNAL_SEGV_ACCERR);
-	f->entry = mmu_query(&f->space->mmu, f->page);
+	if (is_served(f)) {
+		mmu_flush_local(&f->space->mmu, f->page);
+		return done(f, FAULT_SPURIOUS);
+	}
+	if (wants_huge(f) && map_huge(f))
+		return done(f, FAULT_HUGE);
+	if (f->entry.table > MMU_TABLE_OWN) {
+		if (!own_table(f))
+			return no_memory(f);
+		if (is_served(f))
+			return done(f, FAULT_TABLE_REUSE);
+	}
 	if (f->entry.pfn != PFN_NONE)
 		return resolve_present(f);
 	if (f->region->object)
 		return resolve_object(f);
 	return f->access == FAULT_WRITE ? demand_zero(f) : zero_read(f);
+}
+
+/* ---- tables ------------------------------------------------------------------------------------------------------------------ */
+
+/* What is below a table that others have too must not change: it is copied first.  false: no memory. */
+static bool own_table(struct fault *f)
+{
+	if (mmu_own(&f->space->mmu, f->page, f->page + PAGE_SIZE, MMU_OWN_TABLES) < 0)
+		return false;
+	if (f->entry.table == MMU_TABLE_SHARED)
+		f->flags |= 1u << FAULT_FLAG_UNSHARED;
+	return true;
 }
 
 /* ---- installing ------------------------------------------------------------------------------------------------------------ */
@@ -210,6 +247,45 @@ static enum step zero_read(struct fault *f)
 	if (mmu_map(&f->space->mmu, f->page, &zero_frame, 1, entry_rights(f) & ~VM_WRITE) == 1)
 		return done(f, FAULT_ZERO_READ);
 	return no_memory(f);
+}
+
+enum huge_policy huge_policy = HUGE_MADVISE;
+
+static vaddr_t huge_start(const struct fault *f)
+{
+	return f->page & ~(vaddr_t)(MMU_TABLE_REACH - 1);
+}
+
+/* A first write to private anonymous memory, in a huge range that has no page yet? */
+static bool wants_huge(const struct fault *f)
+{
+	const struct region *r = f->region;
+
+	if (!f->entry.bare || f->access != FAULT_WRITE || r->object || (r->flags & (REGION_GROWSDOWN | REGION_NOHUGE)))
+		return false;
+	if (huge_policy != HUGE_ALWAYS && (huge_policy == HUGE_NEVER || !(r->flags & REGION_HUGE)))
+		return false;
+	return r->start <= huge_start(f) && r->end > huge_start(f) && r->end - huge_start(f) >= MMU_TABLE_REACH;
+}
+
+/* One zeroed block for all of it.  false: there is no such block, or no table for it; small pages will do. */
+static bool map_huge(struct fault *f)
+{
+	pfn_t block = frame_alloc(MMU_HUGE_ORDER, page_make(PAGE_ANON, 0), FRAME_USER);
+	struct mmu *mmu = &f->space->mmu;
+	struct mmu_gather gather;
+
+	if (block == PFN_NONE)
+		return false;
+	for (pfn_t i = 0; i < (pfn_t)1 << MMU_HUGE_ORDER; i++)
+		page_zero(direct(block + i));
+	mmu_gather_begin(&gather, mmu);
+	mmu_unmap(mmu, huge_start(f), huge_start(f) + MMU_TABLE_REACH, &gather);	/* the zero frame, where it was read */
+	mmu_gather_finish(&gather);
+	if (mmu_map_huge(mmu, huge_start(f), block, entry_rights(f)) == 0)
+		return true;
+	frame_free(block, MMU_HUGE_ORDER);
+	return false;
 }
 
 /* ---- no entry: a page of an object --------------------------------------------------------------------------------------------- */
@@ -339,9 +415,5 @@ static enum step write_private(struct fault *f)
 
 static enum step resolve_present(struct fault *f)
 {
-	if (allows(f->entry.prot, f->access)) {
-		mmu_flush_local(&f->space->mmu, f->page);
-		return done(f, FAULT_SPURIOUS);
-	}
 	return private_write(f) ? write_private(f) : loosen(f, FAULT_PROTECT_UPGRADE);
 }

@@ -18,6 +18,10 @@ struct fault_result {
 	} outcome;
 };
 
+/* Who gets huge pages: nobody, who asks by MADV_HUGEPAGE, everybody but who asks not to.  One word, read and written whole. */
+enum huge_policy { HUGE_NEVER, HUGE_MADVISE, HUGE_ALWAYS };
+extern enum huge_policy huge_policy;
+
 /*
  * Serves one fault at addr in a user space.  May sleep: no spinlock held, nor space->lock.
  * Counts it in `who` (may be NULL) and in system_faults.

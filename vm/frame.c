@@ -140,7 +140,7 @@ pfn_t frame_alloc_anon_zeroed(void)
 
 pfn_t frame_alloc_table(void)
 {
-	pfn_t pfn = frame_alloc(0, page_table(0, 1), FRAME_KERNEL);
+	pfn_t pfn = frame_alloc(0, page_table(0, 0, 1), FRAME_KERNEL);
 
 	if (pfn != PFN_NONE)
 		page_zero(direct(pfn));

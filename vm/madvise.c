@@ -29,6 +29,13 @@ static int discard_anonymous(struct space *s, struct region *r, vaddr_t start, v
 	return r->object ? -EINVAL : discard(s, r, start, end);
 }
 
+/* What discarding needs, before any of it is done. */
+static int own_edges(struct space *s, struct region *r, vaddr_t start, vaddr_t end)
+{
+	(void)r;
+	return mmu_own(&s->mmu, start, end, MMU_OWN_EDGES) < 0 ? -EAGAIN : 0;
+}
+
 static int nothing(struct space *s, struct region *r, vaddr_t start, vaddr_t end)
 {
 	(void)s, (void)r, (void)start, (void)end;
@@ -135,7 +142,9 @@ int vm_madvise(struct space *s, vaddr_t start, size_t length, int advice, struct
 	if (populates)
 		return populate(s, start, end, advice == MADV_POPULATE_WRITE ? FAULT_WRITE : FAULT_READ, who);
 	mutex_lock(&s->lock);
-	int error = advise_locked(s, start, end, apply);
+	int error = apply == discard || apply == discard_anonymous ? advise_locked(s, start, end, own_edges) : 0;
+	if (error != -EAGAIN)
+		error = advise_locked(s, start, end, apply);
 	mutex_unlock(&s->lock);
 	return error;
 }

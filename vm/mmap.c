@@ -52,7 +52,8 @@ static vaddr_t mmap_locked(struct space *s, vaddr_t at, struct region what, unsi
 		what.flags |= REGION_NOWRITE;
 	}
 	unsigned splits = range_splits(s, at, at + size);
-	if (s->regions.count + splits >= MAX_REGIONS || reserve_take(&reserve, sizeof(struct region), 1 + splits) < 0)
+	if (s->regions.count + splits >= MAX_REGIONS || mmu_own(&s->mmu, at, at + size, MMU_OWN_EDGES) < 0
+		|| reserve_take(&reserve, sizeof(struct region), 1 + splits) < 0)
 		return as_error(-ENOMEM);
 
 	if (splits)
@@ -170,7 +171,8 @@ static int mprotect_locked(struct space *s, vaddr_t start, vaddr_t end, unsigned
 	if (permitted == start)
 		return error;
 	unsigned splits = range_splits(s, start, permitted);
-	if (s->regions.count + splits > MAX_REGIONS || reserve_take(&reserve, sizeof(struct region), splits) < 0)
+	if (s->regions.count + splits > MAX_REGIONS || mmu_own(&s->mmu, start, permitted, MMU_OWN_TABLES) < 0
+		|| reserve_take(&reserve, sizeof(struct region), splits) < 0)
 		return -ENOMEM;
 	if (splits)
 		range_split(s, start, permitted, &reserve);

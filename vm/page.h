@@ -7,12 +7,12 @@
  *   PAGE_FREE      order                 first frame of a free block of 2^order frames
  *   PAGE_PART      0                     inside a block, free or in use; its first frame knows all
  *   PAGE_KERNEL    order, use            first frame of a block that the kernel uses
- *   PAGE_TABLE     entries, references   a page table: its present entries, and the upper entries that point to it
+ *   PAGE_TABLE     entries, resident, references   a page table: its present entries, those of counted pages, the upper entries that point to it
  *   PAGE_ANON      references            private anonymous memory: the leaf entries that point to it
  *   PAGE_RECORD    pointer               a struct page_record: the frame belongs to a memory object
  *
  * One counting rule: a page counts the distinct leaf entries that point to it, a table the upper entries that
- * point to it.  'Mine alone' is a count of 1.  A count cannot overflow: an entry takes a word of memory, and the count
+ * point to it.  'Mine alone' is a count of 1, of the page and of every table above it.  A count cannot overflow: an entry takes a word of memory, and the count
  * has all but a few bits of a word.
  *
  * Words of mapped frames change under the lock of a space that maps them and are plain words as long as one
@@ -54,15 +54,20 @@ static inline page_word page_kernel(unsigned order, enum kernel_use use) { retur
 static inline unsigned page_order(page_word w) { return page_value(w) & 0xff; }
 static inline enum kernel_use page_use(page_word w) { return (enum kernel_use)(page_value(w) >> 8); }
 
-/* PAGE_TABLE: entries in 13 bits, references above. */
-enum { TABLE_ENTRY_BITS = 13 };
-static inline page_word page_table(unsigned entries, uintptr_t refs) { return page_make(PAGE_TABLE, refs << TABLE_ENTRY_BITS | entries); }
-static inline unsigned table_entries(page_word w) { return page_value(w) & (((uintptr_t)1 << TABLE_ENTRY_BITS) - 1); }
-static inline uintptr_t table_refs(page_word w) { return page_value(w) >> TABLE_ENTRY_BITS; }
-/* delta entries more (or fewer) are present in the table; returns how many then. */
-static inline unsigned table_count(pfn_t table, int delta)
+/* PAGE_TABLE: entries in 11 bits, how many of them point to counted pages in 11 more, references above. */
+enum { TABLE_ENTRY_BITS = 11, TABLE_ENTRY_MASK = (1 << TABLE_ENTRY_BITS) - 1 };
+static inline page_word page_table(unsigned entries, unsigned resident, uintptr_t refs)
 {
-	page_word w = pages[table] + ((page_word)delta << PAGE_TYPE_BITS);
+	return page_make(PAGE_TABLE, (refs << TABLE_ENTRY_BITS | resident) << TABLE_ENTRY_BITS | entries);
+}
+static inline unsigned table_entries(page_word w) { return page_value(w) & TABLE_ENTRY_MASK; }
+static inline unsigned table_resident(page_word w) { return page_value(w) >> TABLE_ENTRY_BITS & TABLE_ENTRY_MASK; }
+static inline uintptr_t table_refs(page_word w) { return page_value(w) >> 2 * TABLE_ENTRY_BITS; }
+#define PAGE_TABLE_REF ((page_word)1 << (2 * TABLE_ENTRY_BITS + PAGE_TYPE_BITS))
+/* So many entries more (or fewer) are in the table, and so many of counted pages; returns how many entries then. */
+static inline unsigned table_count(pfn_t table, int entries, int resident)
+{
+	page_word w = pages[table] + ((page_word)entries << PAGE_TYPE_BITS) + ((page_word)resident << (PAGE_TYPE_BITS + TABLE_ENTRY_BITS));
 	assert(page_type(pages[table]) == PAGE_TABLE);
 	pages[table] = w;
 	return table_entries(w);

@@ -181,7 +181,7 @@ int range_remove(struct space *s, vaddr_t start, vaddr_t end)
 
 	if (splits == 2 && s->regions.count >= MAX_REGIONS)
 		return -ENOMEM;
-	if (reserve_take(&reserve, sizeof(struct region), splits) < 0)
+	if (mmu_own(&s->mmu, start, end, MMU_OWN_EDGES) < 0 || reserve_take(&reserve, sizeof(struct region), splits) < 0)
 		return -ENOMEM;
 	if (splits)
 		range_split(s, start, end, &reserve);

@@ -19,6 +19,8 @@ enum region_flags {
 	REGION_NORESERVE = 16,
 	REGION_NOWRITE = 32,		/* may never become writable: a shared mapping of a file opened read-only */
 	REGION_LAZY = 64,		/* kernel ranges: allocate on write */
+	REGION_HUGE = 128,		/* huge pages are wanted (MADV_HUGEPAGE), or not (MADV_NOHUGEPAGE) */
+	REGION_NOHUGE = 256,
 };
 
 struct region {

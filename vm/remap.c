@@ -73,12 +73,14 @@ static bool leaves(const struct remap *m)
 	return m->old_size && !(m->flags & MREMAP_DONTUNMAP);
 }
 
-/* What the whole move may need, counted and taken before it starts: splits at both places and the new region.  The caller releases both. */
+/* What the whole move may need, counted and taken before it starts: tables at the edges, splits at both places and the new region.  The caller releases both. */
 static int reserve_for(const struct remap *m, struct reserve *source, struct reserve *target)
 {
 	struct space *s = m->space;
 	unsigned splits = leaves(m) ? range_splits(s, m->from, m->from + m->old_size) : 0, more = range_splits(s, m->to, m->to + m->new_size);
 
+	if (mmu_own(&s->mmu, m->from, m->from + m->old_size, MMU_OWN_EDGES) < 0 || mmu_own(&s->mmu, m->to, m->to + m->new_size, MMU_OWN_EDGES) < 0)
+		return -ENOMEM;
 	if (s->regions.count + splits + more >= MAX_REGIONS || reserve_take(source, sizeof(struct region), splits) < 0)
 		return -ENOMEM;
 	return reserve_take(target, sizeof(struct region), more + 1);

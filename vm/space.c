@@ -2,7 +2,8 @@
  * vm/space.c - address spaces: create, fork, destroy.  See space.h.
  *
  * Fork copies regions and table entries, no page: entries of private memory lose their write right on both sides, and
- * the fault handler sorts it out when somebody writes.  Whatever fails halfway leaves the parent as it was, but for write
+ * the fault handler sorts it out when somebody writes.  Leaf tables that hold private anonymous memory alone are not even copied: both spaces
+ * have them until one changes something below ('on-demand fork', Zhao, Gong and Fonseca, EuroSys 2021).  Whatever fails halfway leaves the parent as it was, but for write
  * rights that come back with a fault.
  */
 #include "vm/space.h"
@@ -63,8 +64,7 @@ void space_put(struct space *s)
 	kfree(s);
 }
 
-/* A copy of region r in `child`, with its pages shared; both locked by the caller. */
-static int fork_region(struct space *child, struct space *parent, const struct region *r, struct mmu_gather *gather)
+static int fork_region(struct space *child, const struct region *r)
 {
 	struct region *copy = kmalloc(sizeof *copy);
 
@@ -72,8 +72,42 @@ static int fork_region(struct space *child, struct space *parent, const struct r
 		return -ENOMEM;
 	*copy = *r;
 	region_attach(child, copy);
-	return mmu_copy(&child->mmu, &parent->mmu, r->start, r->end,
-		r->flags & REGION_SHARED ? MMU_COPY_SHARED : MMU_COPY_PRIVATE, gather);
+	return 0;
+}
+
+bool fork_copies_tables;
+
+/*
+ * What is copied with `r`, private anonymous memory: neighbours of the same kind as well, if they are near, since tables may hold pages of
+ * both; and the empty room on both sides.  *last: the last region in it.
+ */
+static struct mmu_span anonymous_span(const struct region *r, const struct region **last)
+{
+	const struct region *prev = region_prev(r), *next = region_next(r);
+
+	for (*last = r; next && !next->object && next->start - (*last)->end < MMU_TABLE_REACH; next = region_next(next))
+		*last = next;
+	return (struct mmu_span){ r->start, (*last)->end, prev ? prev->end : 0, next ? next->start : USER_MAX };
+}
+
+/* The child's tables: `child` is nobody's yet, the parent is locked. */
+static int fork_entries(struct space *child, struct space *parent, struct mmu_gather *gather)
+{
+	const struct region *r, *last;
+	int error = 0;
+
+	for (r = region_first(&parent->regions); r && !error; r = region_next(last)) {
+		struct mmu_span span = { .start = r->start, .end = r->end };
+		enum mmu_copy how = r->flags & REGION_SHARED ? MMU_COPY_SHARED : MMU_COPY_PRIVATE;
+
+		last = r;
+		if (!r->object && !fork_copies_tables) {
+			span = anonymous_span(r, &last);
+			how = MMU_COPY_TABLES;
+		}
+		error = mmu_copy(&child->mmu, &parent->mmu, span, how, gather);
+	}
+	return error;
 }
 
 static void copy_limits(struct space *to, const struct space *from)
@@ -103,7 +137,9 @@ struct space *space_fork(struct space *parent)
 	copy_limits(child, parent);
 	mmu_gather_begin(&gather, &parent->mmu);
 	for (struct region *r = region_first(&parent->regions); r && !error; r = region_next(r))
-		error = fork_region(child, parent, r, &gather);
+		error = fork_region(child, r);
+	if (!error)
+		error = fork_entries(child, parent, &gather);
 	mmu_gather_finish(&gather);		/* nobody writes through an old right once fork has returned */
 	mutex_unlock(&parent->lock);
 	if (error) {

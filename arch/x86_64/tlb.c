@@ -50,7 +50,7 @@ void mmu_gather_finish(struct mmu_gather *g)
 	if ((g->start < g->end || g->tables) && mmu_is_active(g->mmu))
 		flush(g);
 	for (unsigned i = 0; i < g->nframes; i++)
-		frame_free(g->frame[i], 0);
+		frame_free(g->frame[i] & ~GATHER_BLOCK, g->frame[i] & GATHER_BLOCK ? MMU_HUGE_ORDER : 0);
 	mmu_gather_begin(g, g->mmu);
 }
 

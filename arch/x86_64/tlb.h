@@ -20,6 +20,9 @@ static inline void mmu_gather_entry(struct mmu_gather *g, vaddr_t va)
 	g->pages++;
 }
 
+/* With this bit: not a frame but a block of MMU_HUGE_ORDER. */
+#define GATHER_BLOCK	((pfn_t)1 << 63)
+
 /* To be freed once no TLB can hold it.  The gather may be emptied on the way: then what it was told of ranges is done with. */
 static inline void mmu_gather_frame(struct mmu_gather *g, pfn_t pfn)
 {

@@ -476,6 +476,8 @@ static void op_discard(struct process *p)
 	for (size_t i = 0; i < n; i++)
 		mapped += p->page[page + i].mapped;
 	int error = vm_madvise(p->space, address_of(page), (n << PAGE_SHIFT) - below(PAGE_SIZE), MADV_DONTNEED, NULL);
+	if (error == -EAGAIN && memory_was_refused())
+		return;
 	if (error != (mapped == n ? 0 : -ENOMEM))
 		fail("madvise: error %d", error);
 	for (size_t i = 0; i < n; i++) {

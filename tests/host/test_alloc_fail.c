@@ -336,7 +336,7 @@ static const struct operation operations[] = {
 	{ "fault zero-read", do_zero_read, CHANGES_NOTHING, NULL },
 	{ "fault zero-upgrade", do_zero_upgrade, CHANGES_NOTHING, protect_before },
 	{ "fault shm-zero", do_shm_zero, KEEPS_PAGES, NULL },
-	{ "fault cow-copy", do_cow_copy, CHANGES_NOTHING, fork_before },
+	{ "fault cow-copy", do_cow_copy, KEEPS_PAGES, fork_before },		/* what it keeps is the copy of a table */
 	{ "fault file-minor", do_file_minor, KEEPS_PAGES, NULL },
 	{ "fault file-major", do_file_major, KEEPS_PAGES, NULL },
 	{ "fault file-cow", do_file_cow, KEEPS_PAGES, NULL },

@@ -3,8 +3,11 @@
 
 enum { SIM_CPUS = 16 };		/* each space that runs has its own */
 
-enum { SIM_PRESENT = 1, SIM_READ = 2, SIM_WRITE = 4, SIM_EXEC = 8, SIM_ACCESSED = 16, SIM_DIRTY = 32 };
+enum { SIM_PRESENT = 1, SIM_READ = 2, SIM_WRITE = 4, SIM_EXEC = 8, SIM_ACCESSED = 16, SIM_DIRTY = 32, SIM_LARGE = 64 };
 static inline unsigned sim_pte_prot(sim_pte e) { return (e / SIM_READ) & VM_RIGHTS; }
 static inline pfn_t sim_pte_pfn(sim_pte e) { return e >> PAGE_SHIFT; }
 static inline bool sim_pte_user(sim_pte e) { (void)e; return true; }
-static inline bool sim_pte_upper_allows(sim_pte e) { (void)e; return true; }
+/* Upper entries: well-formed, maps memory itself, allows writing below. */
+static inline bool sim_pte_upper_sound(sim_pte e) { (void)e; return true; }
+static inline bool sim_pte_large(sim_pte e) { return e & SIM_LARGE; }
+static inline bool sim_pte_upper_write(sim_pte e) { return e & SIM_WRITE; }

@@ -12,12 +12,15 @@
 
 enum { ENTRIES = 1 << SIM_TABLE_BITS };
 
+/* What is cached of an upper entry: the frame of the table below, + 1 (0: nothing), and whether all entries down to it allow writing. */
+struct way { pfn_t table_plus_one; bool write; };
+
 struct cpu {
 	pfn_t root;			/* what it runs */
 	struct space *space;		/* whose root that is; NULL: the kernel's alone */
 	unsigned long used;		/* when it was last given a space: the oldest is taken for a new one */
 	sim_pte *leaf;			/* by page */
-	pfn_t *upper[SIM_LEVELS];	/* by page >> bits of the level; level 1 to the root's; frame of the table below, + 1 */
+	struct way *upper[SIM_LEVELS];	/* by page >> bits of the level; level 1 to the root's */
 	unsigned nleaf;			/* slots in use */
 	size_t last_page;		/* that was used */
 };
@@ -47,7 +50,7 @@ __attribute__((constructor)) static void cpus_begin(void)
 		cpus[i].root = PFN_NONE;
 		cpus[i].leaf = mmap(NULL, SIM_PAGES * sizeof(sim_pte), PROT_READ | PROT_WRITE, flags, -1, 0);
 		for (unsigned level = 1; level < SIM_LEVELS; level++)
-			cpus[i].upper[level] = calloc((SIM_PAGES >> (SIM_TABLE_BITS * level)) + 1, sizeof(pfn_t));
+			cpus[i].upper[level] = calloc((SIM_PAGES >> (SIM_TABLE_BITS * level)) + 1, sizeof(struct way));
 	}
 }
 
@@ -64,22 +67,22 @@ static void set_leaf(struct cpu *cpu, size_t page, sim_pte e)
 	cpu->leaf[page] = e;
 }
 
-static void set_upper(struct cpu *cpu, unsigned level, size_t page, pfn_t table_plus_one)
+static void set_upper(struct cpu *cpu, unsigned level, size_t page, struct way way)
 {
-	pfn_t *slot = &cpu->upper[level][page >> (SIM_TABLE_BITS * level)];
+	struct way *slot = &cpu->upper[level][page >> (SIM_TABLE_BITS * level)];
 
-	if (*slot)
-		holders[*slot - 1]--;
-	if (table_plus_one)
-		holders[table_plus_one - 1]++;
-	*slot = table_plus_one;
+	if (slot->table_plus_one)
+		holders[slot->table_plus_one - 1]--;
+	if (way.table_plus_one)
+		holders[way.table_plus_one - 1]++;
+	*slot = way;
 }
 
 static void flush_upper(struct cpu *cpu)
 {
 	for (unsigned level = 1; level < SIM_LEVELS; level++)
 		for (size_t page = 0; page < SIM_PAGES; page += (size_t)1 << (SIM_TABLE_BITS * level))
-			set_upper(cpu, level, page, 0);
+			set_upper(cpu, level, page, (struct way){ 0 });
 }
 
 static void flush_all(struct cpu *cpu)
@@ -107,15 +110,19 @@ pfn_t sim_tlb_root(void)
 	return here->root;
 }
 
-static sim_pte *walk(struct cpu *cpu, size_t page);
+/* Where a walk has ended: at an entry of a leaf table, or at a large one above; what that says of each page of the table's reach, by value_of. */
+struct found { sim_pte *entry; bool large, write; };
+
+static bool walk(struct cpu *cpu, size_t page, struct found *);
+static sim_pte value_of(const struct found *, size_t from, size_t page);
 
 /* A processor may walk the tables at any time for what it expects to need, and keep what it finds. */
 static void speculate(struct cpu *cpu, size_t page)
 {
-	sim_pte *entry = cpu->space ? walk(cpu, page) : NULL;
+	struct found found;
 
-	if (entry)
-		set_leaf(cpu, page, *entry);
+	if (cpu->space && walk(cpu, page, &found))
+		set_leaf(cpu, page, value_of(&found, page, page));
 }
 
 void sim_tlb_speculate(void)
@@ -187,28 +194,41 @@ void sim_stop(struct space *space)
 		}
 }
 
-/* The hardware's walk: upper entries from the TLB where it has them.  NULL: not present. */
-static sim_pte *walk(struct cpu *cpu, size_t page)
+/* The hardware's walk: upper entries from the TLB where it has them.  false: not present. */
+static bool walk(struct cpu *cpu, size_t page, struct found *found)
 {
-	pfn_t table = cpu->root;
+	struct way way = { cpu->root + 1, true };
 	unsigned level = SIM_LEVELS - 1;
 
 	for (unsigned cached = 1; cached < SIM_LEVELS; cached++)	/* the lowest that is cached */
-		if (cpu->upper[cached][page >> (SIM_TABLE_BITS * cached)]) {
-			table = cpu->upper[cached][page >> (SIM_TABLE_BITS * cached)] - 1;
+		if (cpu->upper[cached][page >> (SIM_TABLE_BITS * cached)].table_plus_one) {
+			way = cpu->upper[cached][page >> (SIM_TABLE_BITS * cached)];
 			level = cached - 1;
 			break;
 		}
 	for (; level > 0; level--) {
-		sim_pte *e = sim_table_entry(table, level, page);
-		if (!(*e & SIM_PRESENT) || !sim_pte_upper_allows(*e))
-			return NULL;
+		sim_pte *e = sim_table_entry(way.table_plus_one - 1, level, page);
+		if (!(*e & SIM_PRESENT) || !sim_pte_upper_sound(*e))
+			return false;
+		if (sim_pte_large(*e)) {
+			*found = (struct found){ .entry = e, .large = true, .write = way.write };
+			return level == 1;
+		}
 		*e |= SIM_ACCESSED;
-		table = sim_pte_pfn(*e);
-		set_upper(cpu, level, page, table + 1);
+		way = (struct way){ sim_pte_pfn(*e) + 1, way.write && sim_pte_upper_write(*e) };
+		set_upper(cpu, level, page, way);
 	}
-	sim_pte *e = sim_table_entry(table, 0, page);
-	return *e & SIM_PRESENT ? e : NULL;
+	*found = (struct found){ .entry = sim_table_entry(way.table_plus_one - 1, 0, page), .write = way.write };
+	return *found->entry & SIM_PRESENT;
+}
+
+/* What a walk that has ended for page `from` says of `page`, in the reach of the same table. */
+static sim_pte value_of(const struct found *found, size_t from, size_t page)
+{
+	sim_pte value = found->large ? (*found->entry & ~(sim_pte)SIM_LARGE) + ((sim_pte)(page & (ENTRIES - 1)) << PAGE_SHIFT)
+		: found->entry[(ssize)page - (ssize)from];
+
+	return found->write ? value : value & ~(sim_pte)SIM_WRITE;
 }
 
 static bool allows(sim_pte e, enum fault_access access)
@@ -242,11 +262,13 @@ void sim_tlb_check(void)
 			if (page % ENTRIES)
 				continue;
 			pfn_t table = cpu->root;
+			bool write = true;
 			for (unsigned level = SIM_LEVELS - 1; level > 0; level--) {
-				pfn_t cached = cpu->upper[level][page >> (SIM_TABLE_BITS * level)];
+				struct way cached = cpu->upper[level][page >> (SIM_TABLE_BITS * level)];
 				sim_pte e = table == PFN_NONE ? 0 : *sim_table_entry(table, level, page);
-				table = e & SIM_PRESENT ? sim_pte_pfn(e) : PFN_NONE;
-				if (cached && cached - 1 != table)
+				table = e & SIM_PRESENT && !sim_pte_large(e) ? sim_pte_pfn(e) : PFN_NONE;
+				write = write && sim_pte_upper_write(e);
+				if (cached.table_plus_one && (cached.table_plus_one - 1 != table || (cached.write && !write)))
 					panic("stale upper TLB entry at %lx, level %u", page << PAGE_SHIFT, level);
 			}
 		}
@@ -266,17 +288,18 @@ static bool translate(struct cpu *cpu, size_t page, enum fault_access access, pf
 		if (slot & SIM_ACCESSED && (access != FAULT_WRITE || slot & SIM_DIRTY))
 			return true;
 	}
-	sim_pte *entry = walk(cpu, page);
-	if (!entry || !allows(*entry, access))
+	struct found found;
+	if (!walk(cpu, page, &found) || !allows(value_of(&found, page, page), access))
 		return false;
-	*entry |= access == FAULT_WRITE ? SIM_ACCESSED | SIM_DIRTY : SIM_ACCESSED;
+	*found.entry |= access == FAULT_WRITE ? SIM_ACCESSED | SIM_DIRTY : SIM_ACCESSED;
 	size_t first = page & ~(size_t)(ENTRIES - 1);
-	sim_pte *table = entry - (page - first);
-	for (size_t i = 0; i < ENTRIES; i++)
-		if (table[i] & SIM_PRESENT && (first + i == page || !cpu->leaf[first + i]))
-			set_leaf(cpu, first + i, table[i]);
+	for (size_t other = first; other < first + ENTRIES; other++) {
+		sim_pte value = value_of(&found, page, other);
+		if (value & SIM_PRESENT && (other == page || !cpu->leaf[other]))
+			set_leaf(cpu, other, value);
+	}
 	check_slot(cpu, page);
-	*pfn = sim_pte_pfn(*entry);
+	*pfn = sim_pte_pfn(cpu->leaf[page]);
 	return true;
 }
 

@@ -21,7 +21,7 @@ static inline unsigned sim_pte_prot(sim_pte e)
 static inline pfn_t sim_pte_pfn(sim_pte e) { return (e & 0x000ffffffffff000) >> PAGE_SHIFT; }
 /* A user's leaf entry, and not one that survives a load of CR3. */
 static inline bool sim_pte_user(sim_pte e) { return (e & SIM_USER) && !(e & SIM_GLOBAL); }
-static inline bool sim_pte_upper_allows(sim_pte e)
-{
-	return (e & SIM_USER) && (e & SIM_WRITE) && !(e & SIM_NX) && !(e & SIM_LARGE);
-}
+/* Upper entries: well-formed, maps memory itself, allows writing below. */
+static inline bool sim_pte_upper_sound(sim_pte e) { return (e & SIM_USER) && !((e & SIM_NX) && !(e & SIM_LARGE)); }
+static inline bool sim_pte_large(sim_pte e) { return e & SIM_LARGE; }
+static inline bool sim_pte_upper_write(sim_pte e) { return e & SIM_WRITE; }
