@@ -24,6 +24,7 @@ enum { RESERVE_FRAMES = 16 };		/* a slab, a region, and tables for a kernel rang
 
 static struct spinlock zone_lock = SPINLOCK_INIT("zone", RANK_ZONE);
 static struct zone zones[ZONES];
+LOCK_GUARDS(zone_lock, zones);
 static size_t managed, free_frames, reserve, reserve_low, reserve_used;
 
 unsigned frame_emergency;

@@ -31,6 +31,8 @@ static struct list partial[CLASSES];			/* slabs with a free object */
 static unsigned char class_of_size[SMALL_MAX / 16 + 1];	/* by size / 16, rounded up */
 static struct spinlock heap_lock = SPINLOCK_INIT("heap", RANK_HEAP);
 static struct heap_stats stats;
+LOCK_GUARDS(heap_lock, partial);
+LOCK_GUARDS(heap_lock, stats);
 
 static unsigned objects_per_slab(unsigned class)
 {

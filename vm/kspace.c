@@ -23,6 +23,8 @@ static struct region_tree ranges;
 static size_t mapped_pages;
 static void *stack_cache[STACK_CACHE];
 static size_t stacks_cached;
+LOCK_GUARDS(kspace_lock, ranges);
+LOCK_GUARDS(kspace_lock, stack_cache);
 
 /* Takes out and frees the pages of [start, end), as far as there are any. */
 static void unmap_free(vaddr_t start, vaddr_t end)

@@ -22,6 +22,7 @@
 
 struct spinlock object_list_lock = SPINLOCK_INIT("objects", RANK_OBJECT - 1);
 struct list object_list = LIST_INIT(object_list);
+LOCK_GUARDS(object_list_lock, object_list);
 enum { RECLAIM_PAGES = 64 };		/* at a time, so that the next to ask find some too */
 static struct object_stats live;	/* protected by: one processor; atomic with the second */
 
@@ -44,6 +45,7 @@ static void **leaf_of(const struct object *o, uint64_t index)
 {
 	void **node = o->root;
 
+	assert(spin_held(&o->lock));
 	if (!index_reaches(o, index))
 		return NULL;
 	for (unsigned level = o->levels; node && --level > 0; )
@@ -136,6 +138,7 @@ static struct page_record *record_insert(struct object *o, uint64_t index, pfn_t
 	struct page_record *r = kmalloc(sizeof *r);
 	void **slot = r ? slot_reach(o, index) : NULL;
 
+	assert(spin_held(&o->lock));
 	if (!slot) {
 		kfree(r);
 		return NULL;
@@ -171,6 +174,7 @@ static void record_free_with_frame(struct page_record *r)
 /* Takes a record out of its object (its slot is the caller's to clear); it lives on while it is used. */
 static void record_cut(struct object *o, struct page_record *r)
 {
+	assert(spin_held(&o->lock));
 	o->npages--;
 	--*reason(o);
 	if (r->entries == 0 && r->pins == 0) {

@@ -66,6 +66,7 @@ unsigned range_splits(struct space *s, vaddr_t start, vaddr_t end)
 {
 	struct region *a = region_find(&s->regions, start), *b = region_find(&s->regions, end);
 
+	assert(mutex_held(&s->lock));
 	return (a && a->start < start) + (b && b->start < end);
 }
 
@@ -114,6 +115,7 @@ void range_unmap(struct space *s, vaddr_t start, vaddr_t end)
 	struct region *r = region_find(&s->regions, start);
 	struct mmu_gather gather;
 
+	assert(mutex_held(&s->lock));
 	if (!r || r->start >= end)
 		return;
 	if (s->mmu.resident > s->peak_resident)
@@ -165,6 +167,7 @@ void range_add(struct space *s, struct region *r)
 {
 	struct region *next;
 
+	assert(mutex_held(&s->lock));
 	s->mapped += (r->end - r->start) >> PAGE_SHIFT;
 	region_attach(s, r);
 	r = merge_below(s, r);

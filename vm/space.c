@@ -12,6 +12,7 @@
 
 struct spinlock space_list_lock = SPINLOCK_INIT("spaces", RANK_SPACE - 1);
 struct list space_list = LIST_INIT(space_list);
+LOCK_GUARDS(space_list_lock, space_list);
 static size_t spaces;
 
 struct space *space_create(void)

@@ -77,6 +77,14 @@ static inline void lock_check_may_sleep(void) {}
 static inline void lock_check_none_held(void) {}
 #endif
 
+/*
+ * What a lock protects, at file scope: LOCK_GUARDS(zone_lock, zones).  In the host tests an access without the lock ends the test, from
+ * the first time on that the lock is dropped (tests/host/sim/sync.c); in the kernel it is for the reader.
+ */
+#ifndef LOCK_GUARDS
+#define LOCK_GUARDS(lock, datum) _Static_assert(sizeof(lock) && sizeof(datum), "both exist")
+#endif
+
 static inline void spin_lock(struct spinlock *l)
 {
 	lock_check_take(l, l->name, l->rank, false);
@@ -136,6 +144,8 @@ static inline void mutex_unlock(struct mutex *m)
 		mutex_unlock_slow(m);
 }
 
+/* For assertions.  A spinlock: by whom is not asked. */
+static inline bool spin_held(const struct spinlock *l) { return l->held; }
 static inline bool mutex_held(const struct mutex *m) { return m->owner == cpu_current(); }
 
 /* Waiting.  wait_sleep returns 0, or -EINTR when a signal is pending that ends such a sleep (WAIT_KILLABLE: one that ends the process). */

@@ -20,7 +20,7 @@ HOST_OPTIMIZE ?= -O1
 HOST_CFLAGS   = -std=gnu11 $(HOST_OPTIMIZE) -g -D_GNU_SOURCE -DLOCK_CHECK -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-fno-omit-frame-pointer -fno-pie $(HOST_SANITIZE) -I. -Itests/host -Itests/host/sim
 # The simulated machine keeps book of frames: it stands between the frame allocator and those who call it.
-HOST_WRAP     = frame_alloc frame_alloc_zone frame_alloc_anon_zeroed frame_alloc_table frame_free
+HOST_WRAP     = frame_alloc frame_alloc_zone frame_alloc_anon_zeroed frame_alloc_table frame_free vm_check kspace_describe
 HOST_LDFLAGS  = -no-pie $(HOST_SANITIZE) $(foreach f,$(HOST_WRAP),-Wl,--wrap=$(f)) -lcmocka -lpthread
 HOST_LIB_SRC  = $(sort $(wildcard vm/*.c)) lib/rbtree.c tests/host/harness.c $(addprefix tests/host/sim/,machine.c sync.c tlb.c)
 HOST_MMU_SIM  = tests/host/sim/mmu.c

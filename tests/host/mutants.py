@@ -164,31 +164,34 @@ def find_tests():
 class Tree:
     """A copy of the sources and of what was built from them; one mutant at a time is in it."""
 
-    def __init__(self, number):
-        self.root = STATE / f"tree-{number}"
-        self.pristine = {}
+    ORIGINAL = STATE / "original"       # what is copied, so that the working tree may change meanwhile
 
-    def create(self):
-        shutil.rmtree(self.root, ignore_errors=True)
-        self.root.mkdir(parents=True)
+    @classmethod
+    def copy_original(cls):
+        shutil.rmtree(cls.ORIGINAL, ignore_errors=True)
         listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], check=True, capture_output=True, text=True).stdout.split("\n")
         for name in listed:
             if name and pathlib.Path(name).is_file():
-                (self.root / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(name, self.root / name)
-        shutil.copytree(HOST, self.root / HOST, symlinks=True)
-        self.pristine = {str(p.relative_to(self.root)): p.stat().st_mtime_ns for p in (self.root / HOST).rglob("*") if p.is_file()}
+                (cls.ORIGINAL / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(name, cls.ORIGINAL / name)
+        for machine in MACHINES:
+            shutil.copytree(f"{HOST}/{machine}", cls.ORIGINAL / HOST / machine)
+
+    def __init__(self, number):
+        self.root = STATE / f"tree-{number}"
+        shutil.rmtree(self.root, ignore_errors=True)
+        shutil.copytree(self.ORIGINAL, self.root)
 
     def restore(self, file):
         """The source, and all that was built from the mutant, as they were."""
-        shutil.copy2(file, self.root / file)
+        shutil.copy2(self.ORIGINAL / file, self.root / file)
         for path in (self.root / HOST).rglob("*"):
-            name = str(path.relative_to(self.root))
-            if path.is_file() and path.stat().st_mtime_ns != self.pristine.get(name):
-                if name in self.pristine:
-                    shutil.copy2(name, path)
-                else:
-                    path.unlink()
+            was = self.ORIGINAL / path.relative_to(self.root)
+            if path.is_file() and not was.exists():
+                path.unlink()
+            elif path.is_file() and path.stat().st_mtime_ns != was.stat().st_mtime_ns:
+                path.unlink()           # not written over: a process that was ended may still be leaving it
+                shutil.copy2(was, path)
 
     def build(self, test):
         return subprocess.run(["make", "-s", "--no-print-directory", f"{HOST}/{test.machine}/{test.program}"], cwd=self.root,
@@ -297,9 +300,9 @@ def try_all(sample, keys, texts, tests, results, jobs):
     if not todo:
         return
     trees, began, done, lock = queue.Queue(), time.time(), 0, threading.Lock()
+    Tree.copy_original()
     for number in range(jobs):
         tree = Tree(number)
-        tree.create()
         if number == 0:
             measure(tree, tests)
         trees.put(tree)

@@ -17,5 +17,8 @@ static inline void *cpu_current(void) { return sim_current; }
 static inline void cpu_set_current(void *thread) { sim_current = thread; }
 static inline void page_zero(void *page) { memset(page, 0, (size_t)1 << PAGE_SHIFT); }
 static inline void page_copy(void *to, const void *from) { memcpy(to, from, (size_t)1 << PAGE_SHIFT); }
+/* vm/sync.h: the datum is poisoned while nobody holds the lock. */
+void sim_guard(const void *lock, const void *datum, size_t size);
+#define LOCK_GUARDS(lock, datum) __attribute__((constructor)) static void guard_##datum(void) { sim_guard(&(lock), &(datum), sizeof(datum)); }
 /* Counts its own calls: repeats from run to run. */
 uint64_t cpu_cycles(void);

@@ -6,8 +6,11 @@
  * Lock order is always checked: a thread keeps a list of the locks that it holds.
  */
 #include <pthread.h>
+#include <sanitizer/asan_interface.h>
 #include <stdlib.h>
 #include "sim.h"
+#include "vm/check.h"
+#include "vm/kspace.h"
 
 enum { MAX_LOCKS = 16 };
 
@@ -224,6 +227,62 @@ void mutex_unlock_slow(struct mutex *m)
 	wake_one(&m->queue);
 }
 
+/*
+ * What locks guard: an access to it while nobody holds the lock is one to poisoned memory, and AddressSanitizer ends the program.
+ * Poisoned when the lock is dropped, so that nothing is before it has been taken once.
+ */
+enum { MAX_GUARDED = 32 };
+static struct guarded { const void *lock, *datum; size_t size; } guarded[MAX_GUARDED];
+static unsigned nguarded;
+
+void sim_guard(const void *lock, const void *datum, size_t size)
+{
+	if (nguarded == MAX_GUARDED)
+		panic("too much is guarded");
+	guarded[nguarded++] = (struct guarded){ lock, datum, size };
+}
+
+static void guard_open(const void *lock)
+{
+	for (const struct guarded *g = guarded; g < guarded + nguarded; g++)
+		if (g->lock == lock)
+			ASAN_UNPOISON_MEMORY_REGION(g->datum, g->size);
+}
+
+static void guard_close(const void *lock)
+{
+	for (const struct guarded *g = guarded; g < guarded + nguarded; g++)
+		if (g->lock == lock)
+			ASAN_POISON_MEMORY_REGION(g->datum, g->size);
+}
+
+/* These take no lock, by their contract: nothing else runs. */
+void __real_vm_check(struct vmcheck *);
+void __wrap_vm_check(struct vmcheck *);
+const char *__real_kspace_describe(vaddr_t);
+const char *__wrap_kspace_describe(vaddr_t);
+
+static void each_guarded(void (*change)(const void *lock))
+{
+	for (unsigned i = 0; i < nguarded; i++)
+		change(guarded[i].lock);
+}
+
+void __wrap_vm_check(struct vmcheck *report)
+{
+	each_guarded(guard_open);
+	__real_vm_check(report);
+	each_guarded(guard_close);
+}
+
+const char *__wrap_kspace_describe(vaddr_t addr)
+{
+	each_guarded(guard_open);
+	const char *what = __real_kspace_describe(addr);
+	each_guarded(guard_close);
+	return what;
+}
+
 /* Rank 0: a trylock, which may go against the order.  With LOCK_NESTED one of the same rank may be held. */
 void lock_check_take(const void *lock, const char *name, unsigned rank, bool sleeps)
 {
@@ -245,6 +304,7 @@ void lock_check_take(const void *lock, const char *name, unsigned rank, bool sle
 	if (t->nlocks == MAX_LOCKS)
 		panic("too many locks held");
 	t->locks[t->nlocks++] = (struct held_lock){ lock, name, rank, sleeps };
+	guard_open(lock);
 }
 
 void lock_check_none_held(void)
@@ -260,6 +320,7 @@ void lock_check_drop(const void *lock)
 	for (unsigned i = 0; i < t->nlocks; i++)
 		if (t->locks[i].lock == lock) {
 			t->locks[i] = t->locks[--t->nlocks];
+			guard_close(lock);
 			return;
 		}
 	panic("a lock is dropped that this thread does not hold");
