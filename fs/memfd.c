@@ -11,24 +11,24 @@
 #include "lib/string.h"
 #include "vm/region.h"
 
-static struct mount *nowhere;
+struct mount *memfd_mount;
 
 int memfd_init(void)
 {
-	nowhere = tmpfs_mount();
-	if (!nowhere)
+	memfd_mount = tmpfs_mount();
+	if (!memfd_mount)
 		return -ENOMEM;
-	mount_number(nowhere);
+	mount_number(memfd_mount);
 	return 0;
 }
 
 int memfd_open(struct fs_context *fs, const char *name, uint32_t permissions, unsigned seals, struct file **out)
 {
-	struct vnode *v = tmpfs_create_node(tmpfs_of(nowhere->root), S_IFREG | permissions, 0);
+	struct vnode *v = tmpfs_create_node(tmpfs_of(memfd_mount->root), S_IFREG | permissions, 0);
 
 	if (!v)
 		return -ENOMEM;
-	int error = vnode_set_link(v, nowhere->root, name, strlen(name));
+	int error = vnode_set_link(v, memfd_mount->root, name, strlen(name));
 	v->unlinked = true;
 	v->uid = fs->uid;
 	v->gid = fs->gid;

@@ -4,7 +4,8 @@
 #pragma once
 #include "fs/vfs.h"
 
-/* Makes that tmpfs, at boot; -ENOMEM. */
+/* That tmpfs; made at boot: -ENOMEM. */
+extern struct mount *memfd_mount;
 int memfd_init(void);
 /* A new empty file, open for reading and writing, shown as "/memfd:NAME (deleted)"; seals: enum seal, those that it starts with. -ENOMEM. */
 int memfd_open(struct fs_context *, const char *name, uint32_t permissions, unsigned seals, struct file **out);

@@ -48,4 +48,4 @@ struct fault_stats;
 void proc_print_faults(struct text *, const struct fault_stats *);
 void proc_print_mounts(struct text *);
 
-extern const struct synth proc_maps_text, proc_smaps_text, proc_statm_text, proc_cmdline_text, proc_environ_text;
+extern const struct synth proc_shm_text /* sys_shm.c */, proc_maps_text, proc_smaps_text, proc_statm_text, proc_cmdline_text, proc_environ_text;

@@ -248,6 +248,7 @@ static int make_constant(struct text *t, struct vnode *v, void *arg)
 		{ "threads-max", "32768" }, { "ngroups_max", "65536" }, { "cap_last_cap", "40" }, { "entropy_avail", "256" }, { "poolsize", "256" },
 		{ "overcommit_memory", "1" }, { "overcommit_ratio", "50" }, { "max_map_count", "65530" }, { "swappiness", "0" },
 		{ "file-max", "1048576" }, { "nr_open", "1048576" }, { "pipe-max-size", "1048576" }, { "core_pattern", "core" },
+		{ "shmmax", "18446744073692774399" }, { "shmall", "18446744073692774399" }, { "shmmni", "4096" },
 	};
 	const struct proc_node *n = arg;
 	(void)v;
@@ -382,7 +383,8 @@ static const struct proc_entry random_entries[] = {
 };
 static const struct proc_entry kernel_entries[] = {
 	CONSTANT("cap_last_cap"), CONSTANT("core_pattern"), FILE("domainname", 0644, name_text), FILE("hostname", 0644, name_text), CONSTANT("ngroups_max"),
-	CONSTANT("osrelease"), CONSTANT("ostype"), CONSTANT("pid_max"), DIRECTORY("random", random_entries), CONSTANT("threads-max"), CONSTANT("version"), END
+	CONSTANT("osrelease"), CONSTANT("ostype"), CONSTANT("pid_max"), DIRECTORY("random", random_entries),
+	CONSTANT("shmall"), CONSTANT("shmmax"), CONSTANT("shmmni"), CONSTANT("threads-max"), CONSTANT("version"), END
 };
 static const struct proc_entry vm_entries[] = {
 	FILE("drop_caches", 0200, drop_caches_text), CONSTANT("max_map_count"), CONSTANT("overcommit_memory"), CONSTANT("overcommit_ratio"),
@@ -394,6 +396,7 @@ static const struct proc_entry fs_entries[] = {
 static const struct proc_entry sys_entries[] = {
 	DIRECTORY("fs", fs_entries), DIRECTORY("kernel", kernel_entries), DIRECTORY("vm", vm_entries), END
 };
+static const struct proc_entry sysvipc_entries[] = { FILE("shm", 0444, proc_shm_text), END };
 static ssize mounts_readlink(struct vnode *v, char *to, size_t size)
 {
 	static const char target[] = "self/mounts";
@@ -410,6 +413,6 @@ const struct proc_entry proc_root_entries[] = {
 	FILE("filesystems", 0444, filesystems_text), FILE("loadavg", 0444, loadavg_text), FILE("meminfo", 0444, meminfo_text),
 	FILE("modules", 0444, nothing_text), { .name = "mounts", .mode = S_IFLNK | 0777, .ops = &mounts_ops },
 	{ .name = "self", .mode = S_IFLNK | 0777, .ops = &proc_self_ops }, FILE("stat", 0444, stat_text), FILE("swaps", 0444, swaps_text),
-	DIRECTORY("sys", sys_entries), { .name = "thread-self", .mode = S_IFLNK | 0777, .ops = &proc_thread_self_ops },
+	DIRECTORY("sys", sys_entries), DIRECTORY("sysvipc", sysvipc_entries), { .name = "thread-self", .mode = S_IFLNK | 0777, .ops = &proc_thread_self_ops },
 	FILE("uptime", 0444, uptime_text), FILE("version", 0444, version_text), FILE("vmstat", 0444, vmstat_text), END
 };

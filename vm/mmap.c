@@ -31,6 +31,23 @@ int vm_munmap(struct space *s, vaddr_t start, size_t length)
 	return error;
 }
 
+int vm_detach(struct space *s, vaddr_t base)
+{
+	const struct object *o = NULL;
+	struct region *next;
+
+	mutex_lock(&s->lock);
+	for (struct region *r = region_find(&s->regions, base); r; r = next) {
+		next = region_next(r);
+		if (!r->object || !r->object->watch || (o && r->object != o) || (r->start - base) >> PAGE_SHIFT != r->offset)
+			continue;
+		o = r->object;
+		range_unmap(s, r->start, r->end);
+	}
+	mutex_unlock(&s->lock);
+	return o ? 0 : -EINVAL;
+}
+
 /* ---- mmap ------------------------------------------------------------------------------------------------------------------- */
 
 static vaddr_t mmap_locked(struct space *s, vaddr_t at, struct region what, unsigned flags)

@@ -20,6 +20,8 @@ enum map_flags {		/* Linux's MAP_* */
  */
 vaddr_t vm_mmap(struct space *, vaddr_t hint, size_t length, unsigned rights, unsigned flags, struct object *, uint64_t offset);
 int vm_munmap(struct space *, vaddr_t start, size_t length);
+/* shmdt(2): takes out what is left of the first mapping, laid out from `base`, of an object that is watched; -EINVAL: there is none. */
+int vm_detach(struct space *, vaddr_t base);
 int vm_mprotect(struct space *, vaddr_t start, size_t length, unsigned rights);
 /* New size of an object that may be mapped: pages beyond it go from all mappings, private copies too.  Takes the locks of other spaces: none is held. */
 void vm_truncate(struct object *, uint64_t size);

@@ -41,6 +41,7 @@ struct object {
 	unsigned seals;			/* enum seal; lock (fs/memfd.c) */
 	struct waitq filled;		/* those who wait for a RECORD_FILLING page */
 	struct list mappings;		/* regions that map it */
+	void (*watch)(struct object *, int change);	/* NULL, or is told of a region that came (1) or goes (-1), with the space's lock or while it is destroyed */
 	unsigned visits;		/* of the mappings: vm/truncate.c; atomic */
 	struct list all;		/* in object_list; object_list_lock */
 };

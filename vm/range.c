@@ -22,6 +22,8 @@ void region_attach(struct space *s, struct region *r)
 	spin_lock(&r->object->lock);
 	list_append(&r->object->mappings, &r->mapping);
 	spin_unlock(&r->object->lock);
+	if (r->object->watch)
+		r->object->watch(r->object, 1);
 }
 
 void region_detach(struct space *s, struct region *r)
@@ -32,6 +34,8 @@ void region_detach(struct space *s, struct region *r)
 	spin_lock(&r->object->lock);
 	list_remove(&r->mapping);
 	spin_unlock(&r->object->lock);
+	if (r->object->watch)
+		r->object->watch(r->object, -1);
 	object_put(r->object);
 }
 

@@ -282,6 +282,58 @@ TEST(the_break)
 	finish();
 }
 
+static int watched;
+static void watch(struct object *o, int change) { (void)o; watched += change; }
+
+TEST(a_watched_object_is_detached_whole)
+{
+	(void)state;
+	struct object *o = object_create(NULL, NULL, 8 * PAGE_SIZE), *other = object_create(NULL, NULL, 8 * PAGE_SIZE);
+	watched = 0;
+	o->watch = other->watch = watch;
+	assert_int_equal(vm_mmap(s, page(10), 6 * PAGE_SIZE, RW, MAP_SHARED | MAP_FIXED, o, 0), page(10));
+	assert_int_equal(watched, 1);
+	write_byte(s, page(13), 1);
+	assert_int_equal(vm_munmap(s, page(12), PAGE_SIZE), 0);		/* two are left of it */
+	assert_int_equal(watched, 2);
+	assert_int_equal(vm_mprotect(s, page(14), PAGE_SIZE, VM_READ), 0);
+	assert_int_equal(watched, 4);
+	assert_int_equal(vm_mmap(s, page(12), PAGE_SIZE, RW, MAP_SHARED | MAP_FIXED, other, 2 * PAGE_SIZE), page(12));	/* would fit, but is another's */
+	assert_int_equal(vm_mmap(s, page(20), PAGE_SIZE, RW, MAP_SHARED | MAP_FIXED, o, 0), page(20));
+	struct space *child = space_fork(s);
+	assert_int_equal(watched, 12);
+	drop_space(child);
+	assert_int_equal(watched, 6);
+	assert_int_equal(vm_detach(s, page(11)), -EINVAL);
+	assert_int_equal(vm_detach(s, page(10)), 0);
+	assert_int_equal(watched, 2);
+	assert_int_equal(s->regions.count, 2);
+	assert_int_equal(vm_detach(s, page(10)), 0);				/* the other one, which lies as if it began there */
+	assert_int_equal(vm_detach(s, page(20)), 0);
+	assert_int_equal(vm_detach(s, page(20)), -EINVAL);
+	assert_int_equal(watched, 0);
+	assert_int_equal(s->regions.count, 0);
+	object_put(o);
+	object_put(other);
+	finish();
+}
+
+TEST(seals_against_writing)
+{
+	(void)state;
+	struct object *o = object_create(NULL, NULL, PAGE_SIZE);
+	o->seals = SEAL_FUTURE_WRITE;
+	assert_int_equal((ssize)vm_mmap(s, A, PAGE_SIZE, RW, MAP_SHARED | MAP_FIXED, o, 0), -EPERM);
+	assert_int_equal(vm_mmap(s, page(1), PAGE_SIZE, RW, MAP_PRIVATE | MAP_FIXED, o, 0), page(1));
+	assert_int_equal(vm_mmap(s, page(2), PAGE_SIZE, VM_READ, MAP_SHARED | MAP_FIXED, o, 0), page(2));
+	assert_int_equal(vm_mprotect(s, page(2), PAGE_SIZE, RW), -EACCES);
+	o->seals = 0;
+	assert_int_equal(vm_mmap(s, A, PAGE_SIZE, VM_READ, MAP_SHARED | MAP_FIXED, o, 0), A);
+	assert_int_equal(vm_mprotect(s, A, PAGE_SIZE, RW), 0);
+	object_put(o);
+	finish();
+}
+
 TEST(region_info_names_and_counts)
 {
 	(void)state;
@@ -394,6 +446,8 @@ static const struct CMUnitTest tests[] = {
 	MMAP_TEST(mprotect_and_its_errors),
 	MMAP_TEST(a_shared_mapping_of_a_read_only_file_stays_so),
 	MMAP_TEST(the_break),
+	MMAP_TEST(a_watched_object_is_detached_whole),
+	MMAP_TEST(seals_against_writing),
 	MMAP_TEST(region_info_names_and_counts),
 	MMAP_TEST(a_stack_needs_room),
 	MMAP_TEST(too_many_regions),
