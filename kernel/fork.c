@@ -136,12 +136,15 @@ static struct process *copy_process(struct process *parent, const struct clone_a
 	return child;
 }
 
-/* As in a fault that finds no frame, another process is made to give its memory; for a while only, so that too many forks end in -ENOMEM. */
+/*
+ * As in a fault that finds no frame, another process is made to give its memory; for a while only, so that too many forks end in -ENOMEM.  
+ * What the overcommit policy forbids nobody's death would allow.
+ */
 static struct process *copy_with_room(struct process *parent, const struct clone_args *args)
 {
 	object_keep_free();
 	struct process *child = copy_process(parent, args);
-	for (int n = 0; !child && n < FORK_PATIENCE && oom_kill() && !process_killed(parent); n++) {
+	for (int n = 0; !child && n < FORK_PATIENCE && space_may_fork(parent->space) && oom_kill() && !process_killed(parent); n++) {
 		sched_yield();
 		child = copy_process(parent, args);
 	}

@@ -47,5 +47,7 @@ extern const struct vnode_ops proc_fd_ops, proc_fdinfo_ops, proc_task_ops, proc_
 struct fault_stats;
 void proc_print_faults(struct text *, const struct fault_stats *);
 void proc_print_mounts(struct text *);
+/* A decimal number with a sign, white space around it; -EINVAL: it is none, or too large. */
+int proc_parse_int(const char *, long *value);
 
 extern const struct synth proc_shm_text /* sys_shm.c */, proc_maps_text, proc_smaps_text, proc_statm_text, proc_cmdline_text, proc_environ_text;

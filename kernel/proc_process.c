@@ -201,8 +201,7 @@ static int make_oom_score_adj(struct text *t, struct vnode *v, void *arg)
 	return 0;
 }
 
-/* A decimal number with a sign, white space around it. */
-static int parse_int(const char *s, long *value)
+int proc_parse_int(const char *s, long *value)
 {
 	long n = 0;
 	while (*s == ' ' || *s == '\t' || *s == '\n')
@@ -226,7 +225,7 @@ static int take_oom_score_adj(struct vnode *v, void *arg, char *string, size_t l
 {
 	enum { LOWEST = -1000, HIGHEST = 1000 };
 	long value;
-	int error = parse_int(string, &value);
+	int error = proc_parse_int(string, &value);
 	(void)v, (void)len;
 	if (error || value < LOWEST || value > HIGHEST)
 		return -EINVAL;

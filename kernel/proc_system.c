@@ -10,6 +10,7 @@
 #include "kernel/sched.h"
 #include "kernel/system.h"
 #include "lib/string.h"
+#include "vm/account.h"
 #include "vm/frame.h"
 #include "vm/heap.h"
 #include "vm/kspace.h"
@@ -85,7 +86,7 @@ static int make_meminfo(struct text *t, struct vnode *v, void *arg)
 		{ "AnonPages:", KB(c.anonymous) }, { "Mapped:", KB(c.files + c.shared) }, { "Shmem:", KB(c.shared) },
 		{ "KReclaimable:", 0 }, { "Slab:", KB(heap.slab_frames + heap.large_frames) }, { "SReclaimable:", 0 },
 		{ "SUnreclaim:", KB(heap.slab_frames + heap.large_frames) }, { "KernelStack:", KB(c.stacks) }, { "PageTables:", KB(c.tables) },
-		{ "CommitLimit:", KB(f.managed) }, { "Committed_AS:", KB(c.anonymous + c.shared) },
+		{ "CommitLimit:", KB(commit_limit()) }, { "Committed_AS:", KB(commit_total()) },
 	};
 	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
 		text_print(t, "%-16s%8lu kB\n", lines[i].name, lines[i].kb);
@@ -246,7 +247,7 @@ static int make_constant(struct text *t, struct vnode *v, void *arg)
 	static const struct { const char *name, *value; } constants[] = {
 		{ "ostype", SYSTEM_OS }, { "osrelease", SYSTEM_RELEASE }, { "version", SYSTEM_VERSION }, { "pid_max", "32768" },
 		{ "threads-max", "32768" }, { "ngroups_max", "65536" }, { "cap_last_cap", "40" }, { "entropy_avail", "256" }, { "poolsize", "256" },
-		{ "overcommit_memory", "1" }, { "overcommit_ratio", "50" }, { "max_map_count", "65530" }, { "swappiness", "0" },
+		{ "max_map_count", "65530" }, { "swappiness", "0" },
 		{ "file-max", "1048576" }, { "nr_open", "1048576" }, { "pipe-max-size", "1048576" }, { "core_pattern", "core" },
 		{ "shmmax", "18446744073692774399" }, { "shmall", "18446744073692774399" }, { "shmmni", "4096" },
 	};
@@ -349,6 +350,47 @@ static int make_file_nr(struct text *t, struct vnode *v, void *arg)
 	return 0;
 }
 
+/* overcommit_memory is the policy; of overcommit_kbytes and overcommit_ratio the one that was written last counts. */
+static int make_overcommit(struct text *t, struct vnode *v, void *arg)
+{
+	const struct proc_node *n = arg;
+	(void)v;
+	switch (n->entry->name[sizeof "overcommit_" - 1]) {
+	case 'k':
+		text_print(t, "%zu\n", overcommit.kbytes);
+		break;
+	case 'm':
+		text_print(t, "%u\n", overcommit.mode);
+		break;
+	default:
+		text_print(t, "%u\n", overcommit.ratio);
+	}
+	return 0;
+}
+
+static int take_overcommit(struct vnode *v, void *arg, char *string, size_t len)
+{
+	const struct proc_node *n = arg;
+	long value;
+	(void)v, (void)len;
+	int error = proc_parse_int(string, &value);
+	if (error || value < 0)
+		return -EINVAL;
+	switch (n->entry->name[sizeof "overcommit_" - 1]) {
+	case 'k':
+		overcommit = (struct overcommit_policy){ overcommit.mode, 0, (size_t)value };
+		break;
+	case 'm':
+		if (value > OVERCOMMIT_NEVER)
+			return -EINVAL;
+		overcommit.mode = (unsigned)value;
+		break;
+	default:
+		overcommit = (struct overcommit_policy){ overcommit.mode, (unsigned)value, 0 };
+	}
+	return 0;
+}
+
 /* ---- the tables ------------------------------------------------------------------------------------- */
 
 #define TEXT(name_, ...) static const struct synth name_ = { __VA_ARGS__ }
@@ -358,6 +400,7 @@ TEXT(uuid_text, .make = make_uuid);
 TEXT(pager_text, .make = make_pager, .take = take_pager);
 TEXT(drop_caches_text, .make = make_nothing, .take = take_drop_caches);
 TEXT(file_nr_text, .make = make_file_nr);
+TEXT(overcommit_text, .make = make_overcommit, .take = take_overcommit);
 TEXT(buddyinfo_text, .make = make_buddyinfo);
 TEXT(cmdline_text, .make = make_cmdline);
 TEXT(cpuinfo_text, .make = make_cpuinfo);
@@ -387,8 +430,8 @@ static const struct proc_entry kernel_entries[] = {
 	CONSTANT("shmall"), CONSTANT("shmmax"), CONSTANT("shmmni"), CONSTANT("threads-max"), CONSTANT("version"), END
 };
 static const struct proc_entry vm_entries[] = {
-	FILE("drop_caches", 0200, drop_caches_text), CONSTANT("max_map_count"), CONSTANT("overcommit_memory"), CONSTANT("overcommit_ratio"),
-	FILE("pager", 0644, pager_text), CONSTANT("swappiness"), END
+	FILE("drop_caches", 0200, drop_caches_text), CONSTANT("max_map_count"), FILE("overcommit_kbytes", 0644, overcommit_text), FILE("overcommit_memory", 0644, overcommit_text),
+	FILE("overcommit_ratio", 0644, overcommit_text),	FILE("pager", 0644, pager_text), CONSTANT("swappiness"), END
 };
 static const struct proc_entry fs_entries[] = {
 	CONSTANT("file-max"), FILE("file-nr", 0444, file_nr_text), CONSTANT("nr_open"), CONSTANT("pipe-max-size"), END

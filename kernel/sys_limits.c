@@ -1,11 +1,12 @@
 /*
  * kernel/sys_limits.c - resource limits, resource use, priorities.
  *
- * Limits that the kernel obeys: STACK, NOFILE, NPROC, SIGPENDING, CORE (there are no core files).  The others are kept and told.
+ * Limits that the kernel obeys: STACK, DATA, AS, MEMLOCK, NOFILE, NPROC, SIGPENDING, CORE (there are no core files).  The others are kept and told.
  */
 #include "kernel/sched.h"
 #include "kernel/syscall.h"
 #include "arch/uaccess.h"
+#include "vm/account.h"
 
 enum { NOFILE_MOST = 1 << 20, NICE_MIN = -20, NICE_MAX = 19, PRIO_PROCESS = 0, PRIO_PGRP = 1, PRIO_USER = 2 };
 enum { RUSAGE_SELF = 0, RUSAGE_CHILDREN = -1, RUSAGE_THREAD = 1 };
@@ -165,4 +166,22 @@ long sys_setpriority(const unsigned long args[6])
 	}
 	mutex_unlock(&tree_lock);
 	return result;
+}
+
+/* ---- limits that vm/ asks for --------------------------------------------------------- */
+
+size_t vm_limit(enum vm_limit which)
+{
+	static const int index[] = { [VM_LIMIT_DATA] = LIMIT_DATA, [VM_LIMIT_MEMLOCK] = LIMIT_MEMLOCK, [VM_LIMIT_AS] = LIMIT_AS };
+	const struct process *p = current;
+	uint64_t limit = p->limits[index[which]].cur;
+
+	if (which == VM_LIMIT_DATA && limit == 0)
+		limit = p->limits[LIMIT_DATA].max;	/* as Linux: 0 means that sbrk is not wanted, not that nothing is */
+	return limit;
+}
+
+bool vm_privileged(void)
+{
+	return current->euid == 0;
 }

@@ -8,6 +8,7 @@
  * => runs on one processor with nothing else in vm/: it takes no locks and does not sleep.
  */
 #include "vm/check.h"
+#include "vm/account.h"
 #include "vm/frame.h"
 #include "vm/heap.h"
 #include "vm/kspace.h"
@@ -26,6 +27,7 @@ struct check {
 	size_t tables, resident;	/* seen in it: tables, entries of counted pages */
 	pfn_t leaf_table;		/* whose entries are being judged; PFN_NONE: none */
 	unsigned leaf_resident;		/* its entries of counted pages so far */
+	size_t committed;		/* pages, of all spaces and objects */
 };
 
 /* One discrepancy: says so, and counts. */
@@ -114,16 +116,20 @@ static bool judge_table(void *context, pfn_t table, unsigned level, unsigned pre
 
 static void judge_space(struct check *c)
 {
-	size_t mapped = 0;
+	struct space sum = { .mapped = 0 };
 
+	c->committed += c->space->committed;
 	if (!region_tree_sound(&c->space->regions)) {
 		wrong(c->report, "region tree broken", "regions", c->space->regions.count, 0);
 		return;
 	}
 	for (struct region *r = region_first(&c->space->regions); r; r = region_next(r))
-		mapped += (r->end - r->start) >> PAGE_SHIFT;
-	if (mapped != c->space->mapped)
-		wrong(c->report, "mapped pages miscounted", "counted", mapped, c->space->mapped);
+		account_region(&sum, r, (ssize)((r->end - r->start) >> PAGE_SHIFT));
+	commit_release(sum.committed);		/* it was another sum of the same regions */
+	if (sum.mapped != c->space->mapped)
+		wrong(c->report, "mapped pages miscounted", "counted", sum.mapped, c->space->mapped);
+	if (sum.data != c->space->data || sum.locked != c->space->locked || sum.committed != c->space->committed)
+		wrong(c->report, "data, locked or committed pages miscounted", "counted", sum.data, c->space->data);
 	struct mmu_walker walker = { .context = c, .leaf = judge_leaf, .table = judge_table };
 	c->tables = c->resident = 0;
 	c->leaf_table = PFN_NONE;
@@ -289,7 +295,7 @@ static void judge_index(void *context, struct page_record *r)
 		wrong(walk->report, "record whose frame does not know it", "frame", r->pfn, pages[r->pfn]);
 }
 
-static void judge_objects(struct vmcheck *report)
+static void judge_objects(struct vmcheck *report, size_t committed)
 {
 	list_for_each(pos, &object_list) {
 		struct object_walk walk = { .report = report, .object = container_of(pos, struct object, all) };
@@ -297,7 +303,11 @@ static void judge_objects(struct vmcheck *report)
 		object_each(walk.object, judge_index, &walk);
 		if (walk.n != walk.object->npages)
 			wrong(report, "pages of an object miscounted", "counted", walk.n, walk.object->npages);
+		if (!walk.object->pager)
+			committed += walk.object->committed ? walk.object->committed : walk.n;
 	}
+	if (committed != commit_total())
+		wrong(report, "committed pages miscounted", "counted", committed, commit_total());
 }
 
 static void fill_stats(struct vmcheck *report)
@@ -338,7 +348,7 @@ void vm_check(struct vmcheck *report)
 	c.delta = 1;
 	each_space(&c, count_space);
 	judge_free_lists(report);
-	judge_objects(report);
+	judge_objects(report, c.committed);
 	report->errors += heap_check();
 	fill_stats(report);
 }

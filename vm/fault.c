@@ -35,6 +35,7 @@
  * Locks: space->lock for the whole of an attempt, object->lock inside it; none while a page is read.
  */
 #include "vm/fault.h"
+#include "vm/account.h"
 #include "vm/frame.h"
 #include "vm/object.h"
 #include "vm/vm.h"
@@ -123,7 +124,8 @@ static bool grow_stack(struct fault *f, struct region *r)
 		return false;
 	if (below && !(below->flags & REGION_GROWSDOWN) && below->rights && f->page - below->end < STACK_GUARD_PAGES * PAGE_SIZE)
 		return false;
-	f->space->mapped += (r->start - f->page) >> PAGE_SHIFT;
+	if (account_more(f->space, r, (r->start - f->page) >> PAGE_SHIFT, (struct range_sum){ 0 }) < 0)
+		return false;
 	region_resize(&f->space->regions, r, f->page, r->end);
 	f->flags |= 1u << FAULT_FLAG_GREW;
 	return true;
@@ -342,6 +344,8 @@ static enum step resolve_object_locked(struct fault *f, struct object *o, uint64
 	struct page_record *r = object_lookup(o, index, &why, &made);
 	if (!r && why == -ENOMEM)
 		return no_memory(f);
+	if (!r && why == -ENOSPC)
+		return refuse(f, FAULT_BUS, FAULT_SIGNAL_BUS);
 	if (!r) {
 		f->fill = object_ref(o);
 		f->fill_index = index;

@@ -52,9 +52,10 @@ int vm_detach(struct space *s, vaddr_t base)
 
 static vaddr_t mmap_locked(struct space *s, vaddr_t at, struct region what, unsigned flags)
 {
-	size_t size = what.end;
+	size_t size = what.end, npages = size >> PAGE_SHIFT;
 	struct reserve reserve;
 
+	what.flags |= s->new_flags;
 	if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
 		struct region *r = region_find(&s->regions, at);
 
@@ -68,15 +69,20 @@ static vaddr_t mmap_locked(struct space *s, vaddr_t at, struct region what, unsi
 			return as_error(-EPERM);
 		what.flags |= REGION_NOWRITE;
 	}
-	unsigned splits = range_splits(s, at, at + size);
-	if (s->regions.count + splits >= MAX_REGIONS || mmu_own(&s->mmu, at, at + size, MMU_OWN_EDGES) < 0
-		|| reserve_take(&reserve, sizeof(struct region), 1 + splits) < 0)
+	unsigned holes = range_holes(s, at, at + size);
+	struct range_sum gone = range_sum(s, at, at + size);
+	if (s->regions.count + holes >= MAX_REGIONS || mmu_own(&s->mmu, at, at + size, MMU_OWN_EDGES) < 0)
 		return as_error(-ENOMEM);
-
-	if (splits)
-		range_split(s, at, at + size, &reserve);
-	range_unmap(s, at, at + size);
+	gone.locked = 0;			/* Linux has them count until they have gone */
+	int error = account_more(s, &what, npages, gone);
+	if (error)
+		return as_error(error);
+	if (reserve_take(&reserve, sizeof(struct region), 1 + holes) < 0) {
+		account_region(s, &what, -(ssize)npages);
+		return as_error(-ENOMEM);
+	}
 	struct region *r = reserve_use(&reserve);
+	range_unmap(s, at, at + size, &reserve);
 	*r = what;
 	r->start = at;
 	r->end = at + size;
@@ -102,6 +108,8 @@ static int check_mmap(vaddr_t hint, size_t length, unsigned flags, const struct 
 		return -EOVERFLOW;
 	if (flags & MAP_HUGETLB)
 		return -ENOMEM;			/* there is no pool of huge pages */
+	if ((flags & MAP_LOCKED) && !account_may_lock_any())
+		return -EPERM;
 	if (!(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)))
 		return 0;
 	if (hint & PAGE_MASK)
@@ -117,25 +125,32 @@ vaddr_t vm_mmap(struct space *s, vaddr_t hint, size_t length, unsigned rights, u
 	int error = check_mmap(hint, length, flags, object, offset);
 	bool shared = (flags & MAP_TYPE) != MAP_PRIVATE;
 	struct object *own = NULL;
+	vaddr_t at;
 
 	if (error)
 		return as_error(error);
+	bool reserves = !(flags & MAP_NORESERVE) || overcommit.mode == OVERCOMMIT_NEVER;
 	struct region what = {
 		.end = page_ceil(length),	/* the size, until a place is found */
 		.rights = rights & VM_RIGHTS,
-		.flags = (shared ? REGION_SHARED : 0) | (flags & MAP_GROWSDOWN ? REGION_GROWSDOWN : 0)
-			| (flags & MAP_NORESERVE ? REGION_NORESERVE : 0) | (rights & VM_NOWRITE ? REGION_NOWRITE : 0),
+		.flags = (shared ? REGION_SHARED : 0) | (flags & MAP_GROWSDOWN ? REGION_GROWSDOWN : 0) | (flags & MAP_LOCKED ? REGION_LOCKED : 0)
+			| (reserves ? 0 : REGION_NORESERVE) | (rights & VM_NOWRITE ? REGION_NOWRITE : 0),
 		.object = object,
 		.offset = object ? offset >> PAGE_SHIFT : 0,
 	};
+	if (region_commits(what.rights, what.flags))
+		what.flags |= REGION_COMMITTED;
 	if (!object && shared) {
 		own = what.object = object_create(NULL, NULL, page_ceil(length));
-		if (!own)
-			return as_error(-ENOMEM);
+		if (!own || (reserves && object_commit(own) < 0)) {
+			at = as_error(-ENOMEM);
+			goto out;
+		}
 	}
 	mutex_lock(&s->lock);
-	vaddr_t at = mmap_locked(s, hint, what, flags);
+	at = mmap_locked(s, hint, what, flags);
 	mutex_unlock(&s->lock);
+out:
 	if (own)
 		object_put(own);
 	return at;
@@ -155,13 +170,54 @@ static vaddr_t mapped_until(struct space *s, vaddr_t start, vaddr_t end)
 	return start < end ? start : end;
 }
 
-/* The first address in [start, end) at which these rights are forbidden, or end. */
-static vaddr_t permitted_until(struct space *s, vaddr_t start, vaddr_t end, unsigned rights)
+/* Will the region commit its memory, and does not yet? */
+static bool will_commit(const struct region *r, unsigned rights)
 {
-	for (struct region *r = region_find(&s->regions, start); r && r->start < end && (rights & VM_WRITE); r = region_next(r))
-		if (r->flags & REGION_NOWRITE)
-			return r->start > start ? r->start : start;
+	return !(r->flags & REGION_COMMITTED) && !(r->rights & VM_WRITE) && region_commits(rights, r->flags);
+}
+
+/*
+ * Until where in [start, end), which is mapped, may these rights be given?  *error says what is against more.  What that will commit is charged: *charge pages.
+ */
+static vaddr_t permitted_until(struct space *s, vaddr_t start, vaddr_t end, unsigned rights, size_t *charge, int *error)
+{
+	size_t data = 0;
+
+	*charge = 0;
+	for (struct region *r = region_find(&s->regions, start); r && r->start < end && (rights & VM_WRITE); r = region_next(r)) {
+		vaddr_t from = r->start > start ? r->start : start;
+		size_t npages = ((r->end < end ? r->end : end) - from) >> PAGE_SHIFT;
+
+		if (r->flags & REGION_NOWRITE) {
+			*error = -EACCES;
+			return from;
+		}
+		if (!(r->rights & VM_WRITE))
+			data += npages;
+		if (!account_fits(s, rights, r->flags, data) && account_fits(s, r->rights, r->flags, data)) {
+			*error = -ENOMEM;
+			return from;
+		}
+		if (!will_commit(r, rights))
+			continue;
+		if (commit_charge(s, npages) < 0) {
+			*error = -ENOMEM;
+			return from;
+		}
+		*charge += npages;
+	}
 	return end;
+}
+
+static void set_rights(struct space *s, struct region *r, unsigned rights)
+{
+	ssize npages = (ssize)((r->end - r->start) >> PAGE_SHIFT);
+
+	account_region(s, r, -npages);
+	if (will_commit(r, rights))
+		r->flags |= REGION_COMMITTED;
+	r->rights = rights;
+	account_region(s, r, npages);
 }
 
 static void protect_range(struct space *s, vaddr_t start, vaddr_t end, unsigned rights)
@@ -172,7 +228,7 @@ static void protect_range(struct space *s, vaddr_t start, vaddr_t end, unsigned 
 	for (struct region *r = region_find(&s->regions, start); r && r->start < end; r = region_next(r)) {
 		if (r->rights == rights)
 			continue;
-		r->rights = rights;
+		set_rights(s, r, rights);
 		mmu_protect(&s->mmu, r->start, r->end, rights ? rights | VM_READ : 0, r->flags & REGION_SHARED ? MMU_WRITE_SHARED : MMU_WRITE_OWN, &gather);
 	}
 	mmu_gather_finish(&gather);
@@ -181,20 +237,23 @@ static void protect_range(struct space *s, vaddr_t start, vaddr_t end, unsigned 
 
 static int mprotect_locked(struct space *s, vaddr_t start, vaddr_t end, unsigned rights)
 {
-	vaddr_t mapped = mapped_until(s, start, end), permitted = permitted_until(s, start, mapped, rights);
-	int error = permitted < mapped ? -EACCES : mapped < end ? -ENOMEM : 0;
+	vaddr_t mapped = mapped_until(s, start, end);
+	int error = mapped < end ? -ENOMEM : 0;
+	size_t charge;
+	vaddr_t permitted = permitted_until(s, start, mapped, rights, &charge, &error);
+	unsigned splits = range_splits(s, start, permitted);
 	struct reserve reserve;
 
-	if (permitted == start)
-		return error;
-	unsigned splits = range_splits(s, start, permitted);
-	if (s->regions.count + splits > MAX_REGIONS || mmu_own(&s->mmu, start, permitted, MMU_OWN_TABLES) < 0
-		|| reserve_take(&reserve, sizeof(struct region), splits) < 0)
-		return -ENOMEM;
-	if (splits)
-		range_split(s, start, permitted, &reserve);
-	protect_range(s, start, permitted, rights);
-	reserve_release(&reserve);
+	if (permitted > start && (s->regions.count + splits > MAX_REGIONS || mmu_own(&s->mmu, start, permitted, MMU_OWN_TABLES) < 0
+		|| reserve_take(&reserve, sizeof(struct region), splits) < 0)) {
+		error = -ENOMEM;
+	} else if (permitted > start) {
+		if (splits)
+			range_split(s, start, permitted, &reserve);
+		protect_range(s, start, permitted, rights);
+		reserve_release(&reserve);
+	}
+	commit_release(charge);
 	return error;				/* as Linux: what lies before the obstacle is changed */
 }
 
@@ -232,9 +291,13 @@ static bool grow_break(struct space *s, vaddr_t from, vaddr_t to)
 		return false;
 	if (s->regions.count >= MAX_REGIONS || !(r = kmalloc(sizeof *r)))
 		return false;
-	*r = (struct region){ .start = from, .end = to, .rights = VM_READ | VM_WRITE, .flags = REGION_HEAP };
-	range_add(s, r);
-	return true;
+	*r = (struct region){ .start = from, .end = to, .rights = VM_READ | VM_WRITE, .flags = REGION_HEAP | REGION_COMMITTED | s->new_flags };
+	bool fits = account_more(s, r, (to - from) >> PAGE_SHIFT, (struct range_sum){ 0 }) == 0;
+	if (fits)
+		range_add(s, r);
+	else
+		kfree(r);
+	return fits;
 }
 
 static vaddr_t brk_locked(struct space *s, vaddr_t to)
@@ -267,10 +330,12 @@ int vm_map_stack(struct space *s, vaddr_t top, size_t initial, unsigned rights)
 	struct region *r = kmalloc(sizeof *r), *above;
 	if (!r)
 		return -ENOMEM;
-	*r = (struct region){ .start = start, .end = top, .rights = rights & VM_RIGHTS, .flags = REGION_GROWSDOWN | REGION_STACK };
+	*r = (struct region){ .start = start, .end = top, .rights = rights & VM_RIGHTS, .flags = REGION_GROWSDOWN | REGION_STACK | REGION_COMMITTED };
 	mutex_lock(&s->lock);
 	above = region_find(&s->regions, start);
 	bool taken = above && above->start < top;		/* by a segment of a program that says it belongs there */
+	if (!taken)
+		taken = account_more(s, r, (top - start) >> PAGE_SHIFT, (struct range_sum){ 0 }) < 0;
 	if (!taken) {
 		s->stack_top = top;
 		range_add(s, r);

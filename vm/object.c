@@ -14,6 +14,7 @@
  * Record first, frame second, slot third; unwound in reverse.
  */
 #include "vm/object.h"
+#include "vm/account.h"
 #include "vm/frame.h"
 #include "vm/heap.h"
 #include "vm/stats.h"
@@ -171,10 +172,18 @@ static void record_free_with_frame(struct page_record *r)
 		frame_free(pfn, 0);
 }
 
+/* Does each of its pages commit itself? */
+static bool commits_pages(const struct object *o)
+{
+	return !o->pager && !o->committed;
+}
+
 /* Takes a record out of its object (its slot is the caller's to clear); it lives on while it is used. */
 static void record_cut(struct object *o, struct page_record *r)
 {
 	assert(spin_held(&o->lock));
+	if (commits_pages(o))
+		commit_release(1);
 	o->npages--;
 	--*reason(o);
 	if (r->entries == 0 && r->pins == 0) {
@@ -230,11 +239,18 @@ static struct page_record *make_at_once(struct object *o, uint64_t index, int *w
 			return NULL;		/* or a damaged image gives one cluster to two files: the second gets a copy */
 		r = record_insert(o, index, pfn, RECORD_READY, true);
 	} else {
+		size_t commits = commits_pages(o);
+		if (commit_charge(NULL, commits) < 0) {
+			*why = -ENOSPC;
+			return NULL;
+		}
 		pfn_t pfn = frame_alloc_anon_zeroed();
 
 		r = pfn == PFN_NONE ? NULL : record_insert(o, index, pfn, RECORD_READY, false);
 		if (!r && pfn != PFN_NONE)
 			frame_free(pfn, 0);
+		if (!r)
+			commit_release(commits);
 		*made = r != NULL;
 	}
 	if (!r)
@@ -586,6 +602,17 @@ struct object *object_create(const struct pager *pager, void *backing, uint64_t 
 	return o;
 }
 
+int object_commit(struct object *o)
+{
+	size_t npages = page_ceil(o->size) >> PAGE_SHIFT;
+
+	assert(!o->pager && o->npages == 0 && o->committed == 0);
+	int error = commit_charge(NULL, npages);
+	if (!error)
+		o->committed = npages;
+	return error;
+}
+
 struct object *object_ref(struct object *o)
 {
 	__atomic_add_fetch(&o->refs, 1, __ATOMIC_RELAXED);
@@ -607,6 +634,7 @@ void object_put(struct object *o)
 		free_nodes(o->root, o->levels - 1);
 	}
 	spin_unlock(&o->lock);
+	commit_release(o->committed);
 	if (o->pager && o->pager->release)
 		o->pager->release(o);
 	kfree(o->name);

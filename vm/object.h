@@ -39,6 +39,7 @@ struct object {
 	unsigned levels;		/* of the index; 0: empty */
 	size_t npages;			/* records in the index */
 	unsigned seals;			/* enum seal; lock (fs/memfd.c) */
+	size_t committed;		/* pages, by object_commit */
 	struct waitq filled;		/* those who wait for a RECORD_FILLING page */
 	struct list mappings;		/* regions that map it */
 	void (*watch)(struct object *, int change);	/* NULL, or is told of a region that came (1) or goes (-1), with the space's lock or while it is destroyed */
@@ -56,6 +57,11 @@ enum { OBJECT_FANOUT_BITS = 6, OBJECT_FANOUT = 1 << OBJECT_FANOUT_BITS };
 /* An object with one reference; NULL: no memory. */
 struct object *object_create(const struct pager *, void *backing, uint64_t size);
 struct object *object_ref(struct object *);
+/*
+ * Commits the whole of an object that starts zeroed (pager NULL) and has no page yet, until it goes; -ENOMEM (vm/account.h).  One that has not been committed
+ * commits each page when it comes, and -ENOSPC is the answer if that is forbidden.
+ */
+int object_commit(struct object *);
 /* The last reference frees the pages, then calls pager->release. */
 void object_put(struct object *);
 
@@ -95,7 +101,7 @@ static inline bool object_beyond(const struct object *o, uint64_t index)
 
 /*
  * object->lock held.  The record of page `index` if it is there and ready, or could be borrowed or made (zeroed) at once;
- * else NULL with *why: -EAGAIN: it has to be read or waited for (object_fill), -ENOMEM.
+ * else NULL with *why: -EAGAIN: it has to be read or waited for (object_fill), -ENOMEM, -ENOSPC (object_commit).
  * *made tells whether a zeroed page was made for it.
  */
 struct page_record *object_lookup(struct object *, uint64_t index, int *why, bool *made);

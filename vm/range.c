@@ -53,6 +53,11 @@ static void split(struct space *s, struct region *r, vaddr_t at, struct reserve 
 	region_attach(s, upper);
 }
 
+static ssize region_pages(const struct region *r)
+{
+	return (ssize)((r->end - r->start) >> PAGE_SHIFT);
+}
+
 /* Splits the regions that cross the edges of [start, end).  Needs at most two from the reserve. */
 void range_split(struct space *s, vaddr_t start, vaddr_t end, struct reserve *reserve)
 {
@@ -113,8 +118,35 @@ void range_merge(struct space *s, vaddr_t start, vaddr_t end)
 
 /* ---- taking out -------------------------------------------------------------------------------------------------------------- */
 
-/* Takes out everything in [start, end), whose edges are split: pages first, flushed, then regions and their objects. */
-void range_unmap(struct space *s, vaddr_t start, vaddr_t end)
+/* The part below `end` of r goes. */
+static void trim_front(struct space *s, struct region *r, vaddr_t end)
+{
+	r->offset += (end - r->start) >> PAGE_SHIFT;
+	region_resize(&s->regions, r, end, r->end);
+}
+
+struct range_sum range_sum(struct space *s, vaddr_t start, vaddr_t end)
+{
+	struct range_sum sum = { 0 };
+
+	for (struct region *r = region_find(&s->regions, start); r && r->start < end; r = region_next(r)) {
+		size_t n = ((r->end < end ? r->end : end) - (r->start > start ? r->start : start)) >> PAGE_SHIFT;
+
+		sum.mapped += n;
+		sum.committed += r->flags & REGION_COMMITTED ? n : 0;
+		sum.locked += r->flags & REGION_LOCKED ? n : 0;
+	}
+	return sum;
+}
+
+unsigned range_holes(struct space *s, vaddr_t start, vaddr_t end)
+{
+	struct region *r = region_find(&s->regions, start);
+
+	return r && r->start < start && r->end > end;
+}
+
+void range_unmap(struct space *s, vaddr_t start, vaddr_t end, struct reserve *reserve)
 {
 	struct region *r = region_find(&s->regions, start);
 	struct mmu_gather gather;
@@ -127,11 +159,21 @@ void range_unmap(struct space *s, vaddr_t start, vaddr_t end)
 	mmu_gather_begin(&gather, &s->mmu);
 	mmu_unmap(&s->mmu, start, end, &gather);
 	mmu_gather_finish(&gather);
+	if (r->start < start && r->end > end)
+		split(s, r, end, reserve);
+	if (r->start < start) {
+		account_region(s, r, -(ssize)((r->end - start) >> PAGE_SHIFT));
+		region_resize(&s->regions, r, r->start, start);
+		r = region_next(r);
+	}
 	while (r && r->start < end) {
 		struct region *next = region_next(r);
 
-		s->mapped -= (r->end - r->start) >> PAGE_SHIFT;
-		drop_region(s, r);
+		account_region(s, r, -(ssize)(((r->end < end ? r->end : end) - r->start) >> PAGE_SHIFT));
+		if (r->end > end)
+			trim_front(s, r, end);
+		else
+			drop_region(s, r);
 		r = next;
 	}
 }
@@ -172,7 +214,6 @@ void range_add(struct space *s, struct region *r)
 	struct region *next;
 
 	assert(mutex_held(&s->lock));
-	s->mapped += (r->end - r->start) >> PAGE_SHIFT;
 	region_attach(s, r);
 	r = merge_below(s, r);
 	next = region_next(r);
@@ -180,19 +221,36 @@ void range_add(struct space *s, struct region *r)
 		merge_below(s, next);
 }
 
-
 int range_remove(struct space *s, vaddr_t start, vaddr_t end)
 {
 	struct reserve reserve;
-	unsigned splits = range_splits(s, start, end);
+	unsigned holes = range_holes(s, start, end);
 
-	if (splits == 2 && s->regions.count >= MAX_REGIONS)
+	if ((holes && s->regions.count >= MAX_REGIONS) || mmu_own(&s->mmu, start, end, MMU_OWN_EDGES) < 0
+		|| reserve_take(&reserve, sizeof(struct region), holes) < 0)
 		return -ENOMEM;
-	if (mmu_own(&s->mmu, start, end, MMU_OWN_EDGES) < 0 || reserve_take(&reserve, sizeof(struct region), splits) < 0)
+	range_unmap(s, start, end, &reserve);
+	reserve_release(&reserve);
+	return 0;
+}
+
+/* ---- marking -------------------------------------------------------------------------------------------------------------------- */
+
+int range_mark(struct space *s, vaddr_t start, vaddr_t end, unsigned clear, unsigned set)
+{
+	unsigned splits = range_splits(s, start, end);
+	struct reserve reserve;
+
+	if (s->regions.count + splits > MAX_REGIONS || reserve_take(&reserve, sizeof(struct region), splits) < 0)
 		return -ENOMEM;
 	if (splits)
 		range_split(s, start, end, &reserve);
-	range_unmap(s, start, end);
+	for (struct region *r = region_find(&s->regions, start); r && r->start < end; r = region_next(r)) {
+		account_region(s, r, -region_pages(r));
+		r->flags = (r->flags & ~clear) | set;
+		account_region(s, r, region_pages(r));
+	}
+	range_merge(s, start, end);
 	reserve_release(&reserve);
 	return 0;
 }

@@ -2,6 +2,7 @@
  * vm/range.h - inside vm/: what the memory calls share.  space->lock is held throughout.
  */
 #pragma once
+#include "vm/account.h"
 #include "vm/mmap.h"
 #include "vm/reserve.h"
 
@@ -17,13 +18,18 @@ bool range_of_user(vaddr_t start, size_t length, vaddr_t *end);
 unsigned range_splits(struct space *, vaddr_t start, vaddr_t end);
 /* Splits the regions that cross the edges of [start, end), with regions from the reserve. */
 void range_split(struct space *, vaddr_t start, vaddr_t end, struct reserve *);
-/* Takes out everything in [start, end), whose edges are split: pages first, flushed, then regions and their objects. */
-void range_unmap(struct space *, vaddr_t start, vaddr_t end);
+/* How many regions range_unmap will need: 1 for a hole in the middle of one, else 0. */
+unsigned range_holes(struct space *, vaddr_t start, vaddr_t end);
+/* Takes out everything in [start, end): pages first, flushed, then regions and their objects, or parts of them. */
+void range_unmap(struct space *, vaddr_t start, vaddr_t end, struct reserve *);
+struct range_sum range_sum(struct space *, vaddr_t start, vaddr_t end);
+/* Takes flags (enum region_flags) from the regions in [start, end) and gives them others; -ENOMEM: a split needs a region. */
+int range_mark(struct space *, vaddr_t start, vaddr_t end, unsigned clear, unsigned set);
 /* Merges what is alike in and around [start, end). */
 void range_merge(struct space *, vaddr_t start, vaddr_t end);
 /* Free room: at the hint if that is free, else as high as possible below mmap_top, else anywhere.  flags: MAP_32BIT or 0. */
 bool range_room(struct space *, vaddr_t hint, size_t size, unsigned flags, vaddr_t *found);
-/* Adds a region (with start, end, rights, flags, object, offset) that replaces nothing, merged with its neighbours where they are alike. */
+/* Adds a region (with start, end, rights, flags, object, offset) that replaces nothing and is accounted for, merged with its neighbours where they are alike. */
 void range_add(struct space *, struct region *);
 /* munmap of a range that is checked; -ENOMEM: a split needs a region. */
 int range_remove(struct space *, vaddr_t start, vaddr_t end);

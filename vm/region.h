@@ -21,6 +21,11 @@ enum region_flags {
 	REGION_LAZY = 64,		/* kernel ranges: allocate on write */
 	REGION_HUGE = 128,		/* huge pages are wanted (MADV_HUGEPAGE), or not (MADV_NOHUGEPAGE) */
 	REGION_NOHUGE = 256,
+	REGION_COMMITTED = 512,		/* its pages count as committed: vm/account.h */
+	REGION_LOCKED = 1024,		/* mlock: its pages stay in memory */
+	REGION_LOCKONFAULT = 2048,	/* beside REGION_LOCKED: from their first touch on, they are not fetched before */
+	REGION_DONTFORK = 4096,		/* a child does not get it */
+	REGION_WIPEONFORK = 8192,	/* a child gets it empty */
 };
 
 struct region {

@@ -51,13 +51,16 @@ static bool can_grow(const struct remap *m, const struct region *r)
 		&& (!next || next->start >= end + (next->flags & REGION_GROWSDOWN ? STACK_GUARD : 0));
 }
 
-static void grow(const struct remap *m, struct region *r)
+static int grow(const struct remap *m, struct region *r)
 {
 	struct space *s = m->space;
+	int error = account_more(s, r, (m->new_size - m->old_size) >> PAGE_SHIFT, (struct range_sum){ 0 });
 
-	s->mapped += (m->new_size - m->old_size) >> PAGE_SHIFT;
+	if (error)
+		return error;
 	region_resize(&s->regions, r, r->start, m->from + m->new_size);
 	range_merge(s, r->start, r->end);
+	return 0;
 }
 
 static int find_target(struct remap *m)
@@ -73,59 +76,85 @@ static bool leaves(const struct remap *m)
 	return m->old_size && !(m->flags & MREMAP_DONTUNMAP);
 }
 
-/* What the whole move may need, counted and taken before it starts: tables at the edges, splits at both places and the new region.  The caller releases both. */
-static int reserve_for(const struct remap *m, struct reserve *source, struct reserve *target)
+/* What the whole move may need, counted and taken before it starts: tables at the edges, the new region, and one for a hole at either place.  The caller releases it. */
+static int reserve_for(const struct remap *m, struct reserve *reserve)
 {
 	struct space *s = m->space;
-	unsigned splits = leaves(m) ? range_splits(s, m->from, m->from + m->old_size) : 0, more = range_splits(s, m->to, m->to + m->new_size);
+	unsigned holes = range_holes(s, m->to, m->to + m->new_size) + (leaves(m) ? range_holes(s, m->from, m->from + m->old_size) : 0);
 
 	if (mmu_own(&s->mmu, m->from, m->from + m->old_size, MMU_OWN_EDGES) < 0 || mmu_own(&s->mmu, m->to, m->to + m->new_size, MMU_OWN_EDGES) < 0)
 		return -ENOMEM;
-	if (s->regions.count + splits + more >= MAX_REGIONS || reserve_take(source, sizeof(struct region), splits) < 0)
+	if (s->regions.count + holes >= MAX_REGIONS)
 		return -ENOMEM;
-	return reserve_take(target, sizeof(struct region), more + 1);
+	return reserve_take(reserve, sizeof(struct region), holes + 1);
+}
+
+/* Accounts for the new place, in view of what goes from there and from the old one. */
+static int account_for(const struct remap *m, const struct region *new)
+{
+	struct range_sum gone = range_sum(m->space, m->to, m->to + m->new_size);
+
+	if (leaves(m)) {
+		struct range_sum old = range_sum(m->space, m->from, m->from + m->old_size);
+
+		gone.mapped += old.mapped;
+		gone.committed += old.committed;
+		gone.locked += old.locked;
+	}
+	return account_more(m->space, new, m->new_size >> PAGE_SHIFT, gone);
+}
+
+/* The old place stays mapped, but empty: what was locked has left. */
+static void unlock(struct space *s, struct region *r)
+{
+	ssize npages = (ssize)((r->end - r->start) >> PAGE_SHIFT);
+
+	account_region(s, r, -npages);
+	r->flags &= ~(unsigned)(REGION_LOCKED | REGION_LOCKONFAULT);
+	account_region(s, r, npages);
 }
 
 /* Moves the pages of [from, from + the lesser size) to a new region at `to`; the old place goes, or stays empty (DONTUNMAP). */
 static vaddr_t move(struct remap *m, struct region *r)
 {
 	struct space *s = m->space;
-	struct reserve source = { .n = 0 }, target = { .n = 0 };
+	struct reserve reserve = { .n = 0 };
+	struct region what = *r, *new;
 	struct mmu_gather gather;
 	size_t moved = m->old_size < m->new_size ? m->old_size : m->new_size;
 	int error = find_target(m);
 
+	what.offset += (m->from - r->start) >> PAGE_SHIFT;
+	what.flags &= ~(unsigned)REGION_HEAP;
+	what.start = m->to;
+	what.end = m->to + m->new_size;
 	if (!error)
-		error = reserve_for(m, &source, &target);
+		error = reserve_for(m, &reserve);
 	if (!error)
+		error = account_for(m, &what);
+	if (!error) {
 		error = mmu_move_prepare(&s->mmu, m->from, m->to, moved);
+		if (error)
+			account_region(s, &what, -(ssize)(m->new_size >> PAGE_SHIFT));
+	}
 	if (!error) {				/* from here on nothing fails */
-		struct region *new = reserve_use(&target);
-
-		*new = *r;
-		new->offset += (m->from - r->start) >> PAGE_SHIFT;
-		new->flags &= ~(unsigned)REGION_HEAP;
-		new->start = m->to;
-		new->end = m->to + m->new_size;
+		new = reserve_use(&reserve);
+		*new = what;
 		if (new->object)
 			object_ref(new->object);	/* between the old place's going and the new one's coming */
-		if (target.n)
-			range_split(s, m->to, m->to + m->new_size, &target);
-		range_unmap(s, m->to, m->to + m->new_size);
+		range_unmap(s, m->to, m->to + m->new_size, &reserve);
 		mmu_gather_begin(&gather, &s->mmu);
 		mmu_move(&s->mmu, m->from, m->to, moved, &gather);
 		mmu_gather_finish(&gather);
-		if (source.n)
-			range_split(s, m->from, m->from + m->old_size, &source);
 		if (leaves(m))
-			range_unmap(s, m->from, m->from + m->old_size);
-		struct object *object = new->object;
+			range_unmap(s, m->from, m->from + m->old_size, &reserve);
+		else if (m->old_size)
+			unlock(s, region_find(&s->regions, m->from));
 		range_add(s, new);
-		if (object)
-			object_put(object);
+		if (what.object)
+			object_put(what.object);
 	}
-	reserve_release(&source);
-	reserve_release(&target);
+	reserve_release(&reserve);
 	return error ? as_error(error) : m->to;
 }
 
@@ -140,7 +169,7 @@ static bool stays(struct remap *m, struct region *r, vaddr_t *at)
 	if (m->new_size < m->old_size)
 		error = range_remove(m->space, m->from + m->new_size, m->from + m->old_size);
 	else if (m->new_size > m->old_size && m->old_size && can_grow(m, r))
-		grow(m, r);
+		error = grow(m, r);
 	else if (m->new_size != m->old_size || !m->old_size)
 		return false;
 	if (error)

@@ -7,6 +7,7 @@
  * rights that come back with a fault.
  */
 #include "vm/space.h"
+#include "vm/account.h"
 #include "vm/heap.h"
 #include "vm/range.h"
 
@@ -44,6 +45,7 @@ struct space *space_ref(struct space *s)
 static void free_regions(struct space *s)
 {
 	for (struct region *r; (r = region_first(&s->regions)); ) {
+		account_region(s, r, -(ssize)((r->end - r->start) >> PAGE_SHIFT));
 		region_detach(s, r);
 		kfree(r);
 	}
@@ -65,15 +67,37 @@ void space_put(struct space *s)
 	kfree(s);
 }
 
-static int fork_region(struct space *child, const struct region *r)
+/* What a child gets of the region is charged to the commitment; this much of it. */
+static size_t fork_charge(const struct region *r)
 {
-	struct region *copy = kmalloc(sizeof *copy);
+	return (r->flags & REGION_COMMITTED) && !(r->flags & REGION_DONTFORK) ? (r->end - r->start) >> PAGE_SHIFT : 0;
+}
 
-	if (!copy)
+/* A copy of region r in `child`.  Locks on memory are not inherited. */
+static int fork_region(struct space *child, const struct space *parent, const struct region *r)
+{
+	size_t charge = fork_charge(r);
+	struct region *copy = NULL;
+
+	if (r->flags & REGION_DONTFORK)
+		return 0;
+	if (commit_charge(parent, charge) < 0)
 		return -ENOMEM;
-	*copy = *r;
-	region_attach(child, copy);
-	return 0;
+	copy = kmalloc(sizeof *copy);
+	if (copy) {
+		*copy = *r;
+		copy->flags &= ~(unsigned)(REGION_LOCKED | REGION_LOCKONFAULT);
+		account_region(child, copy, (ssize)((r->end - r->start) >> PAGE_SHIFT));
+		region_attach(child, copy);
+	}
+	commit_release(charge);
+	return copy ? 0 : -ENOMEM;
+}
+
+/* Does a child get its pages, too? */
+static bool inherits_pages(const struct region *r)
+{
+	return !(r->flags & (REGION_DONTFORK | REGION_WIPEONFORK));
 }
 
 bool fork_copies_tables;
@@ -86,7 +110,7 @@ static struct mmu_span anonymous_span(const struct region *r, const struct regio
 {
 	const struct region *prev = region_prev(r), *next = region_next(r);
 
-	for (*last = r; next && !next->object && next->start - (*last)->end < MMU_TABLE_REACH; next = region_next(next))
+	for (*last = r; next && !next->object && inherits_pages(next) && next->start - (*last)->end < MMU_TABLE_REACH; next = region_next(next))
 		*last = next;
 	return (struct mmu_span){ r->start, (*last)->end, prev ? prev->end : 0, next ? next->start : USER_MAX };
 }
@@ -102,6 +126,8 @@ static int fork_entries(struct space *child, struct space *parent, struct mmu_ga
 		enum mmu_copy how = r->flags & REGION_SHARED ? MMU_COPY_SHARED : MMU_COPY_PRIVATE;
 
 		last = r;
+		if (!inherits_pages(r))
+			continue;
 		if (!r->object && !fork_copies_tables) {
 			span = anonymous_span(r, &last);
 			how = MMU_COPY_TABLES;
@@ -113,7 +139,6 @@ static int fork_entries(struct space *child, struct space *parent, struct mmu_ga
 
 static void copy_limits(struct space *to, const struct space *from)
 {
-	to->mapped = from->mapped;
 	to->peak_resident = from->peak_resident;
 	to->brk_start = from->brk_start;
 	to->brk = from->brk;
@@ -138,7 +163,7 @@ struct space *space_fork(struct space *parent)
 	copy_limits(child, parent);
 	mmu_gather_begin(&gather, &parent->mmu);
 	for (struct region *r = region_first(&parent->regions); r && !error; r = region_next(r))
-		error = fork_region(child, r);
+		error = fork_region(child, parent, r);
 	if (!error)
 		error = fork_entries(child, parent, &gather);
 	mmu_gather_finish(&gather);		/* nobody writes through an old right once fork has returned */
@@ -148,6 +173,22 @@ struct space *space_fork(struct space *parent)
 		return NULL;
 	}
 	return child;
+}
+
+bool space_may_fork(struct space *s)
+{
+	size_t charged = 0, charge = 0;
+	bool may = true;
+
+	mutex_lock(&s->lock);
+	for (struct region *r = region_first(&s->regions); r && may; r = region_next(r)) {
+		charged += charge;
+		charge = fork_charge(r);
+		may = commit_charge(s, charge) == 0;
+	}
+	mutex_unlock(&s->lock);
+	commit_release(charged + (may ? charge : 0));
+	return may;
 }
 
 size_t space_resident(const struct space *s)

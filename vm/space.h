@@ -14,7 +14,9 @@ struct space {
 	unsigned refs;			/* atomic */
 	struct mmu mmu;
 	struct region_tree regions;
-	size_t mapped;			/* pages in all regions (VmSize) */
+	size_t mapped;			/* pages in all regions (VmSize); this and the next three are kept by vm/account.c */
+	size_t data, locked, committed;	/* those that count for RLIMIT_DATA, RLIMIT_MEMLOCK, and as committed memory */
+	unsigned new_flags;		/* REGION_LOCKED and REGION_LOCKONFAULT for regions to come: mlockall(MCL_FUTURE) */
 	size_t peak_resident;		/* pages (VmHWM); kept up to date lazily */
 	vaddr_t brk_start, brk;		/* the break, in bytes */
 	vaddr_t mmap_top;		/* free ranges are looked for below this */
@@ -42,3 +44,5 @@ size_t space_tables(const struct space *);
 extern struct spinlock space_list_lock;
 extern struct list space_list;
 size_t space_count(void);
+/* Does the overcommit policy let it fork?  Takes its lock. */
+bool space_may_fork(struct space *);

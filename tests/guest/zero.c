@@ -45,7 +45,7 @@ FAULTLINE_TEST(nothing_is_given_before_it_is_touched)
 	struct vmcheck a, b;
 
 	tap_vmcheck(&a);
-	char *p = map_anon(1ul << 30, MAP_PRIVATE);
+	char *p = map_anon(1ul << 30, MAP_PRIVATE | MAP_NORESERVE);
 	tap_vmcheck(&b);
 	EQ(b.anon_frames, a.anon_frames);
 	EQ(b.table_frames, a.table_frames);

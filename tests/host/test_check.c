@@ -1,5 +1,6 @@
 /* tests/host/test_check.c - vm/check.c: each kind of damage is seen, and the check itself leaves everything as it was. */
 #include "harness.h"
+#include "vm/account.h"
 #include "vm/frame.h"
 #include "vm/heap.h"
 #include "vm/object.h"
@@ -201,6 +202,7 @@ TEST(pages_that_belong_to_another_sort_of_region)
 {
 	(void)state;
 	region_find(&s->regions, page(4))->flags |= REGION_SHARED;
+	s->data--;
 	sees("anonymous page in a shared region", 1);
 	struct region *r = region_find(&s->regions, page(1));
 	r->object = file.object;
@@ -213,6 +215,7 @@ TEST(more_rights_than_the_region)
 	protect(page(4), RW | VM_EXEC);
 	sees("entry with more rights than its region", 1);
 	region_find(&s->regions, page(4))->rights = 0;
+	s->data--;
 	sees("entry with more rights than its region", 1);
 }
 
@@ -221,7 +224,7 @@ TEST(an_entry_outside_any_region)
 	(void)state;
 	struct region *r = region_find(&s->regions, page(4));
 	region_remove(&s->regions, r);
-	s->mapped -= 1;
+	account_region(s, r, -1);
 	sees("entry outside any region", 1);
 }
 
@@ -244,6 +247,12 @@ TEST(miscounted_pages)
 	file.object->npages++;
 	sees("pages of an object miscounted", 1);
 	file.object->npages--;
+	s->locked++;
+	sees("data, locked or committed pages miscounted", 1);
+	s->locked--;
+	assert_int_equal(commit_charge(s, 1), 0);
+	sees("vmcheck: committed pages miscounted", 1);
+	commit_release(1);
 	assert_int_equal(errors(), 0);
 }
 

@@ -1,6 +1,7 @@
 /* tests/host/test_mmap.c - vm/mmap.c: arguments and errors as Linux has them, splits and merges, brk. */
 #include <string.h>
 #include "harness.h"
+#include "vm/account.h"
 #include "vm/heap.h"
 #include "vm/frame.h"
 #include "vm/object.h"
@@ -103,7 +104,7 @@ TEST(equal_neighbours_merge)
 	assert_int_equal(vm_mprotect(s, page(2), PAGE_SIZE, RW), 0);
 	assert_int_equal(s->regions.count, 2);
 	assert_int_equal(vm_mprotect(s, page(0), 6 * PAGE_SIZE, VM_READ), 0);
-	assert_int_equal(s->regions.count, 1);
+	assert_int_equal(s->regions.count, 2);			/* these stay committed: they may have been written */
 	assert_int_equal(s->mapped, 7);
 	finish();
 }
@@ -432,6 +433,136 @@ TEST(a_reference_keeps_a_space)
 	finish();
 }
 
+TEST(limits_of_size)
+{
+	(void)state;
+	sim_limits[VM_LIMIT_AS] = 10 * PAGE_SIZE + 100;
+	map(s, page(0), 8, RW, MAP_PRIVATE);
+	assert_int_equal(try_mmap(page(8), 3 * PAGE_SIZE, MAP_PRIVATE | MAP_FIXED), -ENOMEM);
+	assert_int_equal(try_mmap(page(6), 4 * PAGE_SIZE, MAP_PRIVATE | MAP_FIXED), page(6));	/* what it replaces does not count */
+	assert_int_equal((ssize)vm_mremap(s, page(0), 2 * PAGE_SIZE, 3 * PAGE_SIZE, MREMAP_MAYMOVE, 0), -ENOMEM);
+	assert_int_equal((ssize)vm_mremap(s, page(0), PAGE_SIZE, PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, 0), -ENOMEM);
+	assert_int_equal((ssize)vm_mremap(s, page(0), PAGE_SIZE, PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED, page(20)), page(20));
+	vm_set_brk(s, page(40));
+	assert_int_equal(vm_brk(s, page(41)), page(40));
+	sim_limits[VM_LIMIT_AS] = SIZE_MAX;
+	sim_limits[VM_LIMIT_DATA] = 12 * PAGE_SIZE;
+	assert_int_equal(vm_brk(s, page(41)), page(41));
+	assert_int_equal(vm_brk(s, page(43)), page(41));
+	map(s, page(60), 5, RW, MAP_SHARED);
+	map(s, page(70), 5, VM_READ, MAP_PRIVATE);
+	assert_int_equal(vm_mprotect(s, page(70), 2 * PAGE_SIZE, RW), -ENOMEM);
+	assert_int_equal(vm_mprotect(s, page(70), PAGE_SIZE, RW), 0);
+	assert_int_equal(s->data, 12);
+	assert_int_equal(vm_mprotect(s, page(60), 2 * PAGE_SIZE, VM_READ), 0);
+	assert_int_equal(s->data, 12);
+	finish();
+}
+
+static size_t committed(void)
+{
+	return s->committed;
+}
+
+TEST(what_is_committed)
+{
+	(void)state;
+	struct test_file f;
+	size_t total = commit_total();
+	file_create(&f, 10 * PAGE_SIZE);
+	map(s, page(0), 4, RW, MAP_PRIVATE);
+	assert_int_equal(committed(), 4);
+	map(s, page(10), 4, VM_READ, MAP_PRIVATE);
+	map(s, page(20), 4, RW, MAP_PRIVATE | MAP_NORESERVE);
+	map_file(s, page(30), 4, VM_READ, MAP_PRIVATE, &f, 0);
+	assert_int_equal(committed(), 4);
+	assert_int_equal(commit_total(), total + 4);
+	assert_int_equal(vm_mprotect(s, page(31), 2 * PAGE_SIZE, RW), 0);
+	assert_int_equal(committed(), 6);
+	assert_int_equal(vm_mprotect(s, page(31), 2 * PAGE_SIZE, VM_READ), 0);
+	assert_int_equal(committed(), 6);			/* they may have been written */
+	assert_int_equal(vm_mprotect(s, page(31), 2 * PAGE_SIZE, RW), 0);
+	assert_int_equal(vm_mprotect(s, page(20), PAGE_SIZE, VM_READ), 0);
+	assert_int_equal(vm_mprotect(s, page(20), PAGE_SIZE, RW), 0);
+	assert_int_equal(committed(), 6);
+	map(s, page(40), 8, RW, MAP_SHARED);
+	map(s, page(50), 8, RW, MAP_SHARED | MAP_NORESERVE);
+	assert_int_equal(commit_total(), total + 14);
+	write_byte(s, page(50), 1);
+	write_byte(s, page(40), 1);
+	assert_int_equal(commit_total(), total + 15);
+	assert_int_equal((ssize)vm_mremap(s, page(0), 4 * PAGE_SIZE, 6 * PAGE_SIZE, 0, 0), page(0));
+	assert_int_equal((ssize)vm_mremap(s, page(0), 6 * PAGE_SIZE, 7 * PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED, page(100)), page(100));
+	assert_int_equal(committed(), 9);
+	struct space *child = space_fork(s);
+	assert_int_equal(child->committed, 9);
+	assert_int_equal(commit_total(), total + 9 + 9 + 9);
+	check_sound();
+	drop_space(child);
+	assert_int_equal(vm_munmap(s, page(101), PAGE_SIZE), 0);
+	assert_int_equal(committed(), 8);
+	check_sound();
+	drop_space(s);
+	file_drop(&f);
+	assert_int_equal(commit_total(), total);
+	census_check(&before);
+}
+
+TEST(commitment_is_refused)
+{
+	const size_t mine = 100;
+	(void)state;
+	assert_int_equal(vm_map_stack(s, USER_MAX, 4 * PAGE_SIZE, RW), 0);
+	map(s, page(0), 10, RW, MAP_PRIVATE);
+	map(s, page(20), 10, VM_READ, MAP_PRIVATE);
+	overcommit.mode = OVERCOMMIT_NEVER;
+	overcommit.kbytes = (commit_total() + mine) * (PAGE_SIZE / 1024);
+	assert_int_equal(try_mmap(page(40), mine * PAGE_SIZE, MAP_PRIVATE | MAP_FIXED), -ENOMEM);
+	assert_int_equal(try_mmap(page(40), mine * PAGE_SIZE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE), -ENOMEM);	/* means nothing now */
+	assert_int_equal(try_mmap(page(40), mine * PAGE_SIZE, MAP_SHARED | MAP_FIXED), -ENOMEM);
+	assert_int_equal(try_mmap(page(40), (mine - 2) * PAGE_SIZE, MAP_PRIVATE | MAP_FIXED), page(40));
+	assert_int_equal(try_mmap(page(40), (mine - 2) * PAGE_SIZE, MAP_PRIVATE | MAP_FIXED), page(40));	/* what it replaces makes room */
+	assert_int_equal(vm_mprotect(s, page(20), 10 * PAGE_SIZE, RW), -ENOMEM);
+	assert_int_equal((ssize)vm_mremap(s, page(0), 10 * PAGE_SIZE, 15 * PAGE_SIZE, 0, 0), -ENOMEM);
+	assert_null(space_fork(s));
+	assert_false(space_may_fork(s));
+	assert_int_equal(sim_write_byte(s, USER_MAX - 8 * PAGE_SIZE, 1), FAULT_SIGNAL_SEGV_MAPERR);	/* nor does the stack grow */
+	assert_int_equal(vm_munmap(s, page(40), 90 * PAGE_SIZE), 0);
+	assert_true(space_may_fork(s));
+	struct space *child = space_fork(s);
+	assert_non_null(child);
+	drop_space(child);
+	write_byte(s, USER_MAX - 8 * PAGE_SIZE, 1);
+	overcommit = (struct overcommit_policy){ .mode = OVERCOMMIT_GUESS };
+	struct frame_stats frames;
+	frame_get_stats(&frames);
+	size_t all = frames.managed;
+	assert_int_equal(try_mmap(0, (all + 1) * PAGE_SIZE, MAP_PRIVATE), -ENOMEM);
+	vaddr_t one = (vaddr_t)try_mmap(0, all * PAGE_SIZE, MAP_PRIVATE), two = (vaddr_t)try_mmap(0, (all + 1) * PAGE_SIZE, MAP_PRIVATE | MAP_NORESERVE);
+	assert_int_equal(vm_munmap(s, one, all * PAGE_SIZE) | vm_munmap(s, two, (all + 1) * PAGE_SIZE), 0);
+	finish();
+}
+
+TEST(tails_and_heads_need_no_region)
+{
+	(void)state;
+	struct test_file f;
+	file_create(&f, 10 * PAGE_SIZE);
+	map_file(s, page(0), 10, VM_READ, MAP_PRIVATE, &f, 0);
+	alloc_fail_at = 1;
+	assert_int_equal(vm_munmap(s, page(8), 2 * PAGE_SIZE), 0);
+	assert_int_equal(vm_munmap(s, page(0), 2 * PAGE_SIZE), 0);
+	assert_int_equal(vm_munmap(s, page(4), PAGE_SIZE), -ENOMEM);
+	alloc_fail_at = 0;
+	assert_int_equal(s->regions.count, 1);
+	assert_int_equal(read_byte(s, page(2)), file_byte(2 * PAGE_SIZE));
+	assert_int_equal(vm_munmap(s, page(4), PAGE_SIZE), 0);
+	assert_int_equal(read_byte(s, page(5)), file_byte(5 * PAGE_SIZE));
+	drop_space(s);
+	file_drop(&f);
+	census_check(&before);
+}
+
 static const struct CMUnitTest tests[] = {
 #define MMAP_TEST(name) cmocka_unit_test_setup(name, setup)
 	MMAP_TEST(arguments_of_mmap),
@@ -454,5 +585,9 @@ static const struct CMUnitTest tests[] = {
 	MMAP_TEST(a_full_address_space),
 	MMAP_TEST(below_the_mmap_top_first),
 	MMAP_TEST(a_reference_keeps_a_space),
+	MMAP_TEST(limits_of_size),
+	MMAP_TEST(what_is_committed),
+	MMAP_TEST(commitment_is_refused),
+	MMAP_TEST(tails_and_heads_need_no_region),
 };
 RUN_TESTS("mmap", tests)

@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include "sim.h"
 #include "lib/print.h"
+#include "vm/account.h"
 #include "vm/frame.h"
 #include "vm/physmap.h"
 #include "vm/vm.h"
@@ -267,8 +268,15 @@ void sim_machine(const struct sim_config *config)
 	sim_mmu_start();
 }
 
+size_t sim_limits[3] = { SIZE_MAX, SIZE_MAX, SIZE_MAX };
+bool sim_privileged = true;
+size_t vm_limit(enum vm_limit which) { return sim_limits[which]; }
+bool vm_privileged(void) { return sim_privileged; }
+
+/* Memory is so small that most tests promise more than there is. */
 void sim_boot_config(const struct sim_config *config)
 {
+	overcommit.mode = OVERCOMMIT_ALWAYS;
 	sim_machine(config);
 	vm_init();
 }

@@ -42,6 +42,9 @@ int sim_write(struct space *, vaddr_t, const void *from, size_t n);
 int sim_exec(struct space *, vaddr_t);
 int sim_read_byte(struct space *, vaddr_t, uint8_t *to);
 int sim_write_byte(struct space *, vaddr_t, uint8_t value);
+/* What vm_limit and vm_privileged say: by enum vm_limit, SIZE_MAX from the start; privileged from the start. */
+extern size_t sim_limits[3];
+extern bool sim_privileged;
 /* The space's processor runs it no more: before the last space_put. */
 void sim_stop(struct space *);
 /* The current thread's user_copy_* go to this space. */
