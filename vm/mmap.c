@@ -42,7 +42,7 @@ int vm_detach(struct space *s, vaddr_t base)
 		if (!r->object || !r->object->watch || (o && r->object != o) || (r->start - base) >> PAGE_SHIFT != r->offset)
 			continue;
 		o = r->object;
-		range_unmap(s, r->start, r->end);
+		range_unmap(s, r->start, r->end, NULL);		/* whole regions: no hole */
 	}
 	mutex_unlock(&s->lock);
 	return o ? 0 : -EINVAL;
