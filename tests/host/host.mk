@@ -37,8 +37,7 @@ $(HOST_BUILD)/$(1)/%.o: %.c
 $(HOST_BUILD)/$(1)/%: $(HOST_BUILD)/$(1)/tests/host/%.o $(patsubst %.c,$(HOST_BUILD)/$(1)/%.o,$(HOST_LIB_SRC) $(3))
 	$$(say) LINK $$@
 	$$(Q)$$(HOST_CC) $$^ -o $$@ $$(HOST_LDFLAGS)
--include $$(patsubst %.c,$(HOST_BUILD)/$(1)/%.d,$$(HOST_LIB_SRC) $(3)) $$(HOST_TESTS:%=$(HOST_BUILD)/$(1)/tests/host/test_%.d) \
-	$(HOST_BUILD)/$(1)/tests/host/model.d
+-include $$(wildcard $(HOST_BUILD)/$(1)/*/*.d $(HOST_BUILD)/$(1)/*/*/*.d $(HOST_BUILD)/$(1)/*/*/*/*.d)
 endef
 # The FAT driver is compiled into fat_drive.c, on the host's heap.
 HOST_FAT_SRC = tests/host/fat_drive.c fs/vnode.c

