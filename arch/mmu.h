@@ -8,6 +8,8 @@
  *
  * Rights: `prot` is VM_READ|VM_WRITE|VM_EXEC; an entry with rights 0 (PROT_NONE) keeps its page but lets nobody at it.  User or kernel
  * follows from the address.  Hardware that cannot express a right gives more reading, never more writing.
+ * An entry that is not present can hold a value of vm/'s own, such as a place in a swap device: MMU_VALUE_BITS (arch_mmu.h) bits of it, not all 0.  A bit of
+ * the format, which only such an entry has, tells it from an empty one and from one with rights 0.  No operation makes one yet.
  *
  * => every operation on a user mmu is called with its space's lock held (vm/space.h); on kernel_mmu with the kspace lock.
  * struct mmu, struct mmu_gather's size and the inline parts are in arch_mmu.h:
@@ -127,6 +129,9 @@ struct mmu_entry {
 	enum mmu_table table;
 };
 struct mmu_entry mmu_query(const struct mmu *, vaddr_t va);
+
+/* Clears the accessed bit of the entry at va, which is there; the flush, without which the processor would not set it again, goes into the gather. */
+void mmu_clear_accessed(struct mmu *, vaddr_t va, struct mmu_gather *);
 
 /* Drops a stale translation of one page from this processor, and what led there: for spurious faults. */
 void mmu_flush_local(struct mmu *, vaddr_t va);

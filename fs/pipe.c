@@ -12,7 +12,7 @@
 #include "fs/vfs.h"
 #include "arch/uaccess.h"
 #include "vm/heap.h"
-#include "vm/object.h"
+#include "vm/reclaim.h"
 #include "lib/assert.h"
 #include "lib/string.h"
 
@@ -74,7 +74,7 @@ static struct slot *slot_to_fill(struct pipe *p)
 	if (s && s->start + s->len < PAGE_SIZE)
 		return s;
 	char *page = p->spare;
-	if (!page && object_keep_free())
+	if (!page && reclaim_keep_free())
 		page = kmalloc(PAGE_SIZE);
 	if (!page)
 		return NULL;
@@ -230,7 +230,7 @@ static long pipe_ioctl(struct file *f, unsigned command, unsigned long arg)
 
 static struct pipe *pipe_alloc(void)
 {
-	if (!object_keep_free())
+	if (!reclaim_keep_free())
 		return NULL;
 	struct pipe *p = kzalloc(sizeof *p);
 	struct slot *ring = kmalloc(PIPE_SLOTS * sizeof *ring);

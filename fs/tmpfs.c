@@ -12,6 +12,7 @@
 #include "vm/mmap.h"
 #include "vm/frame.h"
 #include "vm/heap.h"
+#include "vm/reclaim.h"
 #include "lib/assert.h"
 #include "lib/string.h"
 
@@ -239,7 +240,7 @@ static int tmpfs_allocate(struct vnode *v, unsigned how, uint64_t from, uint64_t
 		return 0;
 	}
 	uint64_t first = from >> PAGE_SHIFT, end = object_pages(to);
-	object_keep_free();
+	reclaim_keep_free();
 	int error = end - first > fs->limit ? -ENOSPC
 		: make_pages(o, first, end, fs->charged < fs->limit ? fs->limit - fs->charged : 0);
 	charge(v, o->npages);

@@ -12,13 +12,13 @@
 #include "arch/uaccess.h"
 #include "lib/string.h"
 #include "vm/heap.h"
-#include "vm/object.h"
+#include "vm/reclaim.h"
 
 static struct process *copy_with_room(struct process *parent, const struct clone_args *);
 static int enter_tree(struct process *child, struct process *parent);
 static void wait_for_vfork(struct process *parent, const struct process *child);
 
-enum { FORK_PATIENCE = 100 };		/* turns to wait for a process that was killed to make room */
+enum { FORK_PATIENCE = 100, FORK_FRAMES = 512 };	/* turns to wait for a process that was killed to make room; frames to reclaim for a turn */
 
 /* What a process of its own can do with one thread in it. */
 static const uint64_t KNOWN_FLAGS = CLONE_VM | CLONE_VFORK | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID |
@@ -142,9 +142,9 @@ static struct process *copy_process(struct process *parent, const struct clone_a
  */
 static struct process *copy_with_room(struct process *parent, const struct clone_args *args)
 {
-	object_keep_free();
+	reclaim_keep_free();
 	struct process *child = copy_process(parent, args);
-	for (int n = 0; !child && n < FORK_PATIENCE && space_may_fork(parent->space) && oom_kill() && !process_killed(parent); n++) {
+	for (int n = 0; !child && n < FORK_PATIENCE && space_may_fork(parent->space) && (reclaim_frames(FORK_FRAMES) || oom_kill()) && !process_killed(parent); n++) {
 		sched_yield();
 		child = copy_process(parent, args);
 	}

@@ -15,20 +15,26 @@
 #include "vm/heap.h"
 #include "vm/kspace.h"
 #include "vm/physmap.h"
+#include "vm/reclaim.h"
 
 /* ---- memory ---------------------------------------------------------------------------- */
 
 /* How many frames are what, by one walk over the page words. */
-struct census { size_t anonymous, files, borrowed, shared, tables, stacks; };
+struct census { size_t anonymous, files, active, mapped, borrowed, shared, tables, stacks; };
 
 static void count_record(struct census *c, const struct page_record *r)
 {
-	if (r->borrowed)
+	if (r->borrowed) {
 		c->borrowed++;
-	else if (r->object && r->object->pager)
+		return;
+	}
+	c->mapped += r->entries > 0;
+	if (r->object && r->object->pager) {
 		c->files++;
-	else
+		c->active += r->used || r->entries > 0;
+	} else {
 		c->shared++;
+	}
 }
 
 /* One processor, and this does not sleep: the words stand still. */
@@ -66,8 +72,7 @@ static struct census count_frames(void)
 }
 
 /*
- * Borrowed pages lie in the boot image, which is not among the managed frames: they are in no figure here.  Files' pages are given up on demand only when their
- * file is forgotten, so MemAvailable counts free frames alone.
+ * Borrowed pages lie in the boot image, which is not among the managed frames: they are in no figure here.  MemAvailable counts what reclaim can give back.
  */
 static int make_meminfo(struct text *t, struct vnode *v, void *arg)
 {
@@ -77,13 +82,14 @@ static int make_meminfo(struct text *t, struct vnode *v, void *arg)
 	(void)v, (void)arg;
 	frame_get_stats(&f);
 	heap_get_stats(&heap);
+	size_t available = f.free + reclaim_stats.pages > f.reserve + RECLAIM_YOUNGEST ? f.free + reclaim_stats.pages - f.reserve - RECLAIM_YOUNGEST : 0;
 	const struct { const char *name; unsigned long kb; } lines[] = {
-		{ "MemTotal:", KB(f.managed) }, { "MemFree:", KB(f.free) }, { "MemAvailable:", KB(f.free > f.reserve ? f.free - f.reserve : 0) },
+		{ "MemTotal:", KB(f.managed) }, { "MemFree:", KB(f.free) }, { "MemAvailable:", KB(available) },
 		{ "Buffers:", 0 }, { "Cached:", KB(c.files + c.shared) }, { "SwapCached:", 0 },
-		{ "Active:", KB(c.anonymous + c.files + c.shared) }, { "Inactive:", 0 },
-		{ "Active(anon):", KB(c.anonymous + c.shared) }, { "Inactive(anon):", 0 }, { "Active(file):", KB(c.files) }, { "Inactive(file):", 0 },
+		{ "Active:", KB(c.anonymous + c.active + c.shared) }, { "Inactive:", KB(c.files - c.active) },
+		{ "Active(anon):", KB(c.anonymous + c.shared) }, { "Inactive(anon):", 0 }, { "Active(file):", KB(c.active) }, { "Inactive(file):", KB(c.files - c.active) },
 		{ "Unevictable:", 0 }, { "Mlocked:", 0 }, { "SwapTotal:", 0 }, { "SwapFree:", 0 }, { "Dirty:", 0 }, { "Writeback:", 0 },
-		{ "AnonPages:", KB(c.anonymous) }, { "Mapped:", KB(c.files + c.shared) }, { "Shmem:", KB(c.shared) },
+		{ "AnonPages:", KB(c.anonymous) }, { "Mapped:", KB(c.mapped) }, { "Shmem:", KB(c.shared) },
 		{ "KReclaimable:", 0 }, { "Slab:", KB(heap.slab_frames + heap.large_frames) }, { "SReclaimable:", 0 },
 		{ "SUnreclaim:", KB(heap.slab_frames + heap.large_frames) }, { "KernelStack:", KB(c.stacks) }, { "PageTables:", KB(c.tables) },
 		{ "CommitLimit:", KB(commit_limit()) }, { "Committed_AS:", KB(commit_total()) },
@@ -99,9 +105,10 @@ static int make_vmstat(struct text *t, struct vnode *v, void *arg)
 	uint64_t major = stats_major(&system_faults), all = stats_minor(&system_faults) + major;
 	(void)v, (void)arg;
 	text_print(t, "nr_free_pages %zu\nnr_anon_pages %zu\nnr_mapped %zu\nnr_file_pages %zu\nnr_shmem %zu\nnr_page_table_pages %zu\n",
-		frame_free_count(), c.anonymous, c.files + c.shared, c.files + c.shared, c.shared, c.tables);
-	text_print(t, "pgpgin %lu\npgpgout 0\npswpin 0\npswpout 0\npgfault %lu\npgmajfault %lu\n",
-		(unsigned long)KB(system_pages_read), (unsigned long)all, (unsigned long)major);
+		frame_free_count(), c.anonymous, c.mapped, c.files + c.shared, c.shared, c.tables);
+	text_print(t, "pgpgin %lu\npgpgout 0\npswpin 0\npswpout 0\npgfault %lu\npgmajfault %lu\npgscan_direct %lu\npgsteal_direct %lu\n",
+		(unsigned long)KB(system_pages_read), (unsigned long)all, (unsigned long)major, (unsigned long)reclaim_stats.scanned,
+		(unsigned long)reclaim_stats.stolen);
 	return 0;
 }
 

@@ -12,13 +12,11 @@
 #include "kernel/sched.h"
 #include "kernel/signal.h"
 #include "vm/fault.h"
-#include "vm/object.h"
+#include "vm/reclaim.h"
 
 static void send_fault_signal(struct thread *, const struct fault_result *, vaddr_t addr, unsigned long hw_error);
 static bool survive_no_memory(struct thread *, enum fault_mode, uint64_t *since_ns);
 
-/* Pages to reclaim; fewer than these are not worth it: they may be just what this fault has had read. */
-enum { RECLAIM_PAGES = 64, RECLAIM_ENOUGH = 8 };
 enum { TRAP_PAGE_FAULT = 14 };
 
 bool kernel_page_fault(struct trap_frame *frame, vaddr_t addr, enum fault_access access, enum fault_mode mode, unsigned long hw_error)
@@ -68,7 +66,7 @@ static bool survive_no_memory(struct thread *t, enum fault_mode mode, uint64_t *
 {
 	uint64_t now_ns = time_now_ns();
 
-	if (object_reclaim(RECLAIM_PAGES) >= RECLAIM_ENOUGH || (mode == FAULT_USER && vnode_drop_idle() > 0))
+	if (reclaim_frames(RECLAIM_BATCH) > 0 || (mode == FAULT_USER && vnode_drop_idle() > 0))
 		return true;
 	if (*since_ns == 0)
 		*since_ns = now_ns;

@@ -14,6 +14,7 @@
 #include "vm/kspace.h"
 #include "vm/object.h"
 #include "vm/physmap.h"
+#include "vm/reclaim.h"
 #include "vm/space.h"
 #include "vm/vm.h"
 #include "lib/print.h"
@@ -241,6 +242,7 @@ static pfn_t judge_frame(struct vmcheck *report, pfn_t pfn)
 		wrong(report, "part of a block that does not exist", "frame", pfn, word);
 		break;
 	case PAGE_RESERVED:
+	case PAGE_SWAP:
 		break;
 	}
 	return 1;
@@ -282,7 +284,7 @@ static void judge_free_lists(struct vmcheck *report)
 		wrong(report, "free frames miscounted", "listed", listed, frame_free_count());
 }
 
-struct object_walk { struct vmcheck *report; struct object *object; size_t n; };
+struct object_walk { struct vmcheck *report; struct object *object; size_t n, aged; };
 
 static void judge_index(void *context, struct page_record *r)
 {
@@ -291,23 +293,31 @@ static void judge_index(void *context, struct page_record *r)
 	walk->n++;
 	if (r->object != walk->object)
 		wrong(walk->report, "record in the index of another object", "page", r->index, r->pfn);
+	walk->aged += !list_empty(&r->age);
+	if (list_empty(&r->age) != (!walk->object->pager || r->borrowed))
+		wrong(walk->report, "page that reclaim should know and does not, or the reverse", "page", r->index, r->pfn);
 	if (pages[r->pfn] != ((page_word)r | PAGE_RECORD))
 		wrong(walk->report, "record whose frame does not know it", "frame", r->pfn, pages[r->pfn]);
 }
 
 static void judge_objects(struct vmcheck *report, size_t committed)
 {
+	size_t aged = 0;
+
 	list_for_each(pos, &object_list) {
 		struct object_walk walk = { .report = report, .object = container_of(pos, struct object, all) };
 
 		object_each(walk.object, judge_index, &walk);
 		if (walk.n != walk.object->npages)
 			wrong(report, "pages of an object miscounted", "counted", walk.n, walk.object->npages);
+		aged += walk.aged;
 		if (!walk.object->pager)
 			committed += walk.object->committed ? walk.object->committed : walk.n;
 	}
 	if (committed != commit_total())
 		wrong(report, "committed pages miscounted", "counted", committed, commit_total());
+	if (aged != reclaim_stats.pages)
+		wrong(report, "reclaimable pages miscounted", "counted", aged, reclaim_stats.pages);
 }
 
 static void fill_stats(struct vmcheck *report)

@@ -38,6 +38,7 @@
 #include "vm/account.h"
 #include "vm/frame.h"
 #include "vm/object.h"
+#include "vm/reclaim.h"
 #include "vm/vm.h"
 
 enum step { STEP_DONE, STEP_FILL };
@@ -69,6 +70,8 @@ struct fault_result vm_fault(struct space *space, vaddr_t addr, enum fault_acces
 		.flags = mode == FAULT_KERNEL ? 1u << FAULT_FLAG_KERNEL : 0 };
 
 	while (f.class == FAULT_CLASSES) {
+		if (frame_is_short())
+			reclaim_some();
 		mutex_lock(&space->lock);
 		enum step next = attempt(&f);
 		mutex_unlock(&space->lock);

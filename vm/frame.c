@@ -25,7 +25,8 @@ enum { RESERVE_FRAMES = 16 };		/* a slab, a region, and tables for a kernel rang
 static struct spinlock zone_lock = SPINLOCK_INIT("zone", RANK_ZONE);
 static struct zone zones[ZONES];
 LOCK_GUARDS(zone_lock, zones);
-static size_t managed, free_frames, reserve, reserve_low, reserve_used;
+static size_t managed, reserve, reserve_low, reserve_used;
+struct frame_level frame_level;
 
 unsigned frame_emergency;
 
@@ -99,14 +100,14 @@ static pfn_t alloc_locked(unsigned order, enum zone_id highest, enum frame_need 
 	size_t count = (size_t)1 << order;
 	pfn_t pfn = PFN_NONE;
 
-	if (free_frames < count || !reserve_allows(free_frames - count, need) || alloc_should_fail())
+	if (frame_level.free < count || !reserve_allows(frame_level.free - count, need) || alloc_should_fail())
 		return PFN_NONE;
 	for (int z = (int)highest; z >= 0 && pfn == PFN_NONE; z--)
 		pfn = take_from(&zones[z], order);
 	if (pfn == PFN_NONE)
 		return PFN_NONE;
-	free_frames -= count;
-	note_reserve_use(free_frames);
+	frame_level.free -= count;
+	note_reserve_use(frame_level.free);
 	return pfn;
 }
 
@@ -154,7 +155,7 @@ void frame_free(pfn_t pfn, unsigned order)
 
 	assert(page_type(pages[pfn]) != PAGE_FREE && page_type(pages[pfn]) != PAGE_PART);
 	spin_lock(&zone_lock);
-	free_frames += (size_t)1 << order;
+	frame_level.free += (size_t)1 << order;
 	while (order < FRAME_MAX_ORDER) {
 		pfn_t buddy = pfn ^ ((pfn_t)1 << order);
 
@@ -169,20 +170,10 @@ void frame_free(pfn_t pfn, unsigned order)
 	spin_unlock(&zone_lock);
 }
 
-size_t frame_free_count(void)
-{
-	return free_frames;
-}
-
-size_t frame_low_mark(void)
-{
-	return managed / 32;
-}
-
 void frame_get_stats(struct frame_stats *to)
 {
 	spin_lock(&zone_lock);
-	*to = (struct frame_stats){ .managed = managed, .free = free_frames, .reserve = reserve,
+	*to = (struct frame_stats){ .managed = managed, .free = frame_level.free, .reserve = reserve,
 		.reserve_low = reserve_low, .reserve_used = reserve_used };
 	for (int z = 0; z < ZONES; z++)
 		for (int order = 0; order <= FRAME_MAX_ORDER; order++)
@@ -258,4 +249,5 @@ void frame_init(void)
 			pfn += (pfn_t)1 << order;
 		}
 	reserve = reserve_low = RESERVE_FRAMES;
+	frame_level.low = reserve + managed / 32;
 }

@@ -44,9 +44,10 @@ struct frame_stats {
 	size_t free_blocks[ZONES][FRAME_MAX_ORDER + 1];
 };
 void frame_get_stats(struct frame_stats *);
-size_t frame_free_count(void);
-/* With fewer free frames than this, cached pages of files are to make room. */
-size_t frame_low_mark(void);
+/* Frames that are free, and how few are few: then what can be had again (vm/reclaim.h) is to make room.  Read without the lock. */
+extern struct frame_level { size_t free, low; } frame_level;
+static inline size_t frame_free_count(void) { return frame_level.free; }
+static inline bool frame_is_short(void) { return frame_level.free < frame_level.low; }
 
 /* Boot: takes over all that the physical map has left; sizes the reserve. */
 void frame_init(void);

@@ -121,7 +121,7 @@ static void free_small(void *object)
 	slab->free = object;
 	stats.bytes -= class_size[slab->class];
 	stats.objects--;
-	if (--slab->used == 0 && list->next != list->prev)	/* the class keeps one slab that is not full */
+	if (--slab->used == 0 && (list->next != list->prev || frame_is_short()))	/* the class keeps one slab that is not full, if it may */
 		slab_destroy(slab);
 	spin_unlock(&heap_lock);
 }
@@ -205,6 +205,21 @@ size_t heap_usable_size(const void *p)
 	if ((uintptr_t)p & PAGE_MASK)
 		return class_size[slab_of(p)->class];
 	return in_kspace(p) ? kspace_size(p) : PAGE_SIZE << page_order(pages[direct_pfn(p)]);
+}
+
+size_t heap_trim(void)
+{
+	size_t before, after;
+
+	spin_lock(&heap_lock);
+	before = stats.slab_frames;
+	for (unsigned class = 0; class < CLASSES; class++)
+		list_for_each_safe(pos, &partial[class])
+			if (container_of(pos, struct slab, link)->used == 0)
+				slab_destroy(container_of(pos, struct slab, link));
+	after = stats.slab_frames;
+	spin_unlock(&heap_lock);
+	return before - after;
 }
 
 void heap_get_stats(struct heap_stats *to)

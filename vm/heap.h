@@ -18,3 +18,5 @@ void heap_get_stats(struct heap_stats *);
 void heap_init(void);
 /* The number of slabs whose free list, count or header is wrong: for vm_check. */
 size_t heap_check(void);
+/* Gives the frames of slabs back that have no object in use; how many. */
+size_t heap_trim(void);

@@ -8,7 +8,7 @@
  *     (absent) --zero----> READY            no pager
  *     (absent) ----------> FILLING --read--> READY
  *                                  \-error-> (absent), the error goes to whoever asked
- *     READY    --reclaim-> (absent)         the pager can read it again, and nobody maps or pins it
+ *     READY    --evict---> (absent)         the pager can read it again, and nobody maps or pins it: vm/reclaim.c
  *     any      --punch---> cut off          record->object is NULL; freed when the last entry and pin are gone
  *
  * Record first, frame second, slot third; unwound in reverse.
@@ -17,6 +17,7 @@
 #include "vm/account.h"
 #include "vm/frame.h"
 #include "vm/heap.h"
+#include "vm/reclaim.h"
 #include "vm/stats.h"
 #include "arch/mmu.h"
 #include "lib/string.h"
@@ -24,7 +25,6 @@
 struct spinlock object_list_lock = SPINLOCK_INIT("objects", RANK_OBJECT - 1);
 struct list object_list = LIST_INIT(object_list);
 LOCK_GUARDS(object_list_lock, object_list);
-enum { RECLAIM_PAGES = 64 };		/* at a time, so that the next to ask find some too */
 static struct object_stats live;	/* protected by: one processor; atomic with the second */
 
 /* ---- the index ------------------------------------------------------------------------------------------------------- */
@@ -150,6 +150,9 @@ static struct page_record *record_insert(struct object *o, uint64_t index, pfn_t
 	o->npages++;
 	++*reason(o);
 	live.borrowed += borrowed;
+	list_init(&r->age);
+	if (o->pager && !borrowed)
+		reclaim_add(r);
 	return r;
 }
 
@@ -186,12 +189,19 @@ static void record_cut(struct object *o, struct page_record *r)
 		commit_release(1);
 	o->npages--;
 	--*reason(o);
+	reclaim_remove(r);
 	if (r->entries == 0 && r->pins == 0) {
 		record_free_with_frame(r);
 		return;
 	}
 	r->object = NULL;
 	live.records_cut++;
+}
+
+void object_evict(struct object *o, struct page_record *r)
+{
+	leaf_of(o, r->index)[slot_in(r->index, 0)] = NULL;
+	record_cut(o, r);
 }
 
 enum page_put page_put_record(struct page_record *r)
@@ -267,6 +277,7 @@ struct page_record *object_lookup(struct object *o, uint64_t index, int *why, bo
 	if (!r)
 		return make_at_once(o, index, why, made);
 	*why = -EAGAIN;
+	r->used = true;
 	return r->state == RECORD_READY ? r : NULL;
 }
 
@@ -316,10 +327,8 @@ static void end_fill(struct object *o, struct page_record *r, int error)
 {
 	spin_lock(&o->lock);
 	r->state = RECORD_READY;
-	if (error && r->object) {
-		leaf_of(o, r->index)[slot_in(r->index, 0)] = NULL;
-		record_cut(o, r);
-	}
+	if (error && r->object)
+		object_evict(o, r);
 	spin_unlock(&o->lock);
 	object_unpin(o, r);
 	wake_all(&o->filled);
@@ -346,20 +355,13 @@ static void wait_filled(struct object *o, uint64_t index)
 	wait_finish(&o->filled);
 }
 
-bool object_keep_free(void)
-{
-	if (frame_free_count() < frame_low_mark())
-		object_reclaim(RECLAIM_PAGES);
-	return frame_free_count() >= frame_low_mark() / 2;
-}
-
 int object_fill(struct object *o, uint64_t index, bool *waited)
 {
 	struct page_record *r;
 	bool made;
 	int error;
 
-	object_keep_free();
+	reclaim_keep_free();
 	spin_lock(&o->lock);
 	r = object_beyond(o, index) ? NULL : object_lookup(o, index, &error, &made);
 	*waited = !r && is_filling(o, index);
@@ -373,54 +375,13 @@ int object_fill(struct object *o, uint64_t index, bool *waited)
 		r = begin_fill(o, index);
 	spin_unlock(&o->lock);
 	if (!r)
-		return object_reclaim(RECLAIM_PAGES) ? 0 : -ENOMEM;
+		return reclaim_frames(RECLAIM_BATCH) ? 0 : -ENOMEM;
 
 	error = o->pager->read(o, index, direct(r->pfn));
 	if (!error)
 		system_pages_read++;
 	end_fill(o, r, error);
 	return error;
-}
-
-/* Frees pages below this node that the pager can read again and nobody uses. */
-static size_t reclaim_below(struct object *o, void **node, unsigned level, size_t wanted)
-{
-	size_t freed = 0;
-
-	for (unsigned i = 0; i < OBJECT_FANOUT && freed < wanted; i++) {
-		if (!node[i])
-			continue;
-		if (level > 0) {
-			freed += reclaim_below(o, node[i], level - 1, wanted - freed);
-			continue;
-		}
-		struct page_record *r = node[i];
-		if (r->entries > 0 || r->pins > 0 || r->borrowed)
-			continue;
-		node[i] = NULL;
-		record_cut(o, r);
-		freed++;
-	}
-	return freed;
-}
-
-size_t object_reclaim(size_t wanted)
-{
-	size_t freed = 0;
-
-	spin_lock(&object_list_lock);
-	list_for_each(l, &object_list) {
-		struct object *o = container_of(l, struct object, all);
-
-		if (!o->pager || freed == wanted)
-			continue;
-		spin_lock(&o->lock);
-		if (o->root)
-			freed += reclaim_below(o, o->root, o->levels - 1, wanted - freed);
-		spin_unlock(&o->lock);
-	}
-	spin_unlock(&object_list_lock);
-	return freed;
 }
 
 int object_pin(struct object *o, uint64_t index, struct page_record **out)
@@ -504,14 +465,18 @@ ssize object_write(struct object *o, struct uio *uio, uint64_t offset)
 
 		if (n > uio->left)
 			n = uio->left;
+		if (frame_is_short())
+			reclaim_some();
 		spin_lock(&o->lock);
 		r = object_lookup(o, offset >> PAGE_SHIFT, &error, &made);
 		if (r)
 			pin(r);
 		spin_unlock(&o->lock);
-		if (!r)
+		if (!r && !reclaim_frames(RECLAIM_BATCH))
 			break;
 		error = 0;
+		if (!r)
+			continue;
 		moved = uio_in(uio, (char *)direct(r->pfn) + within, n);
 		object_unpin(o, r);
 		if (moved < n)

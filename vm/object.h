@@ -118,16 +118,8 @@ void object_peek(struct object *, uint64_t index, pfn_t *frame);
 /* No lock held, may sleep.  Reads the page or waits for whoever does.  0: look again (also when a frame had to be reclaimed first); -EIO, -ENOMEM; *waited: another was reading it. */
 int object_fill(struct object *, uint64_t index, bool *waited);
 
-/*
- * Gives up to `wanted` cached pages of files back that nobody maps or pins, of the oldest object first: the number of frames freed.
- * Nothing is lost: no file can be written yet, so that each can be read again.  No spinlock held; other locks may be.
- */
-size_t object_reclaim(size_t wanted);
-/*
- * The same, if free frames are few: before the kernel takes memory that belongs to no address space.  false: still too few.  What can do
- * without (pipes) then fails with -ENOMEM: if it took the last frames, others would be killed for it, one after the other.
- */
-bool object_keep_free(void);
+/* object->lock held.  Takes a page that nobody maps or pins out of its object and frees it: for vm/reclaim.c; the pager must be able to read it again. */
+void object_evict(struct object *, struct page_record *);
 
 /* ---- for vm_check ---------------------------------------------------------------------------------------------------- */
 

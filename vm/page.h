@@ -10,6 +10,8 @@
  *   PAGE_TABLE     entries, resident, references   a page table: its present entries, those of counted pages, the upper entries that point to it
  *   PAGE_ANON      references            private anonymous memory: the leaf entries that point to it
  *   PAGE_RECORD    pointer               a struct page_record: the frame belongs to a memory object
+ *   PAGE_SWAP      pointer               its contents are on the way to or from a swap device: whoever moves them.  There is no swap yet,
+ *                                        but room for it: see MMU_VALUE_BITS in arch/mmu.h for what the entry holds then
  *
  * One counting rule: a page counts the distinct leaf entries that point to it, a table the upper entries that
  * point to it.  'Mine alone' is a count of 1, of the page and of every table above it.  A count cannot overflow: an entry takes a word of memory, and the count
@@ -21,10 +23,11 @@
 #pragma once
 #include "vm/types.h"
 #include "lib/assert.h"
+#include "lib/list.h"
 
 typedef uintptr_t page_word;
 
-enum page_type { PAGE_RESERVED, PAGE_FREE, PAGE_PART, PAGE_KERNEL, PAGE_TABLE, PAGE_ANON, PAGE_RECORD };
+enum page_type { PAGE_RESERVED, PAGE_FREE, PAGE_PART, PAGE_KERNEL, PAGE_TABLE, PAGE_ANON, PAGE_RECORD, PAGE_SWAP };
 enum { PAGE_TYPE_BITS = 3, PAGE_TYPE_MASK = 7 };
 
 /* The array: an address inside the kernel's ranges, mapped only where frames exist; see physmap.h for which. */
@@ -41,6 +44,8 @@ struct page_record {
 	unsigned pins;			/* kernel users: copies in progress */
 	unsigned char state;		/* enum record_state */
 	bool borrowed;			/* the frame is part of the boot image: never freed */
+	bool used;			/* looked up since vm/reclaim.c last looked at it */
+	struct list age;		/* in vm/reclaim.c's list, by its lock */
 };
 enum record_state { RECORD_FILLING, RECORD_READY };
 

@@ -154,8 +154,7 @@ void range_unmap(struct space *s, vaddr_t start, vaddr_t end, struct reserve *re
 	assert(mutex_held(&s->lock));
 	if (!r || r->start >= end)
 		return;
-	if (s->mmu.resident > s->peak_resident)
-		s->peak_resident = s->mmu.resident;
+	space_note_peak(s);
 	mmu_gather_begin(&gather, &s->mmu);
 	mmu_unmap(&s->mmu, start, end, &gather);
 	mmu_gather_finish(&gather);

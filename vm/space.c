@@ -51,7 +51,7 @@ static void free_regions(struct space *s)
 	}
 }
 
-/* Pages go first, while the regions still hold their objects. */
+/* Pages go first, while the regions still hold their objects.  Locked, for reclaim comes to the space by those. */
 void space_put(struct space *s)
 {
 	if (__atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL) > 0)
@@ -61,8 +61,10 @@ void space_put(struct space *s)
 	spaces--;
 	spin_unlock(&space_list_lock);
 
+	mutex_lock(&s->lock);
 	mmu_drop(&s->mmu);
 	free_regions(s);
+	mutex_unlock(&s->lock);
 	mmu_destroy(&s->mmu);
 	kfree(s);
 }

@@ -35,6 +35,12 @@ struct space *space_fork(struct space *parent);
 struct space *space_ref(struct space *);
 /* The last reference destroys it; no processor may run on it then. */
 void space_put(struct space *);
+/* Before pages go: their peak.  space->lock held. */
+static inline void space_note_peak(struct space *s)
+{
+	if (s->mmu.resident > s->peak_resident)
+		s->peak_resident = s->mmu.resident;
+}
 /* Pages resident now. */
 size_t space_resident(const struct space *);
 /* Page tables, the root included. */

@@ -92,6 +92,15 @@ static inline void spin_lock(struct spinlock *l)
 		cpu_relax();
 }
 
+/* Against the order; false: it is held. */
+static inline bool spin_trylock(struct spinlock *l)
+{
+	if (__atomic_exchange_n(&l->held, 1, __ATOMIC_ACQUIRE))
+		return false;
+	lock_check_take(l, l->name, 0, false);
+	return true;
+}
+
 static inline void spin_unlock(struct spinlock *l)
 {
 	lock_check_drop(l);

@@ -53,6 +53,9 @@ static inline page_word *word_of(pte_t e)
 }
 _Static_assert(sizeof(page_word) == 8, "word_of shifts by 3");
 
+_Static_assert((PTE_FRAME >> PAGE_SHIFT) + 1 == (pte_t)1 << MMU_VALUE_BITS && !(PTE_VALUE & (PTE_FRAME | PTE_PRESENT | PTE_HELD)),
+	"a value of vm/'s has the place of the frame number, and a bit that says so");
+
 static inline pte_t *table_at(pte_t upper)
 {
 	return direct(pte_pfn(upper));
@@ -778,6 +781,17 @@ struct mmu_entry mmu_query(const struct mmu *mmu, vaddr_t va)
 	if (!walk(mmu, va, &path, &skip))
 		return (struct mmu_entry){ .pfn = PFN_NONE, .bare = true };
 	return entry_of(va, *path.upper[1], path.leaf ? path.leaf[index_at(va, 0)] : 0);
+}
+
+void mmu_clear_accessed(struct mmu *mmu, vaddr_t va, struct mmu_gather *gather)
+{
+	struct path path;
+	size_t skip;
+
+	if (walk(mmu, va, &path, &skip)) {
+		path.leaf[index_at(va, 0)] &= ~PTE_ACCESSED;
+		mmu_gather_entry(gather, va);
+	}
 }
 
 struct range { vaddr_t start, end; };

@@ -13,5 +13,6 @@ typedef uint64_t pte_t;
 #define PTE_LARGE	((pte_t)1 << 7)		/* upper entries: maps memory itself */
 #define PTE_GLOBAL	((pte_t)1 << 8)
 #define PTE_HELD	((pte_t)1 << 9)		/* software: not present, but the frame is kept (PROT_NONE) */
+#define PTE_VALUE	((pte_t)1 << 10)	/* software: not present nor held: a value of vm/'s in the place of the frame number */
 #define PTE_NX		((pte_t)1 << 63)
 #define PTE_FRAME	((pte_t)0x000ffffffffff000)

@@ -169,7 +169,7 @@ FAULTLINE_TEST(copies_beyond_all_memory)
  * From the packed image every page is a copy: more of them than fit are read, and what is read stays right.  The file has lines of 16 bytes, each
  * the line's number (guest.mk).
  */
-TEST(a_file_larger_than_memory_is_read)
+TEST_FLAGS(a_file_larger_than_memory_is_read, TAP_RECLAIMS)
 {
 	static char block[PAGE + 1];
 	int fd = open("/host/large", O_RDONLY);

@@ -303,50 +303,6 @@ TEST(a_page_that_is_pinned_or_mapped_outlives_its_place)
 	census_check(&before);
 }
 
-TEST(unused_file_pages_are_given_back)
-{
-	(void)state;
-	struct test_file f, borrowed;
-	uint8_t bytes[4096];
-	struct page_record *r;
-	file_create(&f, 100 * PAGE_SIZE);
-	file_create_in_image(&borrowed, 4 * PAGE_SIZE, IMAGE);
-	struct object *memory = object_create(NULL, NULL, 0);
-	assert_int_equal(write_at(memory, "kept", 4, 0), 4);
-	assert_int_equal(read_at(borrowed.object, bytes, 4096, 0), 4096);
-	for (size_t i = 0; i < 100; i++)
-		assert_int_equal(read_at(f.object, bytes, 4096, i * PAGE_SIZE), 4096);
-	struct space *s = new_space();
-	assert_int_equal(vm_mmap(s, A, 2 * PAGE_SIZE, VM_READ, MAP_PRIVATE | MAP_FIXED, f.object, 10 * PAGE_SIZE), A);
-	assert_int_equal(read_byte(s, A), file_byte(10 * PAGE_SIZE));
-	assert_int_equal(object_pin(f.object, 99, &r), 0);
-
-	assert_int_equal(object_reclaim(30), 30);
-	assert_int_equal(f.object->npages, 70);
-	assert_int_equal(object_reclaim(1000), 67);		/* two are mapped, one is pinned */
-	assert_int_equal(object_reclaim(1000), 0);
-	assert_int_equal(memory->npages, 1);
-	assert_int_equal(borrowed.object->npages, 1);
-	assert_memory_equal(direct(r->pfn), (uint8_t[]){ file_byte(99 * PAGE_SIZE) }, 1);
-	assert_int_equal(read_byte(s, A + PAGE_SIZE), file_byte(11 * PAGE_SIZE));
-	check_sound();
-
-	assert_int_equal(read_at(f.object, bytes, 4096, 50 * PAGE_SIZE), 4096);
-	assert_int_equal(bytes[7], file_byte(50 * PAGE_SIZE + 7));
-	assert_int_equal(f.reads, 101);
-	alloc_fail_at = 1;					/* no frame: room is made, and the page is read after all */
-	assert_int_equal(read_at(f.object, bytes, 4096, 51 * PAGE_SIZE), 4096);
-	assert_int_equal(f.object->npages, 4);
-	object_unpin(f.object, r);
-	drop_space(s);
-	assert_int_equal(object_reclaim(1000), 4);
-	check_sound();
-	object_put(memory);
-	file_drop(&f);
-	file_drop(&borrowed);
-	census_check(&before);
-}
-
 TEST(borrowed_frames_are_used_in_place_and_never_freed)
 {
 	(void)state;
@@ -521,35 +477,6 @@ TEST(random_reads_and_writes_against_bytes)
 	census_check(&before);
 }
 
-TEST(few_free_frames_call_for_what_the_cache_can_spare)
-{
-	(void)state;
-	struct test_file f;
-	static pfn_t taken[2048];
-	size_t n = 0, low = frame_low_mark();
-	file_create(&f, 100 * PAGE_SIZE);
-	for (unsigned i = 0; i < 100; i++) {
-		uint8_t byte;
-		assert_int_equal(read_at(f.object, &byte, 1, i * PAGE_SIZE), 1);
-	}
-	assert_true(object_keep_free());
-	assert_int_equal(f.object->npages, 100);		/* there is enough */
-	while (frame_free_count() >= low)
-		taken[n++] = frame_alloc(0, page_kernel(0, USE_BLOCK), FRAME_USER);
-	assert_true(object_keep_free());
-	assert_true(frame_free_count() >= low && f.object->npages < 100);
-	object_reclaim(100);
-	while (frame_free_count() >= low / 2)
-		taken[n++] = frame_alloc(0, page_kernel(0, USE_BLOCK), FRAME_USER);
-	assert_false(object_keep_free());			/* nothing is left to give */
-	frame_free(taken[--n], 0);
-	assert_true(object_keep_free());
-	while (n > 0)
-		frame_free(taken[--n], 0);
-	file_drop(&f);
-	census_check(&before);
-}
-
 static const struct CMUnitTest tests[] = {
 #define OBJECT_TEST(name) cmocka_unit_test_setup(name, setup)
 	OBJECT_TEST(reading_clips_to_the_end),
@@ -562,13 +489,11 @@ static const struct CMUnitTest tests[] = {
 	OBJECT_TEST(a_hole_leaves_private_copies),
 	OBJECT_TEST(remove_by_madvise),
 	OBJECT_TEST(a_page_that_is_pinned_or_mapped_outlives_its_place),
-	OBJECT_TEST(unused_file_pages_are_given_back),
 	OBJECT_TEST(borrowed_frames_are_used_in_place_and_never_freed),
 	OBJECT_TEST(two_files_that_claim_one_frame),
 	OBJECT_TEST(one_reads_the_others_wait),
 	OBJECT_TEST(a_file_is_cut_while_its_page_is_read),
 	OBJECT_TEST(every_allocation_may_fail),
 	OBJECT_TEST(random_reads_and_writes_against_bytes),
-	OBJECT_TEST(few_free_frames_call_for_what_the_cache_can_spare),
 };
 RUN_TESTS("object", tests)

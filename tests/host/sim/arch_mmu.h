@@ -12,5 +12,8 @@ struct mmu {
 /* What one leaf table maps. */
 #define MMU_TABLE_REACH	((size_t)1 << HUGE_SHIFT)
 
+/* What an entry that is not present can hold for vm/: see arch/mmu.h. */
+enum { MMU_VALUE_BITS = 40 };
+
 static inline void *direct(pfn_t pfn) { return (void *)(SIM_DIRECT + ((vaddr_t)pfn << PAGE_SHIFT)); }
 static inline pfn_t direct_pfn(const void *p) { return ((vaddr_t)p - SIM_DIRECT) >> PAGE_SHIFT; }

@@ -98,7 +98,7 @@ static bool is_kernel(const struct mmu *mmu)
 
 static void check_locked(const struct mmu *mmu)
 {
-	if (!sim_holds_rank(is_kernel(mmu) ? RANK_KSPACE : RANK_SPACE))
+	if (is_kernel(mmu) ? !sim_holds_rank(RANK_KSPACE) : !mutex_held(&container_of(mmu, const struct space, mmu)->lock))
 		panic("mmu operation without the %s lock", is_kernel(mmu) ? "kspace" : "space");
 }
 
@@ -794,6 +794,13 @@ struct mmu_entry mmu_query(const struct mmu *mmu, vaddr_t va)
 	const sim_pte *upper = upper_entry(mmu, page), *e = leaf_entry(mmu, page);
 
 	return upper ? entry_below(*upper, page, e ? *e : 0) : (struct mmu_entry){ .pfn = PFN_NONE, .bare = true };
+}
+
+void mmu_clear_accessed(struct mmu *mmu, vaddr_t va, struct mmu_gather *g)
+{
+	check_locked(mmu);
+	*leaf_entry(mmu, page_index(mmu, va)) &= ~(sim_pte)SIM_ACCESSED;
+	gather_page(g, va);
 }
 
 struct range { size_t from, to; };

@@ -9,5 +9,7 @@ struct mmu {
 
 #define MMU_TABLE_REACH	((size_t)1 << HUGE_SHIFT)
 
+enum { MMU_VALUE_BITS = 40 };
+
 static inline void *direct(pfn_t pfn) { return (void *)(SIM_DIRECT + ((vaddr_t)pfn << PAGE_SHIFT)); }
 static inline pfn_t direct_pfn(const void *p) { return ((vaddr_t)p - SIM_DIRECT) >> PAGE_SHIFT; }
