@@ -31,17 +31,18 @@
 #include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include "abi/faultline.h"
 
-enum { PAGE = 4096, BATCH = 150, MAX_WORKERS = 16, MAX_KIN = 64, ARENA_PAGES = 64, BATCH_SECONDS = 4, TICK_US = 4000, LOG_FD = 100, NULL_FD };
+enum { SHM_STAT_ANY = 15, F_ADD_SEALS_ = 1033, F_GET_SEALS_, PAGE = 4096, BATCH = 150, MAX_WORKERS = 16, MAX_KIN = 64, ARENA_PAGES = 64, BATCH_SECONDS = 4, TICK_US = 4000, LOG_FD = 100, NULL_FD };
 #define ARENA ((char *)0x10000000)
 
 /*
  * Kinds: f descriptor  F number for a new one  d folder's descriptor  p path  N path whose name may change  b bytes to fill  c bytes to read  s their number  i small  w anything
  * z mostly zero  g signal  P process  a address to map  l its length  o open flags  m mode  t timespec  T timeval pair  v iovec  V their number  S signal set
  * 8 its size  A action  x offset  R rights  M map flags  u user  k clock  q timer value  L limit  r resource  I ioctl  C fcntl  y its argument  D poll list
- * e at-flags  W wait flags  j futex  n text  E argument vector  B option of prctl  h seek
+ * H shared segment  e at-flags  W wait flags  j futex  n text  E argument vector  B option of prctl  h seek
  */
 static const struct call { const char *name; int number; const char *arguments; } calls[] = {
 #define CALL(name, arguments) { #name, SYS_##name, arguments }
@@ -75,7 +76,8 @@ static const struct call { const char *name; int number; const char *arguments; 
 	CALL(renameat2, "dNdNi"), CALL(getrandom, "bsi"), CALL(execveat, "dpEEe"), CALL(execve, "pEE"), CALL(membarrier, "izz"),
 	CALL(copy_file_range, "fzfzsz"), CALL(preadv2, "fvVxzi"), CALL(pwritev2, "fvVxzi"), CALL(statx, "dpeib"), CALL(close_range, "FFi"),
 	CALL(faccessat2, "dpie"), CALL(rt_sigreturn, ""), CALL(fork, ""), CALL(vfork, ""), CALL(clone, "wzzzz"), CALL(exit, "i"), CALL(exit_group, "i"),
-	{ "faultstat", 1024, "iPbs" }, { "vmcheck", 1026, "bs" }, { "madvise", SYS_madvise, "ali" }, { "unknown", 999, "www" },
+	{ "faultstat", 1024, "iPbs" }, { "vmcheck", 1026, "bs" }, { "madvise", SYS_madvise, "ali" },
+	CALL(memfd_create, "ni"), CALL(shmget, "zsm"), CALL(shmat, "Hai"), CALL(shmdt, "a"), CALL(shmctl, "Hib"), { "unknown", 999, "www" },
 };
 enum { CALLS = sizeof calls / sizeof *calls };
 
@@ -287,6 +289,12 @@ static long fcntl_argument(void)
 	return below(2) ? (long)l : below(3) ? (long)below(4096) : wild();
 }
 
+/* The number of the System V segment with this index, or an errno. */
+static long segment(uint64_t index)
+{
+	return call6(SYS_shmctl, (long[6]){ (long)index, SHM_STAT_ANY, (long)slot(128) });
+}
+
 static long argument(char kind)
 {
 	if (!below(60))
@@ -325,7 +333,8 @@ static long argument(char kind)
 	case 'L': return limit();
 	case 'r': return below(10) ? (long)below(16) : wild();
 	case 'I': return PICK(TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIOCLEX, FIONCLEX, TIOCGPGRP, TIOCGSID, TIOCSPGRP, TIOCSCTTY, TIOCNOTTY, TIOCSWINSZ, TIOCOUTQ, wild());
-	case 'C': return below(15) ? (long)PICK(F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW, F_GETOWN, F_DUPFD_CLOEXEC, F_SETPIPE_SZ, F_GETPIPE_SZ) : wild();
+	case 'C': return below(15) ? (long)PICK(F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW, F_GETOWN, F_DUPFD_CLOEXEC, F_SETPIPE_SZ, F_GETPIPE_SZ,
+		F_ADD_SEALS_, F_GET_SEALS_) : wild();
 	case 'y': return fcntl_argument();
 	case 'D': return poll_list();
 	case 'e': return PICK(0, 0, 0, AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, wild());
@@ -334,6 +343,7 @@ static long argument(char kind)
 	case 'n': return below(10) ? (long)"user.x" : bytes(0);
 	case 'E': return strings();
 	case 'B': return below(4) ? (long)below(60) : wild();
+	case 'H': return segment(below(8));
 	case 'h': return below(10) ? (long)below(5) : wild();
 	}
 	abort();
@@ -573,6 +583,19 @@ static void __attribute__((noreturn)) work(long ncalls)
 	_exit(0);
 }
 
+/* Segments belong to no process, and would stay: those that have been changed since then. */
+static void remove_segments(time_t since)
+{
+	enum { SHM_MAX = 4096, IPC_RMID = 0, CTIME = 9 };
+	long status[16];
+
+	for (long index = 0; index < SHM_MAX; index++) {
+		long id = syscall(SYS_shmctl, index, SHM_STAT_ANY, status);
+		if (id >= 0 && status[CTIME] >= since)
+			syscall(SYS_shmctl, id, IPC_RMID, 0);
+	}
+}
+
 static int report(void)
 {
 	unsigned long tried = 0, succeeded = 0;
@@ -590,6 +613,7 @@ static int report(void)
 int main(int argc, char **argv)
 {
 	pid_t pids[MAX_WORKERS];
+	time_t began = time(NULL);
 	int failed = 0;
 
 	for (; argc > 1 && argv[1][0] == '-'; argc--, argv++) {
@@ -629,5 +653,6 @@ int main(int argc, char **argv)
 			failed = 1;
 		}
 	}
+	remove_segments(began);
 	return report() || failed;
 }

@@ -240,6 +240,36 @@ static int do_shared(void)
 	return ERRNO_OF(munmap(p, sizeof memory));
 }
 
+static int do_memfd(void)
+{
+	int fd = (int)syscall(SYS_memfd_create, "memfd", 0), error = 0;
+	if (fd < 0)
+		return errno;
+	char *p = fallocate(fd, 0, 0, sizeof memory / 2) || ftruncate(fd, sizeof memory) ? MAP_FAILED : mmap(NULL, sizeof memory, RW, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		return errno;
+	touch(p, sizeof memory, 1);
+	error = ERRNO_OF(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, PAGE, 4 * PAGE));
+	return error ? error : ERRNO_OF(madvise(p, PAGE, 9));			/* MADV_REMOVE */
+}
+
+static int do_segment(void)
+{
+	int id = (int)syscall(SYS_shmget, IPC_PRIVATE, sizeof memory, 0600);
+	if (id < 0)
+		return errno;
+	char *p = (char *)syscall(SYS_shmat, id, 0, 0);
+	int error = p == MAP_FAILED ? errno : 0;
+	if (syscall(SYS_shmctl, id, IPC_RMID, 0))
+		return EINVAL;
+	if (error)
+		return error;
+	touch(p, sizeof memory, 1);
+	if (munmap(p + PAGE, PAGE))						/* with this, and no more, it is gone at the end */
+		return errno;
+	return ERRNO_OF(syscall(SYS_shmdt, p));
+}
+
 static int file = -1;
 static void open_self(void)
 {
@@ -299,6 +329,8 @@ static int do_stack(void) { return grow_stack(40); }
 static const struct operation memories[] = {
 	{ "anonymous memory", do_anonymous, NULL, NULL, ALLOCFAIL_SELF, 0 },
 	{ "shared memory", do_shared, NULL, NULL, ALLOCFAIL_SELF, 0 },
+	{ "memfd_create", do_memfd, NULL, NULL, ALLOCFAIL_SELF, 0 },
+	{ "System V segment", do_segment, NULL, NULL, ALLOCFAIL_SELF, 0 },
 	{ "mapped file", do_map_file, open_self, NULL, ALLOCFAIL_SELF, 0 },
 	{ "mremap", do_mremap, map_area, NULL, ALLOCFAIL_SELF, 0 },
 	{ "mprotect, munmap, madvise", do_protect, map_area, NULL, ALLOCFAIL_SELF, 0 },
