@@ -164,7 +164,7 @@ static int make_stat(struct text *t, struct vnode *v, void *arg)
 
 static int make_uptime(struct text *t, struct vnode *v, void *arg)
 {
-	uint64_t up = time_now_ns() / (NS_PER_SECOND / 100), idle = sched_stats.idle_ticks * 100 / TICK_HZ;
+	uint64_t up = time_now_ns() / (NS_PER_SECOND / 100), idle = sched_stats.idle_ns / (NS_PER_SECOND / 100);
 	(void)v, (void)arg;
 	text_print(t, "%lu.%02lu %lu.%02lu\n", (unsigned long)(up / 100), (unsigned long)(up % 100), (unsigned long)(idle / 100),
 		(unsigned long)(idle % 100));

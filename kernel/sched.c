@@ -376,8 +376,11 @@ void sched_idle(void)
 {
 	for (;;) {
 		cpu_irq_disable();
-		if (list_empty(&ready))
+		if (list_empty(&ready)) {
+			uint64_t from_ns = time_now_ns();
 			cpu_idle();
+			sched_stats.idle_ns += time_now_ns() - from_ns;
+		}
 		cpu_irq_enable();
 		sched_yield();
 	}

@@ -31,8 +31,8 @@ int  waiters_sleep(struct waiter *, size_t n, enum wait_how, uint64_t deadline_n
 /* Upcall of the tick to the itimers and the alarm (kernel/clock.c): interrupt context. */
 void timers_tick(uint64_t now_ns);
 
-/* For /proc: ticks by kind, switches and forks since boot. Written with interrupts off. */
-struct sched_stats { uint64_t user_ticks, kernel_ticks, idle_ticks, switches, forks; };
+/* For /proc: ticks by kind, time that the processor slept, switches and forks since boot. Written with interrupts off. */
+struct sched_stats { uint64_t user_ticks, kernel_ticks, idle_ticks, idle_ns, switches, forks; };
 extern struct sched_stats sched_stats;
 unsigned sched_runnable(void);			/* threads that run or are ready, the idle thread apart; any context */
 

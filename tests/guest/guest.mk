@@ -3,6 +3,7 @@
 #	make guest-build	builds the programs; each also runs on Linux, for comparison: build/guest/musl/fork
 #	make guest-test		boots the debug kernel several times and runs them there; TAP on stdout
 #	make guest-test BOOTS='aligned packed'	only these boots (tests/guest/run names them)
+#	make guest-soak INSTRUCTIONS=200000000000	forks, mappings and memory that runs out, for so many instructions; into tests/logs/guest-soak.txt
 #	make guest-expected	writes down what this Linux answers to the programs in compare/
 #
 # Each is built twice: with musl, and with glibc, which takes other ways into the kernel.
@@ -47,3 +48,9 @@ guest-build: $(GUEST_TESTS:%=build/guest/musl/%) $(GUEST_TESTS:%=build/guest/gli
 guest-test: guest-build
 	$(Q)$(MAKE) --no-print-directory -s all DEBUG=1
 	$(Q)tests/guest/run $(BOOTS)
+
+INSTRUCTIONS ?= 200000000000
+.PHONY: guest-soak
+guest-soak:
+	$(Q)$(MAKE) --no-print-directory -s all DEBUG=
+	$(Q)tests/guest/soak $(INSTRUCTIONS) tests/logs/guest-soak.txt
