@@ -209,7 +209,7 @@ static size_t count_absent(struct object *o, uint64_t first, uint64_t end)
 	return n;
 }
 
-/* Pages for all of [first, end), or -ENOSPC and none; those that have come before an -ENOMEM stay. */
+/* Pages for all of [first, end), or -ENOSPC and none; those that have come before memory ends, or may not be promised any more, stay. */
 static int make_pages(struct object *o, uint64_t first, uint64_t end, size_t room)
 {
 	int error = 0, why;
@@ -219,7 +219,7 @@ static int make_pages(struct object *o, uint64_t first, uint64_t end, size_t roo
 	if (count_absent(o, first, end) > room)
 		error = -ENOSPC;
 	for (uint64_t i = first; i < end && !error; i++)
-		error = object_lookup(o, i, &why, &made) ? 0 : -ENOMEM;
+		error = object_lookup(o, i, &why, &made) ? 0 : why;
 	spin_unlock(&o->lock);
 	return error;
 }

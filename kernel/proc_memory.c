@@ -71,7 +71,7 @@ static int make_smaps(struct text *t, struct vnode *v, void *arg)
 		text_print(t, "Shared_Clean:   %8lu kB\nShared_Dirty:   %8lu kB\nPrivate_Clean:  %8lu kB\nPrivate_Dirty:  %8lu kB\n", zero, zero,
 			dirty ? zero : resident, dirty ? resident : zero);
 		text_print(t, "Referenced:     %8lu kB\nAnonymous:      %8lu kB\nSwap:           %8lu kB\nSwapPss:        %8lu kB\nLocked:         %8lu kB\n",
-			resident, anonymous ? resident : zero, zero, zero, zero);
+			resident, KB(r.anonymous), zero, zero, zero);
 	}
 	space_put(s);
 	return 0;
@@ -89,7 +89,7 @@ static int make_statm(struct text *t, struct vnode *v, void *arg)
 		size_t n = (r.end - r.start) / PAGE_SIZE;
 		size += n;
 		resident += r.resident;
-		files += r.object ? r.resident : 0;
+		files += r.resident - r.anonymous;
 		code += r.rights & VM_EXEC ? n : 0;
 		data += !(r.rights & VM_EXEC) && (r.rights & VM_WRITE) ? n : 0;
 	}

@@ -8,6 +8,7 @@
 #include "kernel/tty.h"
 #include "lib/string.h"
 #include "vm/frame.h"
+#include "vm/mmap.h"
 
 static char state_letter(const struct process *p)
 {
@@ -88,11 +89,18 @@ static int make_stat(struct text *t, struct vnode *v, void *arg)
 static void print_memory(struct text *t, const struct process *p)
 {
 	unsigned long size = KB(vsize_pages(p)), resident = KB(resident_pages(p)), peak = KB(p->space->peak_resident);
+	size_t all = 0, anonymous = 0, shared = 0;
+	struct region_info r;
 	if (peak < resident)
 		peak = resident;
+	for (vaddr_t at = 0; vm_region_info(p->space, at, &r); at = r.end) {
+		all += r.resident;
+		anonymous += r.anonymous;
+		shared += r.shared;
+	}
 	text_print(t, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t%8lu kB\nVmPin:\t%8lu kB\nVmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n",
 		size, size, 0ul, 0ul, peak, resident);
-	text_print(t, "RssAnon:\t%8lu kB\nRssFile:\t%8lu kB\nRssShmem:\t%8lu kB\n", resident, 0ul, 0ul);
+	text_print(t, "RssAnon:\t%8lu kB\nRssFile:\t%8lu kB\nRssShmem:\t%8lu kB\n", KB(anonymous), KB(all - anonymous - shared), KB(shared));
 	text_print(t, "VmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\nVmLib:\t%8lu kB\nVmPTE:\t%8lu kB\nVmSwap:\t%8lu kB\n",
 		size, 0ul, 0ul, 0ul, 0ul, 0ul);
 }

@@ -12,7 +12,6 @@
 #include "kernel/proc.h"
 #include "kernel/syscall.h"
 #include "lib/print.h"
-#include "vm/frame.h"
 #include "vm/heap.h"
 #include "vm/mmap.h"
 #include "vm/object.h"
@@ -81,7 +80,8 @@ static struct segment *segment_with_key(int32_t key)
 	return NULL;
 }
 
-static struct object *make_object(struct segment *s)
+/* NULL: no memory, or no more may be promised. */
+static struct object *make_object(struct segment *s, unsigned flags)
 {
 	const size_t size = sizeof "/SYSV00000000 (deleted)";
 	struct object *o = object_create(NULL, s, page_ceil(s->ds.size));
@@ -89,7 +89,7 @@ static struct object *make_object(struct segment *s)
 	if (!o)
 		return NULL;
 	o->name = kmalloc(size);
-	if (!o->name) {
+	if (!o->name || (!(flags & SHM_NORESERVE) && object_commit(o) < 0)) {
 		object_put(o);
 		return NULL;
 	}
@@ -104,14 +104,12 @@ static struct object *make_object(struct segment *s)
 static long create(int32_t key, size_t size, unsigned flags)
 {
 	const struct process *me = current;
-	struct frame_stats frames;
 	unsigned index = 0;
 
-	frame_get_stats(&frames);
 	if (size == 0 || size > INT64_MAX)
 		return -EINVAL;
-	if (flags & SHM_HUGETLB || (size >> PAGE_SHIFT >= frames.managed && !(flags & SHM_NORESERVE)))
-		return -ENOMEM;
+	if (flags & SHM_HUGETLB)
+		return -ENOMEM;				/* there is no pool of huge pages */
 	while (index < SHM_MAX && table[index])
 		index++;
 	if (index == SHM_MAX)
@@ -123,7 +121,7 @@ static long create(int32_t key, size_t size, unsigned flags)
 	s->id = seq << INDEX_BITS | (int)index;
 	s->ds = (struct shmid){ .perm = { .key = key, .uid = me->euid, .gid = me->egid, .cuid = me->euid, .cgid = me->egid, .mode = flags & 0777,
 		.seq = seq }, .size = size, .ctime = vfs_now().sec, .cpid = me->pid };
-	s->object = make_object(s);
+	s->object = make_object(s, flags);
 	if (!s->object) {
 		kfree(s);
 		return -ENOMEM;

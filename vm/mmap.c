@@ -350,8 +350,10 @@ int vm_map_stack(struct space *s, vaddr_t top, size_t initial, unsigned rights)
 
 static void count_resident(void *context, vaddr_t va, struct mmu_entry entry)
 {
+	struct region_info *info = context;
 	(void)va;
-	*(size_t *)context += page_counted(pages[entry.pfn]);
+	info->resident += page_counted(pages[entry.pfn]);
+	info->anonymous += page_type(pages[entry.pfn]) == PAGE_ANON;
 }
 
 /* As Linux shows it: shared anonymous memory is an unlinked file there. */
@@ -373,8 +375,9 @@ bool vm_region_info(struct space *s, vaddr_t from, struct region_info *to)
 			to->dev = r->object->dev;
 			to->ino = r->object->ino;
 		}
-		struct mmu_walker walker = { .context = &to->resident, .leaf = count_resident };
+		struct mmu_walker walker = { .context = to, .leaf = count_resident };
 		mmu_walk(&s->mmu, r->start, r->end, &walker);
+		to->shared = r->object && !r->object->pager ? to->resident - to->anonymous : 0;
 		const char *name = region_name(r);
 		memcpy(to->name, name, strnlen(name, sizeof to->name - 1));
 	}

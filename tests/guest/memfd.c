@@ -576,3 +576,42 @@ TEST(posix_shared_memory)
 	EQ(p[PAGE], 42);
 	munmap(p, 2 * PAGE);
 }
+
+static long status_kb(const char *what)
+{
+	char line[256];
+	long kb = -1;
+	FILE *f = fopen("/proc/self/status", "r");
+	NEED(f);
+	while (fgets(line, sizeof line, f))
+		if (!strncmp(line, what, strlen(what)))
+			kb = atol(line + strlen(what));
+	fclose(f);
+	return kb;
+}
+
+TEST(resident_memory_by_kind)
+{
+	enum { KB = 1024, SIZE = 1024 * KB };
+	int fd = make_memfd("x", 0);
+	long anonymous = status_kb("RssAnon:"), files = status_kb("RssFile:"), shared = status_kb("RssShmem:");
+	char *p, *q, *r;
+
+	EQ(ftruncate(fd, SIZE), 0);
+	p = map_fd(fd, SIZE / PAGE, RW, MAP_SHARED);
+	memset(p, 1, SIZE);
+	CHECK(labs(status_kb("RssShmem:") - shared - SIZE / KB) <= 64);
+	CHECK(labs(status_kb("RssAnon:") - anonymous) <= 64);
+	CHECK(labs(status_kb("RssFile:") - files) <= 64);
+	q = map_fd(fd, SIZE / PAGE, RW, MAP_PRIVATE);
+	memset(q, 2, SIZE / 2);					/* private copies of it */
+	CHECK(labs(status_kb("RssAnon:") - anonymous - SIZE / 2 / KB) <= 64);
+	r = map_anon(SIZE, MAP_SHARED);
+	memset(r, 1, SIZE);
+	CHECK(labs(status_kb("RssShmem:") - shared - 2 * SIZE / KB) <= 64);
+	munmap(p, SIZE);
+	munmap(q, SIZE);
+	munmap(r, SIZE);
+	CHECK(labs(status_kb("RssShmem:") - shared) <= 64);
+	close(fd);
+}
