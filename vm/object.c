@@ -221,17 +221,22 @@ static void pin(struct page_record *r)
 		live.records_pinned++;
 }
 
+static void unpin(struct page_record *r)
+{
+	assert(r->pins > 0);
+	if (--r->pins > 0)
+		return;
+	live.records_pinned--;
+	if (!r->object && r->entries == 0) {
+		live.records_cut--;
+		record_free_with_frame(r);
+	}
+}
+
 void object_unpin(struct object *o, struct page_record *r)
 {
 	spin_lock(&o->lock);
-	assert(r->pins > 0);
-	if (--r->pins == 0) {
-		live.records_pinned--;
-		if (!r->object && r->entries == 0) {
-			live.records_cut--;
-			record_free_with_frame(r);
-		}
-	}
+	unpin(r);
 	spin_unlock(&o->lock);
 }
 
@@ -410,41 +415,72 @@ int object_pin(struct object *o, uint64_t index, struct page_record **out)
 
 /* ---- reading and writing ----------------------------------------------------------------------------------------------- */
 
-/* Is the page a hole: no pager, and nothing there yet?  It reads as zeros and need not be made for that. */
-static bool is_hole(struct object *o, uint64_t index)
+enum { RUN_PAGES = 16 };		/* that are pinned at once */
+
+/*
+ * Pins the pages from `index` on that are ready, at most n, as far as they are in one leaf of the index.  A hole of an object without a pager reads as
+ * zeros and is not made for that: NULL.  Returns how many; 0: the first must be borrowed or read, by object_pin.
+ */
+static size_t pin_run(struct object *o, uint64_t index, size_t n, struct page_record **run)
 {
-	if (o->pager)
-		return false;
+	size_t i = 0, room = OBJECT_FANOUT - slot_in(index, 0);
+
 	spin_lock(&o->lock);
 	void **leaf = leaf_of(o, index);
-	bool hole = !leaf || !leaf[slot_in(index, 0)];
+	for (n = n < room ? n : room; i < n; i++) {
+		run[i] = leaf ? leaf[slot_in(index + i, 0)] : NULL;
+		if (run[i] ? run[i]->state != RECORD_READY : o->pager != NULL)
+			break;
+		if (!run[i])
+			continue;
+		run[i]->used = true;
+		pin(run[i]);
+	}
 	spin_unlock(&o->lock);
-	return hole;
+	return i;
+}
+
+static void unpin_run(struct object *o, struct page_record **run, size_t n)
+{
+	spin_lock(&o->lock);
+	for (size_t i = 0; i < n; i++)
+		if (run[i])
+			unpin(run[i]);
+	spin_unlock(&o->lock);
+}
+
+/* `wanted` bytes of these pages, from `within` of the first on; returns how many the user took. */
+static size_t copy_run(struct uio *uio, struct page_record **run, size_t within, size_t wanted)
+{
+	for (size_t done = 0, n, moved; ; done += n, run++, within = 0) {
+		n = PAGE_SIZE - within < wanted - done ? PAGE_SIZE - within : wanted - done;
+		moved = *run ? uio_out(uio, (char *)direct((*run)->pfn) + within, n) : uio_zero(uio, n);
+		if (moved < n || done + n == wanted)
+			return done + moved;
+	}
 }
 
 ssize object_read(struct object *o, struct uio *uio, uint64_t offset)
 {
+	struct page_record *run[RUN_PAGES];
 	size_t done = 0;
 	int error = 0;
 
 	while (uio->left > 0 && offset < o->size && !error) {
-		size_t within = offset & PAGE_MASK, n = PAGE_SIZE - within, moved;
-		struct page_record *r;
+		size_t within = offset & PAGE_MASK, wanted = RUN_PAGES * PAGE_SIZE - within;
 
-		if (n > uio->left)
-			n = uio->left;
-		if (n > o->size - offset)
-			n = o->size - offset;
-		if (is_hole(o, offset >> PAGE_SHIFT)) {
-			moved = uio_zero(uio, n);
-		} else {
-			error = object_pin(o, offset >> PAGE_SHIFT, &r);
-			if (error)
-				break;
-			moved = uio_out(uio, (char *)direct(r->pfn) + within, n);
-			object_unpin(o, r);
-		}
-		if (moved < n)
+		if (wanted > uio->left)
+			wanted = uio->left;
+		if (wanted > o->size - offset)
+			wanted = o->size - offset;
+		size_t n = pin_run(o, offset >> PAGE_SHIFT, (within + wanted + PAGE_MASK) >> PAGE_SHIFT, run);
+		if (n == 0 && (error = object_pin(o, offset >> PAGE_SHIFT, &run[n++])) != 0)
+			break;
+		if (wanted > n * PAGE_SIZE - within)
+			wanted = n * PAGE_SIZE - within;
+		size_t moved = copy_run(uio, run, within, wanted);
+		unpin_run(o, run, n);
+		if (moved < wanted)
 			error = -EFAULT;
 		done += moved;
 		offset += moved;
@@ -472,7 +508,7 @@ ssize object_write(struct object *o, struct uio *uio, uint64_t offset)
 		if (r)
 			pin(r);
 		spin_unlock(&o->lock);
-		if (!r && !reclaim_frames(RECLAIM_BATCH))
+		if (!r && (error != -ENOMEM || !reclaim_frames(RECLAIM_BATCH)))
 			break;
 		error = 0;
 		if (!r)

@@ -60,22 +60,21 @@ static struct page_record *take_oldest(void)
 /* ---- the mappings of a page ---------------------------------------------------------------------------------------------------------- */
 
 /* What is done with an entry that maps the page; the space is locked. */
-typedef void (*entry_fn)(struct page_record *, struct space *, vaddr_t, struct mmu_entry, struct mmu_gather *);
+typedef void (*entry_fn)(struct page_record *, const struct region *, vaddr_t, struct mmu_entry, struct mmu_gather *);
 
-/* Notes that the page was used through this entry, which must say so anew by the next look. */
-static void note_use(struct page_record *r, struct space *s, vaddr_t va, struct mmu_entry e, struct mmu_gather *gather)
+/* Notes that the page was used through this entry, which must say so anew by the next look; a locked one (mlock) is always in use. */
+static void note_use(struct page_record *r, const struct region *m, vaddr_t va, struct mmu_entry e, struct mmu_gather *gather)
 {
-	if (!e.accessed)
-		return;
-	r->used = true;
-	mmu_clear_accessed(&s->mmu, va, gather);
+	r->used |= e.accessed || (m->flags & REGION_LOCKED);
+	if (e.accessed)
+		mmu_clear_accessed(&m->space->mmu, va, gather);
 }
 
-static void take_out(struct page_record *r, struct space *s, vaddr_t va, struct mmu_entry e, struct mmu_gather *gather)
+static void take_out(struct page_record *r, const struct region *m, vaddr_t va, struct mmu_entry e, struct mmu_gather *gather)
 {
 	(void)r, (void)e;
-	space_note_peak(s);
-	mmu_unmap(&s->mmu, va, va + PAGE_SIZE, gather);
+	space_note_peak(m->space);
+	mmu_unmap(&m->space->mmu, va, va + PAGE_SIZE, gather);
 }
 
 /* The page's entry in this region, if it has one: false if not (nothing there, or a private copy). */
@@ -90,7 +89,7 @@ static bool visit_region(struct page_record *r, const struct region *m, entry_fn
 	if (e.pfn != r->pfn)
 		return false;
 	mmu_gather_begin(&gather, &m->space->mmu);
-	fn(r, m->space, va, e, &gather);
+	fn(r, m, va, e, &gather);
 	mmu_gather_finish(&gather);
 	return true;
 }

@@ -163,12 +163,14 @@ struct space *space_fork(struct space *parent)
 		return NULL;
 	mutex_lock(&parent->lock);
 	copy_limits(child, parent);
+	mutex_lock_nested(&child->lock);	/* reclaim finds it as soon as it has a region of an object */
 	mmu_gather_begin(&gather, &parent->mmu);
 	for (struct region *r = region_first(&parent->regions); r && !error; r = region_next(r))
 		error = fork_region(child, parent, r);
 	if (!error)
 		error = fork_entries(child, parent, &gather);
 	mmu_gather_finish(&gather);		/* nobody writes through an old right once fork has returned */
+	mutex_unlock(&child->lock);
 	mutex_unlock(&parent->lock);
 	if (error) {
 		space_put(child);

@@ -55,6 +55,43 @@ TEST(reading_clips_to_the_end)
 	census_check(&before);
 }
 
+/* Pages are pinned a few at a time: across the leaves of the index, and where the next one must be read or is a hole. */
+TEST(long_reads)
+{
+	enum { PAGES = 150 };
+	static uint8_t bytes[PAGES * 4096];
+	(void)state;
+	struct test_file f;
+	struct object *o = object_create(NULL, NULL, 0);
+	file_create(&f, PAGES * PAGE_SIZE);
+	for (uint64_t i = 0; i < PAGES; i += 7)
+		assert_int_equal(read_at(f.object, bytes, 1, i * PAGE_SIZE), 1);
+	for (int round = 0; round < 2; round++) {
+		memset(bytes, 0, sizeof bytes);
+		assert_int_equal(read_at(f.object, bytes, sizeof bytes, 100), sizeof bytes - 100);
+		for (size_t i = 0; i < sizeof bytes - 100; i++)
+			assert_int_equal(bytes[i], file_byte(i + 100));
+		assert_int_equal(f.reads, PAGES);
+	}
+	assert_int_equal(stats().records_pinned, 0);
+	for (uint64_t i = 0; i < PAGES; i++)
+		if (i % 20 < 3 || i / 64 == 1)
+			assert_int_equal(write_at(o, &(uint8_t){ (uint8_t)(i + 1) }, 1, i * PAGE_SIZE), 1);
+	size_t npages = o->npages;
+	object_resize(o, PAGES * PAGE_SIZE);
+	assert_int_equal(read_at(o, bytes, sizeof bytes, 0), sizeof bytes);
+	for (uint64_t i = 0; i < PAGES; i++) {
+		assert_int_equal(bytes[i * PAGE_SIZE], i % 20 < 3 || i / 64 == 1 ? i + 1 : 0);
+		assert_int_equal(bytes[i * PAGE_SIZE + 1], 0);
+	}
+	assert_int_equal(o->npages, npages);
+	assert_int_equal(stats().records_pinned, 0);
+	check_sound();
+	object_put(o);
+	file_drop(&f);
+	census_check(&before);
+}
+
 TEST(a_pager_that_fails)
 {
 	(void)state;
@@ -480,6 +517,7 @@ TEST(random_reads_and_writes_against_bytes)
 static const struct CMUnitTest tests[] = {
 #define OBJECT_TEST(name) cmocka_unit_test_setup(name, setup)
 	OBJECT_TEST(reading_clips_to_the_end),
+	OBJECT_TEST(long_reads),
 	OBJECT_TEST(a_pager_that_fails),
 	OBJECT_TEST(pins),
 	OBJECT_TEST(memory_objects_have_holes),

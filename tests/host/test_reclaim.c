@@ -1,5 +1,6 @@
 /* tests/host/test_reclaim.c - vm/reclaim.c: which pages of files go when memory is short, and that those who need them get on. */
 #include "harness.h"
+#include "vm/account.h"
 #include "vm/frame.h"
 #include "vm/heap.h"
 #include "vm/object.h"
@@ -259,6 +260,36 @@ TEST(what_cannot_be_read_again_or_frees_nothing_stays)
 	finish();
 }
 
+TEST(locked_memory_stays)
+{
+	(void)state;
+	struct space *s = new_space();
+	read_all();
+	map_file(s, A, 10, VM_READ, MAP_PRIVATE | MAP_LOCKED, &f, 5);
+	assert_int_equal(read_byte(s, A), file_byte(5 * PAGE_SIZE));
+	assert_int_equal(s->mmu.resident, 10);
+	assert_int_equal(reclaim_frames(1000), FILE_PAGES - RECLAIM_YOUNGEST);
+	for (uint64_t i = 0; i < FILE_PAGES - RECLAIM_YOUNGEST + 10; i++)
+		assert_int_equal(cached(f.object, i), i >= 5 && i < 15);
+	assert_int_equal(s->mmu.resident, 10);
+	drop_space(s);
+	finish();
+}
+
+/* What the policy forbids no page can make room for. */
+TEST(memory_that_may_not_be_had_reclaims_nothing)
+{
+	(void)state;
+	struct object *memory = object_create(NULL, NULL, 0);
+	struct uio uio = uio_kernel("new", 3);
+	read_all();
+	overcommit = (struct overcommit_policy){ .mode = OVERCOMMIT_NEVER, .kbytes = 1 };
+	assert_int_equal(object_write(memory, &uio, 0), -ENOSPC);
+	assert_int_equal(f.object->npages, FILE_PAGES);
+	object_put(memory);
+	finish();
+}
+
 TEST(a_failed_allocation_makes_room_and_tries_again)
 {
 	(void)state;
@@ -425,6 +456,8 @@ static const struct CMUnitTest tests[] = {
 	RECLAIM_TEST(a_space_that_is_locked_keeps_its_pages),
 	RECLAIM_TEST(a_locked_object_keeps_its_pages),
 	RECLAIM_TEST(what_cannot_be_read_again_or_frees_nothing_stays),
+	RECLAIM_TEST(locked_memory_stays),
+	RECLAIM_TEST(memory_that_may_not_be_had_reclaims_nothing),
 	RECLAIM_TEST(a_failed_allocation_makes_room_and_tries_again),
 	RECLAIM_TEST(empty_slabs_are_given_back),
 	RECLAIM_TEST(a_working_set_of_twice_the_memory),
