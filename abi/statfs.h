@@ -10,5 +10,5 @@ struct linux_statfs {
 };
 _Static_assert(sizeof(struct linux_statfs) == 120, "struct statfs has 120 bytes");
 
-enum { STATFS_TMPFS = 0x01021994, STATFS_PROC = 0x9fa0, STATFS_MSDOS = 0x4d44, STATFS_PIPE = 0x50495045 };
+enum { STATFS_TMPFS = 0x01021994, STATFS_PROC = 0x9fa0, STATFS_SYSFS = 0x62656572, STATFS_MSDOS = 0x4d44, STATFS_PIPE = 0x50495045 };
 enum { STATFS_READONLY = 1, STATFS_VALID = 0x20, STATFS_RELATIME = 0x1000 };

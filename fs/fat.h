@@ -27,7 +27,7 @@ enum pager_mode {
 	PAGER_SLOW,		/* nothing is mapped in place; each read lets others run first */
 	PAGER_EIO,		/* nothing is mapped in place; reads of files without any execute permission fail */
 };
-extern enum pager_mode fat_pager_mode;
+extern unsigned fat_pager_mode;
 void pager_pause(void);		/* upcall (kernel/sched.c): lets other threads run */
 
 struct fat_dir;

@@ -25,7 +25,7 @@ struct fat_file {
 	bool mapped;			/* clusters and note are valid; atomic */
 };
 
-enum pager_mode fat_pager_mode;
+unsigned fat_pager_mode;
 
 /* Walks the chain: how many clusters it has for the size, and whether they are in one piece.  Fills `note` unless it is NULL. */
 static uint32_t walk_chain(const struct fat_file *f, uint32_t *note, bool *one_piece)
@@ -144,7 +144,7 @@ static int copy_page(const struct fat_file *f, uint64_t offset, uint8_t *to)
 static int fat_read(struct object *o, uint64_t index, void *to)
 {
 	struct fat_file *f = o->backing;
-	enum pager_mode mode = fat_pager_mode;
+	unsigned mode = fat_pager_mode;
 	if (mode == PAGER_EIO && !(f->node->mode & 0111))
 		return -EIO;
 	for (int i = 0; mode == PAGER_SLOW && i < PAUSES; i++)

@@ -36,3 +36,4 @@ struct mount *fat_mount(const void *image, size_t size, pfn_t first_frame, const
 struct mount *tmpfs_mount(void);
 struct mount *dev_mount(void);
 struct mount *proc_mount(void);		/* kernel/proc.c */
+struct mount *sysfs_mount(void);

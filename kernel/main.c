@@ -24,6 +24,7 @@
 #include "kernel/files.h"
 #include "kernel/futex.h"
 #include "kernel/sched.h"
+#include "kernel/settings.h"
 #include "kernel/system.h"
 #include "kernel/tty.h"
 #include "lib/print.h"
@@ -121,23 +122,32 @@ static void append_word(const char **list, const char *word)
 	list[n] = word;
 }
 
+static bool take_setting(const char *word)
+{
+	char name[32];
+	size_t n = 0;
+
+	while (word[n] && word[n] != '=' && n < sizeof name - 1) {
+		name[n] = word[n];
+		n++;
+	}
+	name[n] = '\0';
+	const struct setting *s = word[n] == '=' ? setting_find(name) : NULL;
+	if (s && setting_take(s, word + n + 1, strlen(word + n + 1)) < 0)
+		kprintf("command line: %s: not one of %s, %s%s%s\n", word, s->words[0], s->words[1], s->words[2] ? ", " : "", s->words[2] ? s->words[2] : "");
+	return s != NULL;
+}
+
 /* true: the kernel knows it. */
 static bool take_word(const char *word)
 {
 	const char *value;
 	if ((value = value_of(word, "init"))) {
 		init_path = value;
-	} else if ((value = value_of(word, "pager"))) {
-		if (strcmp(value, "slow") == 0)
-			fat_pager_mode = PAGER_SLOW;
-		else if (strcmp(value, "eio") == 0)
-			fat_pager_mode = PAGER_EIO;
-		else
-			kprintf("command line: pager=%s: not slow or eio\n", value);
 	} else if ((value = value_of(word, "panic"))) {
 		panic_wanted = strcmp(value, "test") == 0;
 	} else {
-		return false;
+		return take_setting(word);
 	}
 	return true;
 }
@@ -223,6 +233,7 @@ static void start_init(void *boot_info)
 	mount_at("/dev/shm", tmpfs_mount());
 	mount_at("/tmp", tmpfs_mount());
 	mount_at("/proc", proc_mount());
+	mount_at("/sys", sysfs_mount());
 	open_console(p);
 	console_start();
 

@@ -4,6 +4,7 @@
  *	/proc			a table of fixed entries, then a directory for each process
  *	/proc/PID		a table; the same under task/TID
  *	/proc/PID/fd		a magic link for each descriptor: it leads to the very file, not to its path
+ *	/sys			tables of fixed entries
  *
  * Locks: a directory's vnode lock is held around lookup and readdir; tree_lock comes after it.
  */
@@ -17,7 +18,8 @@ enum { ID_ROOT = 1, ID_THREAD = 2, ID_STEP = 64, ID_FD = 1 << 20, ID_PID_SHIFT =
 
 static const struct vnode_ops table_ops, root_ops, process_ops, text_ops, fd_link_ops;
 static int proc_statfs(struct mount *, struct linux_statfs *);
-static struct mount proc_fs = { .type = "proc", .source = "proc", .statfs = proc_statfs };
+static struct mount proc_fs = { .type = "proc", .source = "proc", .statfs = proc_statfs },
+	sys_fs = { .type = "sysfs", .source = "sysfs", .statfs = proc_statfs };
 
 static uint64_t child_id(uint64_t id, size_t index) { return id * ID_STEP + index + 1; }
 static uint64_t inode(pid_type pid, uint64_t id) { return (uint64_t)pid << ID_PID_SHIFT | id; }
@@ -47,7 +49,7 @@ void proc_unlock_process(void)
 
 static int make_node(const struct proc_node *like, const struct vnode_ops *ops, uint32_t mode, struct vnode **out)
 {
-	struct vnode *v = vnode_create(&proc_fs, ops, inode(like->pid, like->id), mode, sizeof *like);
+	struct vnode *v = vnode_create(like->mount, ops, inode(like->pid, like->id), mode, sizeof *like);
 	if (!v)
 		return -ENOMEM;
 	*(struct proc_node *)v->data = *like;
@@ -168,7 +170,7 @@ static const struct vnode_ops process_ops = { .lookup = process_lookup, .readdir
 
 static int process_node(pid_type pid, uint64_t id, struct vnode **out)
 {
-	struct proc_node n = { .pid = pid, .tid = pid, .id = id };
+	struct proc_node n = { .mount = &proc_fs, .pid = pid, .tid = pid, .id = id };
 	mutex_lock(&tree_lock);
 	struct process *p = process_find(pid);
 	if (p)
@@ -225,17 +227,25 @@ static const struct vnode_ops root_ops = { .lookup = root_lookup, .readdir = roo
 
 static int proc_statfs(struct mount *m, struct linux_statfs *s)
 {
-	(void)m;
-	s->type = STATFS_PROC;
+	s->type = m == &proc_fs ? STATFS_PROC : STATFS_SYSFS;
 	return 0;
 }
 
 struct mount *proc_mount(void)
 {
-	static const struct proc_node root = { .id = ID_ROOT };
+	static const struct proc_node root = { .mount = &proc_fs, .id = ID_ROOT };
 	if (make_node(&root, &root_ops, S_IFDIR | 0555, &proc_fs.root) != 0)
 		return NULL;
 	return &proc_fs;
+}
+
+struct mount *sysfs_mount(void)
+{
+	static const struct proc_entry directory = { .name = "/", .inside = sys_root_entries };
+	static const struct proc_node root = { .mount = &sys_fs, .entry = &directory, .id = ID_ROOT };
+	if (make_node(&root, &table_ops, S_IFDIR | 0555, &sys_fs.root) != 0)
+		return NULL;
+	return &sys_fs;
 }
 
 /* ---- task/ ---------------------------------------------------------------------------------- */

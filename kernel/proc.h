@@ -1,5 +1,5 @@
 /*
- * kernel/proc.h - /proc: what its files share.
+ * kernel/proc.h - /proc and /sys: what their files share.
  *
  *	proc.c           the tree: directories and links, lookup and listing
  *	proc_process.c   the texts of /proc/PID
@@ -24,6 +24,7 @@ struct proc_entry {
 };
 
 struct proc_node {
+	struct mount *mount;			/* /proc, or /sys */
 	const struct proc_entry *entry;		/* NULL: the directory of a process or thread */
 	pid_type pid, tid;			/* 0: not about a process */
 	uint64_t start_ns;			/* the process's */
@@ -38,7 +39,7 @@ void proc_unlock_process(void);
 bool proc_may_inspect(const struct process *);
 
 /* What a directory of the machine or of a process contains. */
-extern const struct proc_entry proc_root_entries[], proc_process_entries[], proc_thread_entries[];
+extern const struct proc_entry proc_root_entries[], proc_process_entries[], proc_thread_entries[], sys_root_entries[];
 extern const struct vnode_ops proc_fd_ops, proc_fdinfo_ops, proc_task_ops, proc_exe_ops, proc_cwd_ops, proc_root_link_ops, proc_self_ops,
 	proc_thread_self_ops;
 

@@ -8,6 +8,7 @@
 #include "kernel/proc.h"
 #include "kernel/random.h"
 #include "kernel/sched.h"
+#include "kernel/settings.h"
 #include "kernel/system.h"
 #include "lib/string.h"
 #include "vm/account.h"
@@ -257,6 +258,7 @@ static int make_constant(struct text *t, struct vnode *v, void *arg)
 		{ "max_map_count", "65530" }, { "swappiness", "0" },
 		{ "file-max", "1048576" }, { "nr_open", "1048576" }, { "pipe-max-size", "1048576" }, { "core_pattern", "core" },
 		{ "shmmax", "18446744073692774399" }, { "shmall", "18446744073692774399" }, { "shmmni", "4096" },
+		{ "hpage_pmd_size", "2097152" },
 	};
 	const struct proc_node *n = arg;
 	(void)v;
@@ -317,26 +319,27 @@ static int make_uuid(struct text *t, struct vnode *v, void *arg)
 	return 0;
 }
 
-static const char *const pager_names[] = { [PAGER_NORMAL] = "ok", [PAGER_SLOW] = "slow", [PAGER_EIO] = "eio" };
-
-static int make_pager(struct text *t, struct vnode *v, void *arg)
+static int make_setting(struct text *t, struct vnode *v, void *arg)
 {
-	(void)v, (void)arg;
-	text_print(t, "%s\n", pager_names[fat_pager_mode]);
+	const struct proc_node *n = arg;
+	const struct setting *s = setting_find(n->entry->name);
+	(void)v;
+	for (unsigned i = 0; i < SETTING_WORDS && s->words[i]; i++) {
+		bool set = i == *s->value;
+		if (s->shows_all)
+			text_print(t, set ? "%s[%s]" : "%s%s", i ? " " : "", s->words[i]);
+		else if (set)
+			text_print(t, "%s", s->words[i]);
+	}
+	text_print(t, "\n");
 	return 0;
 }
 
-static int take_pager(struct vnode *v, void *arg, char *string, size_t len)
+static int take_setting(struct vnode *v, void *arg, char *string, size_t len)
 {
-	(void)v, (void)arg;
-	len = without_newline(string, len);
-	for (int mode = PAGER_NORMAL; mode <= PAGER_EIO; mode++) {
-		if (strlen(pager_names[mode]) == len && memcmp(pager_names[mode], string, len) == 0) {
-			fat_pager_mode = (enum pager_mode)mode;
-			return 0;
-		}
-	}
-	return -EINVAL;
+	const struct proc_node *n = arg;
+	(void)v;
+	return setting_take(setting_find(n->entry->name), string, without_newline(string, len));
 }
 
 /* As on Linux: 1 page cache, 2 names and inodes, 3 both; here files that nobody has open are forgotten, with their pages, by any of them. */
@@ -404,7 +407,7 @@ static int take_overcommit(struct vnode *v, void *arg, char *string, size_t len)
 TEXT(constant_text, .make = make_constant);
 TEXT(name_text, .make = make_name, .take = take_name);
 TEXT(uuid_text, .make = make_uuid);
-TEXT(pager_text, .make = make_pager, .take = take_pager);
+TEXT(setting_text, .make = make_setting, .take = take_setting);
 TEXT(drop_caches_text, .make = make_nothing, .take = take_drop_caches);
 TEXT(file_nr_text, .make = make_file_nr);
 TEXT(overcommit_text, .make = make_overcommit, .take = take_overcommit);
@@ -437,8 +440,9 @@ static const struct proc_entry kernel_entries[] = {
 	CONSTANT("shmall"), CONSTANT("shmmax"), CONSTANT("shmmni"), CONSTANT("threads-max"), CONSTANT("version"), END
 };
 static const struct proc_entry vm_entries[] = {
-	FILE("drop_caches", 0200, drop_caches_text), CONSTANT("max_map_count"), FILE("overcommit_kbytes", 0644, overcommit_text), FILE("overcommit_memory", 0644, overcommit_text),
-	FILE("overcommit_ratio", 0644, overcommit_text),	FILE("pager", 0644, pager_text), CONSTANT("swappiness"), END
+	FILE("drop_caches", 0200, drop_caches_text), FILE("fork", 0644, setting_text), CONSTANT("max_map_count"),
+	FILE("overcommit_kbytes", 0644, overcommit_text), FILE("overcommit_memory", 0644, overcommit_text), FILE("overcommit_ratio", 0644, overcommit_text),
+	FILE("pager", 0644, setting_text), CONSTANT("swappiness"), END
 };
 static const struct proc_entry fs_entries[] = {
 	CONSTANT("file-max"), FILE("file-nr", 0444, file_nr_text), CONSTANT("nr_open"), CONSTANT("pipe-max-size"), END
@@ -456,6 +460,13 @@ static ssize mounts_readlink(struct vnode *v, char *to, size_t size)
 	return (ssize)n;
 }
 static const struct vnode_ops mounts_ops = { .readlink = mounts_readlink };
+
+static const struct proc_entry huge_entries[] = {
+	FILE("enabled", 0644, setting_text), CONSTANT("hpage_pmd_size"), END
+};
+static const struct proc_entry mm_entries[] = { DIRECTORY("transparent_hugepage", huge_entries), END };
+static const struct proc_entry sys_kernel_entries[] = { DIRECTORY("mm", mm_entries), END };
+const struct proc_entry sys_root_entries[] = { DIRECTORY("kernel", sys_kernel_entries), END };
 
 const struct proc_entry proc_root_entries[] = {
 	FILE("buddyinfo", 0444, buddyinfo_text), FILE("cmdline", 0444, cmdline_text), FILE("cpuinfo", 0444, cpuinfo_text),

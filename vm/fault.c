@@ -254,7 +254,7 @@ static enum step zero_read(struct fault *f)
 	return no_memory(f);
 }
 
-enum huge_policy huge_policy = HUGE_MADVISE;
+unsigned huge_policy = HUGE_MADVISE;
 
 static vaddr_t huge_start(const struct fault *f)
 {

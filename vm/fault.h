@@ -18,9 +18,9 @@ struct fault_result {
 	} outcome;
 };
 
-/* Who gets huge pages: nobody, who asks by MADV_HUGEPAGE, everybody but who asks not to.  One word, read and written whole. */
-enum huge_policy { HUGE_NEVER, HUGE_MADVISE, HUGE_ALWAYS };
-extern enum huge_policy huge_policy;
+/* Who gets huge pages: everybody but who asks not to, who asks by MADV_HUGEPAGE, nobody. */
+enum { HUGE_ALWAYS, HUGE_MADVISE, HUGE_NEVER };
+extern unsigned huge_policy;
 
 /*
  * Serves one fault at addr in a user space.  May sleep: no spinlock held, nor space->lock.

@@ -102,7 +102,7 @@ static bool inherits_pages(const struct region *r)
 	return !(r->flags & (REGION_DONTFORK | REGION_WIPEONFORK));
 }
 
-bool fork_copies_tables;
+unsigned fork_tables;
 
 /*
  * What is copied with `r`, private anonymous memory: neighbours of the same kind as well, if they are near, since tables may hold pages of
@@ -130,7 +130,7 @@ static int fork_entries(struct space *child, struct space *parent, struct mmu_ga
 		last = r;
 		if (!inherits_pages(r))
 			continue;
-		if (!r->object && !fork_copies_tables) {
+		if (!r->object && fork_tables == FORK_SHARES) {
 			span = anonymous_span(r, &last);
 			how = MMU_COPY_TABLES;
 		}

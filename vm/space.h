@@ -28,8 +28,9 @@ struct space {
 
 /* An empty space, refs 1; -ENOMEM: NULL. */
 struct space *space_create(void);
-/* Does fork copy all page tables, instead of sharing those of private anonymous memory until somebody writes?  Boot: fork=copy. */
-extern bool fork_copies_tables;
+/* What fork does with the page tables of private anonymous memory: both spaces have them until somebody writes, or they are copied at once. */
+enum { FORK_SHARES, FORK_COPIES };
+extern unsigned fork_tables;
 /* A copy-on-write copy; NULL: no memory (the parent is unharmed). Takes the parent's lock. */
 struct space *space_fork(struct space *parent);
 struct space *space_ref(struct space *);

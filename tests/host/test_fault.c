@@ -16,7 +16,7 @@ static int setup(void **state)
 {
 	(void)state;
 	sim_boot_config(&(struct sim_config){ .ram = { { 0, 4 * MIB }, { 6 * MIB, 8 * MIB } }, .image = { 0x100000, 0x140000 } });
-	fork_copies_tables = true;		/* each page by itself; tables that are shared: test_tables.c */
+	fork_tables = FORK_COPIES;		/* each page by itself; tables that are shared: test_tables.c */
 	before = census_take();
 	return 0;
 }

@@ -191,7 +191,7 @@ TEST(fork_that_copies_shares_nothing)
 {
 	(void)state;
 	populate(2 * REACH);
-	fork_copies_tables = true;
+	fork_tables = FORK_COPIES;
 	child = space_fork(s);
 	for (size_t i = 0; i < 2 * REACH; i++)
 		write_byte(child, page(i), 9);
@@ -199,9 +199,9 @@ TEST(fork_that_copies_shares_nothing)
 	for (size_t i = 0; i < 2 * REACH; i++)
 		write_byte(s, page(i), 8);
 	EXPECT_FAULTS(FAULT_COW_REUSE, 2 * REACH);
-	fork_copies_tables = false;
+	fork_tables = FORK_SHARES;
 	struct space *second = space_fork(s);
-	fork_copies_tables = true;
+	fork_tables = FORK_COPIES;
 	struct space *third = space_fork(s);		/* copies a table that two others share */
 	write_byte(third, page(0), 7);
 	write_byte(second, page(1), 6);
@@ -470,7 +470,7 @@ TEST(fork_breaks_and_shares_it)
 	sim_faults_clear();
 	write_byte(s, page(1), 1);
 	expect_bytes(s, 2, REACH);
-	fork_copies_tables = true;
+	fork_tables = FORK_COPIES;
 	map(s, page(REACH), REACH, RW, MAP_PRIVATE);
 	write_byte(s, page(REACH), 1);
 	child = space_fork(s);

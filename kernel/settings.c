@@ -1,0 +1,29 @@
+/* kernel/settings.c - settings that are one word of a few.  See settings.h. */
+#include "kernel/settings.h"
+#include "fs/fat.h"
+#include "lib/string.h"
+#include "vm/fault.h"
+
+static const struct setting settings[] = {
+	{ "pager", "pager", { "ok", "slow", "eio" }, &fat_pager_mode, false },
+	{ "fork", "fork", { "share", "copy" }, &fork_tables, true },
+	{ "transparent_hugepage", "enabled", { "always", "madvise", "never" }, &huge_policy, true },
+};
+
+const struct setting *setting_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+		if (strcmp(settings[i].option, name) == 0 || strcmp(settings[i].file, name) == 0)
+			return &settings[i];
+	return NULL;
+}
+
+int setting_take(const struct setting *s, const char *word, size_t len)
+{
+	for (unsigned i = 0; i < SETTING_WORDS && s->words[i]; i++)
+		if (strlen(s->words[i]) == len && memcmp(s->words[i], word, len) == 0) {
+			*s->value = i;
+			return 0;
+		}
+	return -EINVAL;
+}
