@@ -42,6 +42,37 @@ static int nothing(struct space *s, struct region *r, vaddr_t start, vaddr_t end
 	return 0;
 }
 
+/* The part [start, end) of one region gets and loses flags: it becomes a region of its own, or part of an equal neighbour. */
+static int change_flags(struct space *s, vaddr_t start, vaddr_t end, unsigned set, unsigned clear)
+{
+	struct region *r = region_find(&s->regions, start);
+	unsigned splits = range_splits(s, start, end), flags = (r->flags | set) & ~clear;
+	struct reserve reserve;
+
+	if (flags == r->flags)
+		return 0;
+	if (s->regions.count + splits > MAX_REGIONS || reserve_take(&reserve, sizeof(struct region), splits) < 0)
+		return -ENOMEM;
+	if (splits)
+		range_split(s, start, end, &reserve);
+	region_find(&s->regions, start)->flags = flags;
+	range_merge(s, start, end);
+	reserve_release(&reserve);
+	return 0;
+}
+
+static int want_huge(struct space *s, struct region *r, vaddr_t start, vaddr_t end)
+{
+	(void)r;
+	return change_flags(s, start, end, REGION_HUGE, REGION_NOHUGE);
+}
+
+static int want_no_huge(struct space *s, struct region *r, vaddr_t start, vaddr_t end)
+{
+	(void)r;
+	return change_flags(s, start, end, REGION_NOHUGE, REGION_HUGE);
+}
+
 /* MADV_REMOVE.  The hole takes the locks of all spaces that map it, one by one: ours is dropped meanwhile. */
 static int punch_hole(struct space *s, struct region *r, vaddr_t start, vaddr_t end)
 {
@@ -71,8 +102,12 @@ static advice_fn advice_of(int advice)
 		return discard_anonymous;
 	case MADV_REMOVE:
 		return punch_hole;
+	case MADV_HUGEPAGE:
+		return want_huge;
+	case MADV_NOHUGEPAGE:
+		return want_no_huge;
 	case MADV_NORMAL: case MADV_RANDOM: case MADV_SEQUENTIAL: case MADV_WILLNEED: case MADV_COLD: case MADV_PAGEOUT:
-	case MADV_MERGEABLE: case MADV_UNMERGEABLE: case MADV_HUGEPAGE: case MADV_NOHUGEPAGE: case MADV_DONTDUMP: case MADV_DODUMP:
+	case MADV_MERGEABLE: case MADV_UNMERGEABLE: case MADV_DONTDUMP: case MADV_DODUMP:
 		return nothing;
 	default:
 		return NULL;
