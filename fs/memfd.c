@@ -71,10 +71,10 @@ static int add_seals(struct object *o, unsigned seals, uint32_t mode)
 {
 	if (o->seals & SEAL_SEAL)
 		return -EPERM;
-	if (seals & ~o->seals & SEAL_WRITE && mapped_for_writing(o))
-		return -EBUSY;
 	if (seals & SEAL_EXEC && mode & 0111)
 		seals |= SEAL_SHRINK | SEAL_GROW | SEAL_WRITE | SEAL_FUTURE_WRITE;	/* a program that stays what it is */
+	if (seals & ~o->seals & SEAL_WRITE && mapped_for_writing(o))
+		return -EBUSY;
 	o->seals |= seals;
 	return 0;
 }

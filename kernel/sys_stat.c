@@ -375,17 +375,35 @@ long sys_ftruncate(const unsigned long args[6])
 	return result;
 }
 
+/* Is it a mode that Linux knows, with or without KEEP_SIZE as that mode wants? */
+static bool known_allocation(unsigned how)
+{
+	enum { COLLAPSE = 8, ZERO = 16, INSERT = 32, UNSHARE = 64 };
+
+	switch (how & ~(unsigned)ALLOCATE_KEEP_SIZE) {
+	case 0: case ZERO: case UNSHARE:
+		return true;
+	case ALLOCATE_PUNCH_HOLE:
+		return how & ALLOCATE_KEEP_SIZE;
+	case COLLAPSE: case INSERT:
+		return !(how & ALLOCATE_KEEP_SIZE);
+	default:
+		return false;
+	}
+}
+
 /* In Linux's order. */
 static long allocate(struct file *f, unsigned how, int64_t from, int64_t len)
 {
-	const unsigned known = 0xff, hole = ALLOCATE_PUNCH_HOLE | ALLOCATE_KEEP_SIZE;
 	struct vnode *v = f->vnode;
 	struct vattr attr;
 	int64_t end;
 
+	if (f->flags & OPEN_PATH)
+		return -EBADF;
 	if (from < 0 || len <= 0)
 		return -EINVAL;
-	if (how & ~known || (how & ALLOCATE_PUNCH_HOLE && how != hole))
+	if (!known_allocation(how))
 		return -EOPNOTSUPP;
 	if (!file_writable(f))
 		return -EBADF;
@@ -398,7 +416,7 @@ static long allocate(struct file *f, unsigned how, int64_t from, int64_t len)
 	if (!v->ops->allocate)
 		return -EOPNOTSUPP;
 	int error = vfs_getattr(v, &attr);
-	if (!error && how != hole && (uint64_t)end > attr.size)
+	if (!error && !(how & ALLOCATE_PUNCH_HOLE) && (uint64_t)end > attr.size)
 		error = check_file_limit((uint64_t)end);
 	if (error)
 		return error;
