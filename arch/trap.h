@@ -9,7 +9,7 @@
 struct trap_frame;
 
 enum fault_access { FAULT_READ, FAULT_WRITE, FAULT_EXEC };
-enum fault_mode { FAULT_USER, FAULT_KERNEL };		/* which mode the access was made in */
+enum fault_mode { FAULT_USER, FAULT_KERNEL, FAULT_POPULATE };	/* which mode the access was made in; POPULATE: it has not been made yet, no stack grows for it */
 
 /*
  * Upcall (kernel/trap.c): a page fault at addr.  hw_error and addr go into the signal frame as they are.

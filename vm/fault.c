@@ -49,6 +49,7 @@ struct fault {
 	struct space *space;
 	vaddr_t page;			/* of the address, page-aligned */
 	enum fault_access access;
+	enum fault_mode mode;
 	struct region *region;
 	struct mmu_entry entry;
 	enum fault_class class;
@@ -66,8 +67,8 @@ static void account(const struct fault *, struct fault_stats *who, uint64_t cycl
 struct fault_result vm_fault(struct space *space, vaddr_t addr, enum fault_access access, enum fault_mode mode, struct fault_stats *who)
 {
 	uint64_t began = cpu_cycles();
-	struct fault f = { .space = space, .page = page_floor(addr), .access = access, .class = FAULT_CLASSES,
-		.flags = mode == FAULT_KERNEL ? 1u << FAULT_FLAG_KERNEL : 0 };
+	struct fault f = { .space = space, .page = page_floor(addr), .access = access, .mode = mode, .class = FAULT_CLASSES,
+		.flags = mode != FAULT_USER ? 1u << FAULT_FLAG_KERNEL : 0 };
 
 	while (f.class == FAULT_CLASSES) {
 		if (frame_is_short())
@@ -137,7 +138,7 @@ static bool grow_stack(struct fault *f, struct region *r)
 static bool find_region(struct fault *f)
 {
 	f->region = region_find(&f->space->regions, f->page);
-	return f->region && (f->page >= f->region->start || grow_stack(f, f->region));
+	return f->region && (f->page >= f->region->start || (f->mode != FAULT_POPULATE && grow_stack(f, f->region)));
 }
 
 /* Who may write or execute may read. */
@@ -290,6 +291,7 @@ static bool map_huge(struct fault *f)
 	if (mmu_map_huge(mmu, huge_start(f), block, entry_rights(f)) == 0)
 		return true;
 	frame_free(block, MMU_HUGE_ORDER);
+	f->entry = mmu_query(mmu, f->page);		/* the zero frame is gone */
 	return false;
 }
 

@@ -137,7 +137,7 @@ static int advise_locked(struct space *s, vaddr_t start, vaddr_t end, advice_fn 
 	return error;
 }
 
-/* MADV_POPULATE_READ and _WRITE: what a touch of each page would do, without signals. */
+/* MADV_POPULATE_READ and _WRITE: what a touch of each page would do, without signals; but no stack grows for it. */
 static int populate(struct space *s, vaddr_t start, vaddr_t end, enum fault_access access, struct fault_stats *who)
 {
 	for (; start < end; start += PAGE_SIZE) {
@@ -146,7 +146,7 @@ static int populate(struct space *s, vaddr_t start, vaddr_t end, enum fault_acce
 		mutex_unlock(&s->lock);
 		if (e.pfn != PFN_NONE && (access == FAULT_WRITE ? e.prot & VM_WRITE : e.prot != 0))
 			continue;
-		switch (vm_fault(s, start, access, FAULT_KERNEL, who).outcome) {
+		switch (vm_fault(s, start, access, FAULT_POPULATE, who).outcome) {
 		case FAULT_DONE:
 			break;
 		case FAULT_SIGNAL_SEGV_ACCERR:

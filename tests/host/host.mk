@@ -1,7 +1,9 @@
 # tests/host/host.mk - host tests: vm/ on a simulated machine, under ASan and UBSan; results as TAP on standard output.
 #
 #   make host-test                 everything
-#   make model SEED=n STEPS=n      the model test alone
+#   make model SEED=n STEPS=n      the model test alone: so many steps on each machine
+#   make soak                      the model test without an end, on all processors; Ctrl-C ends it
+#   make model-log STEPS=n SEED=n  so many steps in all, on all processors, into tests/logs/model.txt
 #   make coverage                  lines and branches of vm/ that these tests run: tests/logs/coverage.txt
 #   make mutants N=n SEED=n JOBS=n  are changes of vm/ noticed by these tests: tests/logs/mutants.txt
 #   make fuzz TIME=seconds         libFuzzer (clang, libclang-rt-14-dev) for so long on each target; fuzz-NAME: on one
@@ -25,8 +27,9 @@ HOST_LDFLAGS  = -no-pie $(HOST_SANITIZE) $(foreach f,$(HOST_WRAP),-Wl,--wrap=$(f
 HOST_LIB_SRC  = $(sort $(wildcard vm/*.c)) lib/rbtree.c tests/host/harness.c $(addprefix tests/host/sim/,machine.c sync.c tlb.c)
 HOST_MMU_SIM  = tests/host/sim/mmu.c
 HOST_MMU_X86  = arch/x86_64/mmu.c arch/x86_64/tlb.c tests/host/sim/x86/x86.c
+HOST_MODEL_SRC = $(sort $(wildcard tests/host/model/*.c))
 SEED         ?= 1
-STEPS        ?= 50000
+STEPS        ?= 350000
 
 # host_machine NAME,FLAGS,MMU: how objects and programs of this machine are made
 define host_machine
@@ -35,6 +38,9 @@ $(HOST_BUILD)/$(1)/%.o: %.c
 	@mkdir -p $$(@D)
 	$$(Q)$$(HOST_CC) $(2) $$(HOST_CFLAGS) -MMD -MP -c $$< -o $$@
 $(HOST_BUILD)/$(1)/%: $(HOST_BUILD)/$(1)/tests/host/%.o $(patsubst %.c,$(HOST_BUILD)/$(1)/%.o,$(HOST_LIB_SRC) $(3))
+	$$(say) LINK $$@
+	$$(Q)$$(HOST_CC) $$^ -o $$@ $$(HOST_LDFLAGS)
+$(HOST_BUILD)/$(1)/model: $(patsubst %.c,$(HOST_BUILD)/$(1)/%.o,$(HOST_MODEL_SRC) $(filter-out tests/host/harness.c,$(HOST_LIB_SRC)) $(3))
 	$$(say) LINK $$@
 	$$(Q)$$(HOST_CC) $$^ -o $$@ $$(HOST_LDFLAGS)
 -include $$(wildcard $(HOST_BUILD)/$(1)/*/*.d $(HOST_BUILD)/$(1)/*/*/*.d $(HOST_BUILD)/$(1)/*/*/*/*.d)
@@ -67,11 +73,16 @@ host-test:
 	@failed=0; \
 	for t in $(HOST_UNITS); do echo "# $$t"; $$t || failed=1; done; \
 	for t in $(notdir $(HOST_REPLAYS:%_replay=%)); do $(HOST_BUILD)/3x5/$${t}_replay tests/host/corpus/$$t || failed=1; done; \
-	for m in $(HOST_MODELS); do for s in 1 2 4; do $$m $$s $(STEPS) || failed=1; done; done; \
+	for m in $(HOST_MODELS); do $$m $(SEED) $(STEPS) || failed=1; done; \
 	exit $$failed
 
 model: $(HOST_MODELS)
 	$(Q)for m in $(HOST_MODELS); do $$m $(SEED) $(STEPS) || exit; done
+.PHONY: soak model-log
+soak: $(HOST_MODELS)
+	$(Q)tests/host/model/soak $(HOST_MODELS)
+model-log: $(HOST_MODELS)
+	$(Q)tests/host/model/soak --steps $(STEPS) --seed $(SEED) --log tests/logs/model.txt $(HOST_MODELS)
 
 # The same programs, compiled to count what runs.
 COVERAGE      = $(HOST_BUILD)/coverage

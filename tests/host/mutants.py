@@ -154,8 +154,8 @@ def find_tests():
     for path in said:
         machine, program = path.split("/")[-2:]
         if program == "model":
-            tests.append(Test(machine, program, [1, SHORT]))
-            tests += [Test(machine, program, [seed, LONG]) for seed in (2, 4)]
+            tests.append(Test(machine, program, [1, SHORT, "brief"]))
+            tests += [Test(machine, program, [seed, LONG, "brief"]) for seed in (2, 4)]
         else:
             tests.append(Test(machine, program))
     return tests

@@ -335,9 +335,9 @@ static int move(struct space *space, vaddr_t va, void *bytes, size_t n, enum dir
 			return outcome;
 		char *frame = (char *)direct(pfn) + (at & PAGE_MASK);
 		if (direction == TO_USER)
-			memcpy(frame, (char *)bytes + *moved, part);
+			memmove(frame, (char *)bytes + *moved, part);	/* a file that is written from its own mapping */
 		else
-			memcpy((char *)bytes + *moved, frame, part);
+			memmove((char *)bytes + *moved, frame, part);
 		*moved += part;
 	}
 	return FAULT_DONE;
