@@ -24,7 +24,8 @@ usage() {
   --icount                     deterministic guest time: one instruction, one nanosecond
   --uefi                       boot through OVMF instead of SeaBIOS
   --image packed               an image of 512-byte clusters that are never frame-aligned: every file page is read and copied (default: aligned)
-  --append 'ARGS'              kernel command line: init=PATH, pager=slow, pager=eio, panic=test; NAME=VALUE goes into init's environment
+  --append 'ARGS'              kernel command line: init=PATH, pager=slow, pager=eio, fork=copy,
+                           transparent_hugepage=always|madvise|never, panic=test; NAME=VALUE goes into init's environment
   --debug                      the kernel with assertions and lock checks
   --gdb                        wait for a debugger; 'make gdb' attaches with symbols
   --timeout S                  give up S seconds after QEMU's start
