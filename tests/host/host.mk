@@ -117,6 +117,7 @@ FUZZ_SRC_elf       = kernel/elf.c
 FUZZ_SRC_fat       = $(HOST_FAT_SRC)
 FUZZ_OPTIONS_fat   = -max_len=800000
 FUZZ_SEEDS_fat     = $(FUZZ)/fat/seeds
+FUZZ_SRC_model     = $(filter-out $(addprefix tests/host/model/,main.c child.c shrink.c regressions.c),$(HOST_MODEL_SRC))
 FUZZ_SRC_multiboot = $(HOST_MULTIBOOT_SRC)
 FUZZ_SRC_walk      = $(HOST_VFS_SRC)
 

@@ -3,6 +3,7 @@
  *
  *   model SEED STEPS [brief]   the regressions, then programs of that seed, until they have done so many steps
  *   model program SEED [N]     one program (of N steps): as a failure tells
+ *   model bytes FILE           the program of these bytes (tests/host/model_fuzz.c)
  *
  * Each program runs in a process of its own, on a new machine.  One that fails is made short and printed, to be pasted into regressions.c
  * (not with `brief`).
@@ -99,6 +100,20 @@ static bool try_seed(uint64_t seed, unsigned nsteps)
 	return good;
 }
 
+static bool try_bytes(const char *name)
+{
+	static uint8_t bytes[65536];
+	FILE *f = fopen(name, "rb");
+
+	if (!f)
+		abort();
+	struct program p = generate_from_bytes(bytes, fread(bytes, 1, sizeof bytes, f), PROGRAM_STEPS);
+	fclose(f);
+	bool good = try(&p, name);
+	program_free(&p);
+	return good;
+}
+
 static bool try_all(uint64_t seed, unsigned long steps)
 {
 	for (unsigned i = 0; i < nregressions; i++)
@@ -111,21 +126,32 @@ static bool try_all(uint64_t seed, unsigned long steps)
 	return true;
 }
 
+static bool run(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "1";
+	unsigned long seed = strtoul(argc > 2 ? argv[2] : "1", NULL, 0), nsteps = argc > 3 ? strtoul(argv[3], NULL, 0) : PROGRAM_STEPS;
+
+	if (strcmp(what, "program") == 0)
+		return try_seed(seed, (unsigned)nsteps);
+	if (strcmp(what, "bytes") == 0 && argc > 2)
+		return try_bytes(argv[2]);
+	brief = argc > 3 && strcmp(argv[3], "brief") == 0;
+	return try_all(strtoul(what, NULL, 0), argc > 2 ? strtoul(argv[2], NULL, 0) : 20000);
+}
+
 int main(int argc, char **argv)
 {
-	bool one = argc > 2 && strcmp(argv[1], "program") == 0, good;
-	uint64_t seed = strtoul(argc > 1 + one ? argv[1 + one] : "1", NULL, 0);
-	unsigned long steps = argc > 2 + one ? strtoul(argv[2 + one], NULL, 0) : one ? PROGRAM_STEPS : 20000;
-
-	brief = argc > 3 && strcmp(argv[3], "brief") == 0;
 	run_stats = child_shared(sizeof *run_stats);
 	signal(SIGABRT, on_signal);
 	signal(SIGALRM, on_signal);
 	signal(SIGINT, on_signal);
 	signal(SIGTERM, on_signal);
 	__sanitizer_set_death_callback(on_death);
-	good = one ? try_seed(seed, (unsigned)steps) : try_all(seed, steps);
+	bool good = run(argc, argv);
 	print_counts();
-	printf("%s 1 - model %dx%d: seed %lu, %lu steps\n1..1\n", good ? "ok" : "not ok", SIM_LEVELS, SIM_TABLE_BITS, (unsigned long)seed, steps);
+	printf("%s 1 - model %dx%d:", good ? "ok" : "not ok", SIM_LEVELS, SIM_TABLE_BITS);
+	for (int i = 1; i < argc; i++)
+		printf(" %s", argv[i]);
+	printf("%s\n1..1\n", interrupted ? ", interrupted" : "");
 	return !good;
 }

@@ -65,7 +65,7 @@ struct program {
 	unsigned threads;		/* that take the steps in turn: 1 to 3 */
 	unsigned kib;			/* memory */
 	unsigned window;		/* pages in which mappings are made */
-	unsigned policy;		/* enum huge_policy, + 3: fork copies tables */
+	unsigned policy;		/* enum huge_policy, + 3 times what fork does with tables */
 	unsigned nsteps;
 	struct step *step;
 	const char *found;		/* regressions: what it has found */

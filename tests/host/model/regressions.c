@@ -4,6 +4,7 @@
  * Each runs on every machine before anything else does.  PROGRAM(what it found, threads, KiB of memory, pages of the window, policy, steps).
  */
 #include "regressions.h"
+#include "vm/fault.h"
 #include "vm/mmap.h"
 
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
@@ -14,7 +15,7 @@ const struct program regressions[] = {
 	PROGRAM("populating below a mapping that grows down made it grow", 1, 512, 160, 0,
 		{ OP_MADVISE, 0, { 0x22c000, 0x1000, MADV_POPULATE_WRITE } },
 	),
-	PROGRAM("a huge page that cannot be mapped after all: the entry of the zero frame is gone already", 1, 1024, 160, 2,
+	PROGRAM("a huge page that cannot be mapped after all: the entry of the zero frame is gone already", 1, 1024, 160, HUGE_ALWAYS,
 		{ OP_MMAP, 0, { 0, 0x10000, 2, 0x12 } },
 		{ OP_SWEEP, 0, { 0, 1 } },
 		{ OP_TOUCH, 0, { 0, 1 }, .fail = 2 },

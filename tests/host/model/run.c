@@ -6,6 +6,7 @@
 #include "inside.h"
 #include "files.h"
 #include "now.h"
+#include "vm/account.h"
 #include "vm/fault.h"
 #include "vm/frame.h"
 #include "vm/reclaim.h"
@@ -215,7 +216,8 @@ void run_program(const struct program *program)
 	running = program;
 	arena_pages = program->window % (REF_PAGES - ARENA_STACK) + ARENA_STACK;
 	huge_policy = program->policy % 3;
-	fork_copies_tables = program->policy / 3 % 2;
+	fork_tables = program->policy / 3 % 2;
+	overcommit.mode = OVERCOMMIT_ALWAYS;
 	next_step = 0;
 	injected = sim_alloc_failures = 0;
 	files_start();
