@@ -76,7 +76,7 @@ static int want_no_huge(struct space *s, struct region *r, vaddr_t start, vaddr_
 /* MADV_REMOVE.  The hole takes the locks of all spaces that map it, one by one: ours is dropped meanwhile. */
 static int punch_hole(struct space *s, struct region *r, vaddr_t start, vaddr_t end)
 {
-	if (!r->object)
+	if (!r->object || (r->flags & REGION_LOCKED))
 		return -EINVAL;
 	if ((r->flags & (REGION_SHARED | REGION_NOWRITE)) != REGION_SHARED)
 		return -EACCES;

@@ -1,8 +1,8 @@
 /*
  * vm/object.c - memory objects and their pages.  See object.h.
  *
- * The index is a radix tree of slots by page number.  It grows at the root when a larger page number comes; its nodes
- * go when the object dies.  A page's life:
+ * The index is a radix tree of slots by page number.  It grows at the root when a larger page number comes; nodes without pages go
+ * after a truncation or a hole, all with the object.  A page's life:
  *
  *     (absent) --borrow--> READY            the boot image's own frame
  *     (absent) --zero----> READY            no pager
@@ -81,13 +81,18 @@ static void **node_create(void)
 /* The slot of `index`, with the nodes above it made as needed; NULL: no memory. */
 static void **slot_reach(struct object *o, uint64_t index)
 {
-	while (!index_reaches(o, index)) {
-		void **top = node_create();
-		if (!top)
+	for (; !index_reaches(o, index); o->levels++) {
+		void **top = o->root ? node_create() : NULL;
+
+		if (o->root && !top)
 			return NULL;
-		top[0] = o->root;
+		if (o->root)
+			top[0] = o->root;
 		o->root = top;
-		o->levels++;
+	}
+	if (!o->root && !(o->root = node_create())) {
+		o->levels = 0;
+		return NULL;
 	}
 	void **node = o->root;
 	for (unsigned level = o->levels; --level > 0; ) {
@@ -118,12 +123,33 @@ void object_each(struct object *o, void (*fn)(void *context, struct page_record 
 		each_below(o->root, o->levels - 1, fn, context);
 }
 
-static void free_nodes(void **node, unsigned level)
+/* Frees the nodes below this one that have nothing in them, as far as they are of pages first to last: is this one such? */
+static bool prune(void **node, unsigned level, uint64_t base, uint64_t first, uint64_t last)
 {
-	for (unsigned i = 0; level > 0 && i < OBJECT_FANOUT; i++)
-		if (node[i])
-			free_nodes(node[i], level - 1);
-	kfree(node);
+	const uint64_t step = (uint64_t)1 << (level * OBJECT_FANOUT_BITS);
+	bool empty = true;
+
+	for (unsigned i = 0; i < OBJECT_FANOUT; i++, base += step) {
+		bool within = base + (step - 1) >= first && base <= last;
+
+		if (node[i] && level > 0 && within && prune(node[i], level - 1, base, first, last)) {
+			kfree(node[i]);
+			node[i] = NULL;
+		}
+		empty &= !node[i];
+	}
+	return empty;
+}
+
+void object_trim(struct object *o, uint64_t first, uint64_t last)
+{
+	spin_lock(&o->lock);
+	if (o->root && prune(o->root, o->levels - 1, 0, first, last)) {
+		kfree(o->root);
+		o->root = NULL;
+		o->levels = 0;
+	}
+	spin_unlock(&o->lock);
 }
 
 /* ---- records --------------------------------------------------------------------------------------------------------- */
@@ -629,12 +655,8 @@ void object_put(struct object *o)
 	live.objects--;
 	spin_unlock(&object_list_lock);
 
-	spin_lock(&o->lock);
-	if (o->root) {
-		cut_below(o, o->root, o->levels - 1, 0, 0, OBJECT_ENDLESS);
-		free_nodes(o->root, o->levels - 1);
-	}
-	spin_unlock(&o->lock);
+	object_punch(o, 0, OBJECT_ENDLESS);
+	object_trim(o, 0, OBJECT_ENDLESS);
 	commit_release(o->committed);
 	if (o->pager && o->pager->release)
 		o->pager->release(o);

@@ -82,8 +82,10 @@ ssize object_write(struct object *, struct uio *, uint64_t offset);
 void object_resize(struct object *, uint64_t size);
 /* The bytes [from, to) become zeros, their whole pages are given up in the same way (vm_punch for what may be mapped).  Not for objects with a pager, but by object_resize. */
 void object_punch(struct object *, uint64_t from, uint64_t to);
-/* Moves *index up to where pages are or have been, over the gaps between; false: none there or above. */
+/* Moves *index up to where pages are, or have been until a hole was made, over the gaps between; false: none there or above. */
 bool object_skip(struct object *, uint64_t *index);
+/* Frees what pages first to last took in the index, where none is left: after a hole, when nobody needs object_skip any more. */
+void object_trim(struct object *, uint64_t first, uint64_t last);
 
 /* ---- for the fault handler ------------------------------------------------------------------------------------------ */
 

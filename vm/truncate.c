@@ -88,14 +88,15 @@ static void unmap_everywhere(const struct cut *cut)
 		unmap_from(s, cut);
 		space_put(s);
 	}
+	object_trim(cut->object, cut->first, cut->end);
 }
 
 void vm_truncate(struct object *o, uint64_t size)
 {
-	bool shrinks = size < o->size;
+	bool cuts = size <= o->size;
 
 	object_resize(o, size);
-	if (shrinks)
+	if (cuts)
 		unmap_everywhere(&(struct cut){ o, object_pages(size), object_pages(OBJECT_ENDLESS), COPIES_GO });
 }
 

@@ -1,7 +1,9 @@
 /* tests/host/test_object.c - vm/object.c: pages of files and of shared memory, by read, write, pin and resize. */
 #include "harness.h"
 #include "vm/frame.h"
+#include "vm/heap.h"
 #include "vm/object.h"
+#include "vm/mmap.h"
 
 enum { MIB = 1 << 20 };
 static const vaddr_t A = 0x200000;
@@ -231,6 +233,33 @@ TEST(holes_at_every_edge)
 			assert_int_equal(bytes[i], i >= hole[h].from && i < hole[h].to ? 0 : 7);
 	}
 	check_sound();
+	object_put(o);
+	census_check(&before);
+}
+
+TEST(holes_free_the_index)
+{
+	(void)state;
+	struct object *o = object_create(NULL, NULL, 0);
+	struct heap_stats then, now;
+	heap_get_stats(&then);
+	for (uint64_t i = 0; i < 500; i++) {
+		uint64_t at = (i * i * i << 20) + i * PAGE_SIZE;
+		assert_int_equal(write_at(o, "x", 1, at), 1);
+		if (i % 2)
+			vm_punch(o, at & ~(uint64_t)PAGE_MASK, (at & ~(uint64_t)PAGE_MASK) + 2 * PAGE_SIZE);
+		else
+			vm_truncate(o, at);
+		assert_int_equal(o->npages, 0);
+		assert_null(o->root);
+	}
+	heap_get_stats(&now);
+	assert_int_equal(now.objects, then.objects);
+	assert_int_equal(write_at(o, "x", 1, 100 * PAGE_SIZE), 1);
+	vm_punch(o, 0, 100 * PAGE_SIZE);
+	assert_int_equal(o->npages, 1);				/* beside the hole */
+	vm_punch(o, 101 * PAGE_SIZE, 1000 * PAGE_SIZE);
+	assert_int_equal(o->npages, 1);
 	object_put(o);
 	census_check(&before);
 }
@@ -524,6 +553,7 @@ static const struct CMUnitTest tests[] = {
 	OBJECT_TEST(bytes_from_and_to_user_memory),
 	OBJECT_TEST(resize_gives_pages_up_and_zeroes_the_rest),
 	OBJECT_TEST(holes_at_every_edge),
+	OBJECT_TEST(holes_free_the_index),
 	OBJECT_TEST(a_hole_leaves_private_copies),
 	OBJECT_TEST(remove_by_madvise),
 	OBJECT_TEST(a_page_that_is_pinned_or_mapped_outlives_its_place),
