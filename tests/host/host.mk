@@ -26,7 +26,7 @@ HOST_WRAP     = frame_alloc frame_alloc_zone frame_alloc_anon_zeroed frame_alloc
 HOST_LDFLAGS  = -no-pie $(HOST_SANITIZE) $(foreach f,$(HOST_WRAP),-Wl,--wrap=$(f)) -lcmocka -lpthread
 HOST_LIB_SRC  = $(sort $(wildcard vm/*.c)) lib/rbtree.c tests/host/harness.c $(addprefix tests/host/sim/,machine.c sync.c tlb.c)
 HOST_MMU_SIM  = tests/host/sim/mmu.c
-HOST_MMU_X86  = arch/x86_64/mmu.c arch/x86_64/tlb.c tests/host/sim/x86/x86.c
+HOST_MMU_X86  = $(wildcard arch/x86_64/mmu*.c) arch/x86_64/tlb.c tests/host/sim/x86/x86.c
 HOST_MODEL_SRC = $(sort $(wildcard tests/host/model/*.c))
 SEED         ?= 1
 STEPS        ?= 350000
