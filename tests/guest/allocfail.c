@@ -326,7 +326,45 @@ static int grow_stack(int n)
 }
 static int do_stack(void) { return grow_stack(40); }
 
+/* A leaf table that fork has shared is copied before what it maps changes; a huge page is broken where a part of it does. */
+enum { TABLE = 2 << 20 };
+static char *table_area;
+static void fill_tables(void)
+{
+	char *p = map_anon(3 * TABLE, MAP_PRIVATE);
+	table_area = (char *)(((uintptr_t)p + TABLE - 1) & ~(uintptr_t)(TABLE - 1));
+	memset(table_area, 1, TABLE);
+}
+static void advise_huge(void)
+{
+	char *p = map_anon(3 * TABLE, MAP_PRIVATE);
+	table_area = (char *)(((uintptr_t)p + TABLE - 1) & ~(uintptr_t)(TABLE - 1));
+	NEED(!madvise(table_area, TABLE, MADV_HUGEPAGE));
+}
+static int change_parts(void)
+{
+	table_area[3 * PAGE] = 2;
+	if (munmap(table_area + PAGE, PAGE) || mprotect(table_area + 8 * PAGE, PAGE, PROT_READ) || madvise(table_area + 9 * PAGE, PAGE, MADV_DONTNEED))
+		return errno;
+	return table_area[3 * PAGE] == 2 ? 0 : EINVAL;
+}
+static int do_shared_tables(void)
+{
+	pid_t pid = fork();
+	if (pid < 0)
+		return errno;
+	if (!pid)
+		_exit(change_parts());
+	int status = wait_status(pid);
+	for (size_t i = 0; i < TABLE; i += PAGE)
+		if (table_area[i] != 1)
+			return EINVAL;
+	return status == SIGKILL ? ENOMEM : status >> 8;
+}
+
 static const struct operation memories[] = {
+	{ "shared page tables", do_shared_tables, fill_tables, NULL, ALLOCFAIL_ALL, 0 },
+	{ "huge page", change_parts, advise_huge, NULL, ALLOCFAIL_SELF, 0 },
 	{ "anonymous memory", do_anonymous, NULL, NULL, ALLOCFAIL_SELF, 0 },
 	{ "shared memory", do_shared, NULL, NULL, ALLOCFAIL_SELF, 0 },
 	{ "memfd_create", do_memfd, NULL, NULL, ALLOCFAIL_SELF, 0 },
