@@ -88,7 +88,8 @@ static void unmap_everywhere(const struct cut *cut)
 		unmap_from(s, cut);
 		space_put(s);
 	}
-	object_trim(cut->object, cut->first, cut->end);
+	if (visit == __atomic_load_n(&cut->object->visits, __ATOMIC_RELAXED))		/* or a later one needs the index still */
+		object_trim(cut->object, cut->first, cut->end);
 }
 
 void vm_truncate(struct object *o, uint64_t size)
