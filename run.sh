@@ -23,6 +23,9 @@ usage() {
   --cpu MODEL  --accel NAME    QEMU's; default max and tcg
   --icount                     deterministic guest time: one instruction, one nanosecond
   --uefi                       boot through OVMF instead of SeaBIOS
+  --image-free SIZE            leave so much room in the image for what the guest writes (suffix K or M; default: next to none)
+  --save-image FILE            when the guest has ended, bring its image out, with what was written to it
+  --get GUEST[:HOST]           the same for one file or folder (repeatable); default place: NAME in the current folder
   --image packed               an image of 512-byte clusters that are never frame-aligned: every file page is read and copied (default: aligned)
   --append 'ARGS'              kernel command line: init=PATH, pager=slow, pager=eio, fork=copy,
                            transparent_hugepage=always|madvise|never, panic=test; NAME=VALUE goes into init's environment
@@ -43,17 +46,20 @@ failed() { say "$*"; exit 126; }
 
 # ---- what is asked for -------------------------------------------------------------------------------------------------------------
 
-command='' job='' program=() adds=() image=aligned smp=1 mem='' cpu=max accel=tcg icount='' uefi='' append='' gdb='' timeout=0 more=() dry_run=''
+command='' job='' program=() adds=() gets=() save='' image_free='' image=aligned smp=1 mem='' cpu=max accel=tcg icount='' uefi='' append='' gdb='' timeout=0 more=() dry_run=''
 debug=${DEBUG:-}
 while [ $# -gt 0 ]; do
 	case $1 in
-	-c | --add | --smp | --mem | --cpu | --accel | --image | --append | --timeout | --qemu)
+	-c | --add | --get | --save-image | --image-free | --smp | --mem | --cpu | --accel | --image | --append | --timeout | --qemu)
 		[ $# -ge 2 ] || misused "$1 wants a value" ;;
 	esac
 	case $1 in
 	-c) [ -z "$job" ] || misused "one -c is enough"; command=$2 job=1; shift ;;
 	--) shift; [ $# -gt 0 ] || misused "-- wants a program"; program=("$@"); break ;;
 	--add) adds+=("$2"); shift ;;
+	--get) gets+=("$2"); shift ;;
+	--save-image) save=$2; shift ;;
+	--image-free) image_free=$2; shift ;;
 	--smp) smp=$2; shift ;;
 	--mem) mem=$2; shift ;;
 	--cpu) cpu=$2; shift ;;
@@ -79,6 +85,7 @@ if [ -z "$job" ] && [ ${#program[@]} -eq 0 ] && [ ! -t 0 ]; then job=1 command='
 [[ $smp =~ ^[1-9][0-9]*$ ]] || misused "--smp $smp: not a number of processors"
 [[ $mem =~ ^([1-9][0-9]*[KMGkmg]?)?$ ]] || misused "--mem $mem: not a size"
 [[ $timeout =~ ^[0-9]+(\.[0-9]+)?$ ]] || misused "--timeout $timeout: not a number of seconds"
+[[ $image_free =~ ^([1-9][0-9]*[KMkm]?)?$ ]] || misused "--image-free $image_free: not a size"
 case $image in aligned | packed) ;; *) misused "--image $image: it is aligned or packed" ;; esac
 case $icount$accel in 1tcg | [!1]*) ;; *) misused "--icount works with --accel tcg only" ;; esac
 
@@ -96,6 +103,20 @@ add_pair() {
 	host=$(realpath -s -- "$host")
 	echo "$host:${guest:-/host/${host##*/}}"
 }
+
+# What is to be brought out must have a place to go to, and that is looked at first.
+out_of_guest=()
+for g in ${gets[@]+"${gets[@]}"}; do
+	host=${g#*:} guest=${g%%:*}
+	[ "$host" != "$g" ] || host=${guest##*/}
+	[[ $guest == /*[!/]* ]] || misused "--get $g: not an absolute path of the guest"
+	[ -d "$(dirname -- "$host")" ] || failed "--get $g: there is no folder $(dirname -- "$host")"
+	out_of_guest+=("$guest" "$(realpath -s -- "$host")")
+done
+if [ -n "$save" ]; then
+	[ -d "$(dirname -- "$save")" ] || failed "--save-image $save: there is no folder $(dirname -- "$save")"
+	save=$(realpath -s -- "$save")
+fi
 
 pairs=()
 for a in ${adds[@]+"${adds[@]}"}; do
@@ -149,17 +170,18 @@ make=(env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u DEBUG FAULTLINE_SETUP=done make
 # The image with what was added, from the cache if nothing has changed since.  Under the lock.
 added_image() {
 	local base=$here/build/faultline$suffix.img key cached pair mkimage_adds=()
-	for pair in "${pairs[@]}"; do mkimage_adds+=(--add "$pair"); done
+	for pair in ${pairs[@]+"${pairs[@]}"}; do mkimage_adds+=(--add "$pair"); done
 	key=$({
 		stat -c '%n %Y %s %i' "$base" "$here"/initrd/m*
-		printf '%s\n' "${pairs[@]}"
-		for pair in "${pairs[@]}"; do find -H "${pair%:/*}" -printf '%P %y %m %s %T@ %C@ %l\n' | sort; done
+		printf '%s\n' "free $image_free" ${pairs[@]+"${pairs[@]}"}
+		for pair in ${pairs[@]+"${pairs[@]}"}; do find -H "${pair%:/*}" -printf '%P %y %m %s %T@ %C@ %l\n' | sort; done
 	} | sha256sum)
 	cached=$here/build/cache/${key%% *}.img
 	if [ ! -e "$cached" ]; then
-		local packed=()
-		[ "$image" = aligned ] || packed=(--packed)
-		"$here/initrd/mkimage" --programs "$here/build/user" "${packed[@]}" "${mkimage_adds[@]}" --out "$cached.new" > "$run/build" 2>&1 || {
+		local options=()
+		[ "$image" = aligned ] || options=(--packed)
+		[ -z "$image_free" ] || options+=(--free "${image_free^^}")
+		"$here/initrd/mkimage" --programs "$here/build/user" ${options[@]+"${options[@]}"} ${mkimage_adds[@]+"${mkimage_adds[@]}"} --out "$cached.new" > "$run/build" 2>&1 || {
 			rm -f "$cached.new"
 			sed 's/^/run.sh: /' "$run/build" >&2
 			exit 126
@@ -174,7 +196,7 @@ added_image() {
 
 exec {lock}> "$here/build/.lock"
 flock "$lock"
-if [ ${#pairs[@]} -gt 0 ]; then
+if [ ${#pairs[@]} -gt 0 ] || [ -n "$image_free" ]; then
 	build "$variant/faultline.boot" "build/faultline$suffix.img"
 	added_image
 	"$here/tools/mkiso" "$run/boot.iso" "$here/$variant/faultline.boot" "$run/image" || exit 126
@@ -188,7 +210,8 @@ exec {lock}>&-
 # ---- QEMU ---------------------------------------------------------------------------------------------------------------------------
 
 # Room for an image above the usual size comes on top.
-image_mib=$((($(stat -c %s "$run/image") + 1048575) >> 20))
+image_bytes=$(stat -c %s "$run/image")
+image_mib=$(((image_bytes + 1048575) >> 20))
 rm -f "$run/image"
 if [ -z "$mem" ]; then
 	mem=256
@@ -204,6 +227,10 @@ if [ -n "$uefi" ]; then
 	cp /usr/share/OVMF/OVMF_VARS_4M.fd "$run/vars"		# a run writes to it
 	qemu+=(-drive if=pflash,format=raw,unit=0,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd
 		-drive "if=pflash,format=raw,unit=1,file=$escaped/vars")
+fi
+# The guest's memory is a file then, in which the image still lies when QEMU has ended.
+if [ -n "$save" ] || [ ${#gets[@]} -gt 0 ]; then
+	qemu+=(-object "memory-backend-file,id=ram,size=$mem,mem-path=$escaped/memory,share=on" -machine memory-backend=ram)
 fi
 redirections=''
 if [ -n "$job" ]; then
@@ -240,4 +267,25 @@ if [ -n "$dry_run" ]; then
 	echo "${line% }$redirections"
 	exit 0
 fi
-exec "$here/tools/supervise" --dir "$run" ${job:+--job} --timeout "$timeout" --boot-limit "$boot_limit" -- "${qemu[@]}"
+supervise=("$here/tools/supervise" --dir "$run" ${job:+--job} --timeout "$timeout" --boot-limit "$boot_limit")
+if [ -z "$save" ] && [ ${#gets[@]} -eq 0 ]; then exec "${supervise[@]}" -- "${qemu[@]}"; fi
+
+# ---- what comes out -------------------------------------------------------------------------------------------------------------------
+
+"${supervise[@]}" --keep -- "${qemu[@]}"
+status=$?
+[ "$status" != 126 ] || exit 126
+# The kernel's first lines say where the image lies: "image: N KiB at 0xADDRESS".
+at=$(sed -n 's/^.*image: [0-9]* KiB at \(0x[0-9a-f]*\).*/\1/p' "$run/console" | head -n 1)
+[ -n "$at" ] || failed "the guest ended before it said where its image is"
+brought=${save:-$run/image}
+dd if="$run/memory" of="$brought" bs=1M iflag=skip_bytes,count_bytes skip=$((at)) count="$image_bytes" status=none || failed "the image cannot be written to $brought"
+for ((i = 0; i < ${#out_of_guest[@]}; i += 2)); do
+	guest=${out_of_guest[i]}
+	escaped=$(sed 's/[][*?\\]/\\&/g' <<< "$guest")
+	MTOOLS_SKIP_CHECK=1 MTOOLSRC=/dev/null LC_ALL=C.UTF-8 mcopy -s -n -m -i "$brought" "::$escaped" "${out_of_guest[i + 1]}" < /dev/null > "$run/said" 2>&1 || {
+		say "--get $guest: $(head -n 1 "$run/said") (what lies in /tmp, /dev and /proc is not in the image)"
+		((status)) || status=126
+	}
+done
+exit "$status"

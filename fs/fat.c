@@ -1,18 +1,17 @@
 /*
- * fs/fat.c - a FAT volume as a mounted file system: mount and the vnode operations.  See fs/fat.h.
+ * fs/fat.c - a FAT volume as a mounted file system: mount and the vnode operations on one file.  See fs/fat.h.
  *
- * It is read-only so far: what is kept of a directory is never out of date, and a node's place in memory stands for the file.
+ * What is kept of a directory is never out of date, and a node's place in memory stands for the file.
+ * Where FAT cannot hold what is asked for, the answer is that of Linux's vfat, mounted for root with umask 022.
  */
 #include "fs/fat.h"
+#include "fs/vfs.h"
 #include "lib/string.h"
 #include "vm/heap.h"
 
 static const struct vnode_ops fat_vnode_ops;
 
-static struct fat_volume *volume_of(const struct vnode *v) { return v->mount->data; }
-
-/* The node's vnode, with a reference; volume->tree is held; NULL: no memory. */
-static struct vnode *node_vnode(struct fat_volume *vol, struct fat_node *n)
+struct vnode *fat_vnode(struct fat_volume *vol, struct fat_node *n)
 {
 	struct vnode *v = n->vnode ? vnode_revive(n->vnode) : NULL;
 	if (v)
@@ -31,34 +30,38 @@ static struct vnode *node_vnode(struct fat_volume *vol, struct fat_node *n)
 
 static int fat_lookup(struct vnode *dir, const char *name, size_t len, struct vnode **out)
 {
-	struct fat_volume *vol = volume_of(dir);
+	struct fat_volume *vol = fat_volume_of(dir);
 	struct fat_node *parent = dir->data;
 	mutex_lock(&vol->tree);
 	int err = fat_dir_load(vol, parent);
 	if (!err) {
 		struct fat_node *n = fat_dir_find(parent->dir, name, len);
-		*out = n ? node_vnode(vol, n) : NULL;
+		*out = n ? fat_vnode(vol, n) : NULL;
 		err = !n ? -ENOENT : *out ? 0 : -ENOMEM;
 	}
 	mutex_unlock(&vol->tree);
 	return err;
 }
 
-/* Entries stay where they are once they are loaded: a position is an index, and fn runs without the lock. */
+/* Entries come and go under the directory's lock, which the caller has. */
 static int fat_readdir(struct vnode *dir, uint64_t *pos, dirent_fn fn, void *context)
 {
-	struct fat_volume *vol = volume_of(dir);
+	struct fat_volume *vol = fat_volume_of(dir);
 	struct fat_node *parent = dir->data;
 	mutex_lock(&vol->tree);
 	int err = fat_dir_load(vol, parent);
 	mutex_unlock(&vol->tree);
 	if (err)
 		return err;
-	for (const struct fat_dir *d = parent->dir; *pos - DIR_FIRST < d->count; ++*pos) {
-		const struct fat_node *n = &d->node[*pos - DIR_FIRST];
-		if (fn(context, n->name, n->name_len, n->ino, n->mode >> 12, *pos + 1))
-			break;
+	list_for_each(l, &parent->dir->entries) {
+		const struct fat_node *n = container_of(l, struct fat_node, order);
+		if (n->pos < *pos)
+			continue;
+		*pos = n->pos;
+		if (fn(context, n->name, n->name_len, n->ino, n->mode >> 12, n->pos + 1))
+			return 0;
 	}
+	*pos = parent->dir->next_pos;
 	return 0;
 }
 
@@ -73,8 +76,8 @@ static ssize fat_readlink(struct vnode *v, char *to, size_t size)
 static int fat_getattr(struct vnode *v, struct vattr *a)
 {
 	const struct fat_node *n = v->data;
-	uint64_t cluster = 1u << volume_of(v)->cluster_shift;
-	a->nlink = 1;				/* of a directory: not counted, as on btrfs */
+	uint64_t cluster = 1u << fat_volume_of(v)->cluster_shift;
+	a->nlink = !n->removed;			/* of a directory: not counted, as on btrfs */
 	a->size = S_ISDIR(n->mode) ? cluster : n->size;
 	a->blocks = S_ISREG(n->mode) || S_ISDIR(n->mode) ? (a->size + cluster - 1) / cluster * (cluster / 512) : 0;
 	a->atime = a->mtime = a->ctime = (struct timespec64){ n->mtime, 0 };
@@ -82,12 +85,9 @@ static int fat_getattr(struct vnode *v, struct vattr *a)
 }
 
 /* The contents are needed from now on. */
-static int fat_open(struct vnode *v, struct file *file)
+static int need_object(struct vnode *v)
 {
-	struct fat_volume *vol = volume_of(v);
-	(void)file;
-	if (!S_ISREG(v->mode))
-		return 0;
+	struct fat_volume *vol = fat_volume_of(v);
 	mutex_lock(&vol->tree);
 	if (!v->object)
 		v->object = fat_file_object(vol, v->data);
@@ -95,20 +95,88 @@ static int fat_open(struct vnode *v, struct file *file)
 	return v->object ? 0 : -ENOMEM;
 }
 
+static int fat_open(struct vnode *v, struct file *file)
+{
+	if (!S_ISREG(v->mode))
+		return 0;
+	file->ops = &fat_file_ops;
+	return need_object(v);
+}
+
+void fat_node_changed(struct fat_volume *vol, struct fat_node *n)
+{
+	spin_lock(&vol->chains);
+	n->mtime = vfs_now().sec;
+	fat_update_entry(n);
+	spin_unlock(&vol->chains);
+}
+
+void fat_node_unused(struct fat_volume *vol, struct fat_node *n)
+{
+	if (!n->removed || n->vnode || (S_ISREG(n->mode) && n->file))
+		return;
+	if (S_ISREG(n->mode) || S_ISDIR(n->mode))
+		fat_free_chain(vol, n->start);
+	fat_node_free(n);
+}
+
 static void fat_release_vnode(struct vnode *v)
 {
-	struct fat_volume *vol = volume_of(v);
+	struct fat_volume *vol = fat_volume_of(v);
 	struct fat_node *n = v->data;
+	struct object *o = v->object;
 	mutex_lock(&vol->tree);
-	if (n->vnode == v)			/* else a new one took its place while it was on its way out */
+	spin_lock(&vol->chains);
+	if (n->vnode == v) {			/* else a new one took its place while it was on its way out */
 		n->vnode = NULL;
+		fat_node_unused(vol, n);
+	}
+	spin_unlock(&vol->chains);
 	mutex_unlock(&vol->tree);
-	if (v->object)
-		object_put(v->object);
+	if (o)
+		object_put(o);
+}
+
+/*
+ * FAT keeps one bit of a mode: whether a file can be written.  chmod takes that from the bits for writing and leaves all others; if it asks for more it
+ * is silently not done, as by vfat.
+ */
+static void change_mode(struct vnode *v, uint32_t mode)
+{
+	struct fat_node *n = v->data;
+	uint32_t now = mode & 0777 & ~022u;
+	if ((now & 0555) != (n->mode & 0555u) || (S_ISDIR(n->mode) && !(now & 0222)))
+		return;
+	v->mode = n->mode = (n->mode & S_IFMT) | now;
+	if (n->line)
+		fat_meta_set_mode(fat_volume_of(v), n->line, now);
+}
+
+static int fat_setattr(struct vnode *v, const struct vattr *a, unsigned which)
+{
+	struct fat_volume *vol = fat_volume_of(v);
+	struct fat_node *n = v->data;
+	if ((which & VATTR_UID && a->uid != n->uid) || (which & VATTR_GID && a->gid != n->gid) || (which & VATTR_MODE && a->mode & 07000))
+		return -EPERM;
+	if (which & VATTR_SIZE) {
+		int error = need_object(v);
+		return error ? error : fat_file_resize(v->object, a->size);
+	}
+	mutex_lock(&vol->tree);
+	if (which & VATTR_MODE)
+		change_mode(v, a->mode);
+	spin_lock(&vol->chains);
+	if (which & VATTR_MTIME)
+		n->mtime = a->mtime.sec & ~1;
+	fat_update_entry(n);
+	spin_unlock(&vol->chains);
+	mutex_unlock(&vol->tree);
+	return 0;
 }
 
 static const struct vnode_ops fat_vnode_ops = {
-	.lookup = fat_lookup, .readdir = fat_readdir, .readlink = fat_readlink, .getattr = fat_getattr, .open = fat_open, .release = fat_release_vnode,
+	.lookup = fat_lookup, .create = fat_create, .unlink = fat_unlink, .rename = fat_rename, .readdir = fat_readdir, .readlink = fat_readlink,
+	.getattr = fat_getattr, .setattr = fat_setattr, .open = fat_open, .release = fat_release_vnode,
 };
 
 static int fat_statfs(struct mount *m, struct linux_statfs *s)
@@ -121,7 +189,7 @@ static int fat_statfs(struct mount *m, struct linux_statfs *s)
 	return 0;
 }
 
-static struct fat_volume *volume_create(const void *image, pfn_t first_frame)
+static struct fat_volume *volume_create(void *image, pfn_t first_frame)
 {
 	struct fat_volume *vol = kzalloc(sizeof(*vol));
 	if (!vol)
@@ -129,9 +197,10 @@ static struct fat_volume *volume_create(const void *image, pfn_t first_frame)
 	vol->image = image;
 	vol->first_frame = first_frame;
 	mutex_init(&vol->tree, "fat tree", RANK_VNODE + 1);
-	spin_init(&vol->maps, "fat maps", RANK_OBJECT + 1);
+	spin_init(&vol->chains, "fat chains", RANK_OBJECT + 1);
 	vol->root = (struct fat_node){ .parent = &vol->root, .name = "", .mode = S_IFDIR | 0755, .ino = 1 };
-	vol->mount = (struct mount){ .type = "vfat", .source = "image", .flags = MOUNT_READONLY | MOUNT_KEEP_VNODES, .data = vol, .statfs = fat_statfs };
+	vol->last_ino = 1;
+	vol->mount = (struct mount){ .type = "vfat", .source = "image", .flags = MOUNT_KEEP_VNODES | MOUNT_ONE_OWNER, .data = vol, .statfs = fat_statfs };
 	return vol;
 }
 
@@ -156,11 +225,11 @@ static const char *volume_open(struct fat_volume *vol, size_t size)
 		return "its root directory is not where a chain begins";
 	if (fat_meta_load(vol))
 		return "there is not enough memory";
-	vol->mount.root = node_vnode(vol, &vol->root);
+	vol->mount.root = fat_vnode(vol, &vol->root);
 	return vol->mount.root ? NULL : "there is not enough memory";
 }
 
-struct mount *fat_mount(const void *image, size_t size, pfn_t first_frame, const char **why_not)
+struct mount *fat_mount(void *image, size_t size, pfn_t first_frame, const char **why_not)
 {
 	struct fat_volume *vol = volume_create(image, first_frame);
 	*why_not = vol ? volume_open(vol, size) : "there is not enough memory";

@@ -10,6 +10,11 @@
  * Directories are in byte order of their encoded paths, so that a section is found by bisection.  The text stays where it is: in the image if it
  * is in one piece there, else in a copy; an entry costs memory only when its directory is read.  All of it is checked here, once, for the
  * warnings, and each line again when it is used: it is as hostile as the rest of the image.
+ *
+ * The text is changed in place only: the line of an entry that is removed or renamed becomes empty, chmod writes other digits.  A renamed file has the
+ * defaults at the next boot, a directory with lines below it is not renamed (-EXDEV, as overlayfs says of what lies in its lower layer).
+ *
+ * Lock: volume->tree for changes; each is one store a byte.
  */
 #include "fs/fat.h"
 #include "lib/print.h"
@@ -22,6 +27,7 @@ enum { PATH_BYTES = 4096, TEXT_MAX = 16 << 20 };
 struct fat_meta {
 	const char *text, *end;
 	char *copy;			/* the text, if it is ours */
+	uint32_t start;			/* of its chain */
 	unsigned sections;
 	uint32_t section[];		/* offsets of the '@' lines, in order of their paths */
 };
@@ -220,6 +226,57 @@ int fat_meta_section(const struct fat_meta *meta, const struct fat_node *dir, co
 	return 0;
 }
 
+int fat_meta_below(const struct fat_volume *vol, const struct fat_node *dir)
+{
+	const struct fat_meta *meta = vol->meta;
+	char *buffer = meta ? kmalloc(PATH_BYTES) : NULL;
+	if (!buffer)
+		return meta ? -ENOMEM : 0;
+	char *path = encode_path(dir, buffer, buffer + PATH_BYTES);
+	size_t len = path ? buffer + PATH_BYTES - path : 0;
+	bool found = false;
+	for (unsigned i = 0; len > 0 && i < meta->sections && !found; i++) {
+		struct span section = section_path(meta, meta->text + meta->section[i]);
+		struct fat_meta_line line;
+		const char *at = line_after(line_at(meta->text + meta->section[i], meta->end), meta->end);
+		if (section.len >= len && memcmp(section.at, path, len) == 0 && (section.len == len || section.at[len] == '/'))
+			found = fat_meta_next(meta, &at, &line);
+	}
+	kfree(buffer);
+	return found;
+}
+
+/* ---- changes ----------------------------------------------------------------------------------------------------------- */
+
+static void put_byte(struct fat_volume *vol, uint32_t at, char byte)
+{
+	uint32_t c = vol->meta->start;
+	for (uint32_t n = at >> vol->cluster_shift; n > 0; n--)
+		c = fat_next(vol, c);
+	vol->image[fat_offset(vol, c) + (at & ((1u << vol->cluster_shift) - 1))] = byte;
+	if (vol->meta->copy)
+		vol->meta->copy[at] = byte;
+}
+
+void fat_meta_blank(struct fat_volume *vol, uint32_t line)
+{
+	struct span text = line_at(vol->meta->text + line, vol->meta->end);
+	for (size_t i = 0; i < text.len; i++)
+		put_byte(vol, line + i, '\n');
+}
+
+void fat_meta_set_mode(struct fat_volume *vol, uint32_t line, unsigned mode)
+{
+	struct span rest = line_at(vol->meta->text + line, vol->meta->end);
+	take_field(&rest);
+	uint32_t at = rest.at - vol->meta->text;
+	struct span field = take_field(&rest);
+	if (mode >> 3 * field.len != 0)
+		return;
+	for (size_t i = field.len; i-- > 0; mode >>= 3)
+		put_byte(vol, at + i, '0' + (mode & 7));
+}
+
 void fat_meta_free(struct fat_meta *meta)
 {
 	if (meta)
@@ -264,7 +321,7 @@ static unsigned index_sections(const struct fat_meta *meta, uint32_t *section, u
 		struct span text = line_at(at, meta->end), path = section_path(meta, at);
 		struct fat_meta_line line;
 		if (*at != '@') {
-			*wrong += !parse_line(text, &line);
+			*wrong += text.len > 0 && !parse_line(text, &line);
 		} else if (path.len > 0 && compare(last, path) < 0) {
 			if (section)
 				section[count] = at - meta->text;
@@ -278,14 +335,14 @@ static unsigned index_sections(const struct fat_meta *meta, uint32_t *section, u
 	return count;
 }
 
-static int build_index(struct fat_volume *vol, const char *text, size_t size, char *copy)
+static int build_index(struct fat_volume *vol, uint32_t start, const char *text, size_t size, char *copy)
 {
 	struct fat_meta whole = { .text = text, .end = text + size };
 	unsigned wrong, sections = index_sections(&whole, NULL, &wrong);
 	struct fat_meta *meta = kmalloc(sizeof(*meta) + sections * sizeof(meta->section[0]));
 	if (!meta)
 		return -ENOMEM;
-	*meta = (struct fat_meta){ .text = text, .end = text + size, .copy = copy, .sections = sections };
+	*meta = (struct fat_meta){ .text = text, .end = text + size, .copy = copy, .start = start, .sections = sections };
 	index_sections(meta, meta->section, &wrong);
 	vol->meta = meta;
 	if (wrong)
@@ -315,7 +372,7 @@ int fat_meta_load(struct fat_volume *vol)
 	if (s.size >= strlen(META_MAGIC) && s.size <= TEXT_MAX && fat_claim(vol, s.start))
 		text = chain_text(vol, s.start, s.size, &copy, &err);
 	if (text && memcmp(text, META_MAGIC, strlen(META_MAGIC)) == 0)
-		err = build_index(vol, text, s.size, copy);
+		err = build_index(vol, s.start, text, s.size, copy);
 	else if (err != -ENOMEM)
 		err = -EIO;
 	if (err)

@@ -9,6 +9,7 @@
 
 enum mount_flags {
 	MOUNT_READONLY = 1,		/* nothing can be changed: -EROFS */
+	MOUNT_ONE_OWNER = 4,		/* new files belong to whom the file system says */
 	MOUNT_KEEP_VNODES = 2,		/* vnodes without references are kept for a while, with the pages of their files */
 };
 
@@ -32,7 +33,7 @@ int mount_statfs(struct mount *, struct linux_statfs *);
 void mount_number(struct mount *);
 
 /* File systems: each gives a mount; NULL: no memory. */
-struct mount *fat_mount(const void *image, size_t size, pfn_t first_frame, const char **why_not);
+struct mount *fat_mount(void *image, size_t size, pfn_t first_frame, const char **why_not);
 struct mount *tmpfs_mount(void);
 struct mount *dev_mount(void);
 struct mount *proc_mount(void);		/* kernel/proc.c */

@@ -22,6 +22,8 @@ int may_create(const struct fs_context *fs, const struct vnode *dir)
 
 int own_new(const struct fs_context *fs, struct vnode *dir, const char *name, size_t len, struct vnode *v)
 {
+	if (v->mount->flags & MOUNT_ONE_OWNER)
+		return vnode_set_link(v, dir, name, len);
 	v->uid = fs->uid;
 	v->gid = dir->mode & 02000 ? dir->gid : fs->gid;
 	if (dir->mode & 02000 && S_ISDIR(v->mode))

@@ -193,7 +193,7 @@ static struct mount *mount_image(const struct boot_info *boot)
 	struct mount *m = NULL;
 	image_frames = page_ceil((boot->image & PAGE_MASK) + boot->image_size) >> PAGE_SHIFT;
 	if (boot->image_size) {
-		const char *bytes = (const char *)direct(pfn_of(boot->image)) + (boot->image & PAGE_MASK);
+		char *bytes = (char *)direct(pfn_of(boot->image)) + (boot->image & PAGE_MASK);
 		m = fat_mount(bytes, boot->image_size, boot->image & PAGE_MASK ? PFN_NONE : pfn_of(boot->image), &why);
 	}
 	if (!m)

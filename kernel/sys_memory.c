@@ -98,7 +98,7 @@ long sys_msync(const unsigned long args[6])
 
 	if ((flags & ~(unsigned long)(ASYNC | INVALIDATE | SYNC)) || ((flags & ASYNC) && (flags & SYNC)) || (args[0] & PAGE_MASK))
 		return -EINVAL;
-	return vm_msync(current->space, args[0], args[1]);
+	return vm_msync(current->space, args[0], args[1], flags & SYNC ? MSYNC_NOW : MSYNC_LATER);
 }
 
 /* ---- Faultline's own ---------------------------------------------------------------- */

@@ -4,6 +4,7 @@
 #include "kernel/sys_file.h"
 #include "arch/uaccess.h"
 #include "lib/string.h"
+#include "vm/mmap.h"
 
 /* ---- stat -------------------------------------------------------------------------------------------------------------- */
 
@@ -471,24 +472,45 @@ long sys_fstatfs(const unsigned long args[6])
 long sys_sync(const unsigned long args[6])
 {
 	(void)args;
+	vm_sync();
 	return 0;
 }
 
-/* Contents are in memory and nowhere else: there is nothing to wait for, but the descriptor has to be good. */
-static long check_sync(int fd, bool whole)
+static long sync_fd(int fd, bool whole)
 {
 	struct file *f = files_get(current->files, fd);
 	if (!f)
 		return -EBADF;
 	uint32_t mode = f->vnode->mode;
 	long result = f->flags & OPEN_PATH ? -EBADF : whole || S_ISREG(mode) || S_ISDIR(mode) ? 0 : -EINVAL;
+	if (!result && whole)
+		vm_sync();
+	else if (!result && f->vnode->object)
+		vm_writeback(f->vnode->object, 0, OBJECT_ENDLESS);
 	file_put(f);
 	return result;
 }
 
-long sys_fsync(const unsigned long args[6])     { return check_sync((int)args[0], false); }
-long sys_fdatasync(const unsigned long args[6]) { return check_sync((int)args[0], false); }
-long sys_syncfs(const unsigned long args[6])    { return check_sync((int)args[0], true); }
+long sys_fsync(const unsigned long args[6])     { return sync_fd((int)args[0], false); }
+long sys_fdatasync(const unsigned long args[6]) { return sync_fd((int)args[0], false); }
+long sys_syncfs(const unsigned long args[6])    { return sync_fd((int)args[0], true); }
+
+/* sync_file_range(fd, offset, bytes, flags): no bytes: up to the end. */
+long sys_sync_file_range(const unsigned long args[6])
+{
+	int64_t from = (int64_t)args[1], n = (int64_t)args[2], end;
+	struct file *f = files_get(current->files, (int)args[0]);
+	if (!f || f->flags & OPEN_PATH) {
+		file_put(f);
+		return -EBADF;
+	}
+	long result = args[3] & ~7ul || from < 0 || n < 0 || __builtin_add_overflow(from, n, &end) ? -EINVAL :
+		S_ISREG(f->vnode->mode) || S_ISDIR(f->vnode->mode) ? 0 : -ESPIPE;
+	if (!result && f->vnode->object)
+		vm_writeback(f->vnode->object, (uint64_t)from >> PAGE_SHIFT, n ? (uint64_t)(end - 1) >> PAGE_SHIFT : OBJECT_ENDLESS);
+	file_put(f);
+	return result;
+}
 
 long sys_fadvise64(const unsigned long args[6])
 {

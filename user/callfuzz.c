@@ -153,11 +153,11 @@ static long path(int changes)
 {
 	static char long_name[300], long_path[5000];
 	static const char *const names[] = { "a", "b", "c", "dir", "dir/a", "dir/b", "dir/deep", "dir/deep/c", "link", "loop", "fifo", ".", "a", "b", "dir",
-		"hole", "/etc/passwd", "/etc", "/bin/true", "/bin/busybox", "/proc/self/maps", "/proc/self/fd", "/proc/self/exe", "/proc", "/proc/1/stat",
+		"hole", "/proc/self/maps", "/proc/self/fd", "/proc/self/exe", "/proc", "/proc/1/stat",
 		"/proc/meminfo", "/proc/self/status", "dir/", "a/", "a/b", "", "new",
 		"new2", "dir/new", "dangling", "script", "garbage", "/proc/self/fd/3", "/proc/self/fd/6", "/proc/self/cwd/a", "./././a", "dir/../b",
-		/* READ_ONLY: not for what changes names or owners, all would miss them */ "/dev/null", "/dev/zero", "/dev/full", "/dev/urandom", "/dev/tty", "/tmp", "/" };
-	enum { READ_ONLY = 7 };
+		/* READ_ONLY: not for what changes names or owners, all would miss them */ "/etc/passwd", "/etc", "/bin/true", "/bin/busybox", "/dev/null", "/dev/zero", "/dev/full", "/dev/urandom", "/dev/tty", "/tmp", "/" };
+	enum { READ_ONLY = 11 };
 
 	if (!long_name[0]) {
 		memset(long_name, 'n', sizeof long_name - 1);

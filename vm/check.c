@@ -54,6 +54,8 @@ static void judge_object_page(struct check *c, struct region *r, vaddr_t va, str
 		wrong(c->report, "page mapped before it was filled", "address", va, e.pfn);
 	if ((e.prot & VM_WRITE) && !(r->flags & REGION_SHARED))
 		wrong(c->report, "cached page writable in a private region", "address", va, e.pfn);
+	if ((e.prot & VM_WRITE) && object_tracks(record->object) && record->dirty == RECORD_CLEAN)
+		wrong(c->report, "page of a file writable and not dirty", "address", va, e.pfn);
 }
 
 static void judge_leaf(void *context, vaddr_t va, struct mmu_entry e)

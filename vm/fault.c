@@ -16,10 +16,12 @@
  *      |        '-- nothing around it in an aligned huge range, and wanted ----> huge
  *      |-- none, of an object -- beyond its end -------------------------------> bus
  *      |        |-- page is cached ----- private write: copy it ---------------> file-cow
+ *      |        |                        shared write of a file: mark it dirty -> shared-write
  *      |        |                        else map it, and its neighbours ------> file-minor (file-major if it was read for us)
  *      |        |-- page is made, zeroed (shared anonymous memory) ------------> shm-zero
  *      |        '-- page must be read: drop the lock, read, look again; it cannot be read: bus
  *      |
+ *      |-- there, page of a file, shared write: mark it dirty, loosen ---------> shared-write
  *      |-- there, stricter than the region (all but private writes): loosen it -> protect-upgrade
  *      '-- there, read-only, private write
  *               |-- the zero frame: a zeroed frame ----------------------------> zero-upgrade
@@ -210,10 +212,18 @@ static bool private_write(const struct fault *f)
 	return f->access == FAULT_WRITE && !(f->region->flags & REGION_SHARED);
 }
 
-/* What an entry gets: a region that may be used at all may be read. */
+/* A write to a file that is to be written back: its page becomes dirty. */
+static bool dirtying_write(const struct fault *f)
+{
+	return f->access == FAULT_WRITE && f->region->flags & REGION_SHARED && object_tracks(f->region->object);
+}
+
+/* What an entry gets: a region that may be used at all may be read; pages of files that are written back may be written once they are dirty. */
 static unsigned entry_rights(const struct fault *f)
 {
-	return f->region->rights | VM_READ;
+	bool clean = f->region->flags & REGION_SHARED && object_tracks(f->region->object) && f->access != FAULT_WRITE;
+
+	return (f->region->rights & ~(clean ? VM_WRITE : 0u)) | VM_READ;
 }
 
 /* Installs a frame that nobody else has, where nothing is yet. */
@@ -358,6 +368,12 @@ static enum step resolve_object_locked(struct fault *f, struct object *o, uint64
 	}
 	if (private_write(f))
 		return install_copy(f, r->pfn, FAULT_FILE_COW);
+	if (dirtying_write(f)) {
+		if (mmu_map(&f->space->mmu, f->page, &r->pfn, 1, entry_rights(f)) != 1)
+			return no_memory(f);
+		r->dirty = RECORD_DIRTY;
+		return done(f, FAULT_SHARED_WRITE);
+	}
 	if (made)
 		return map_around(f, o, FAULT_SHM_ZERO);
 	return map_around(f, o, f->flags & 1u << FAULT_FLAG_READ ? FAULT_FILE_MAJOR : FAULT_FILE_MINOR);
@@ -401,6 +417,17 @@ static enum step loosen(struct fault *f, enum fault_class class)
 	return done(f, class);
 }
 
+/* The page is in its object's index, or (a truncation is on its way here) cut off: then being dirty means nothing. */
+static enum step shared_write(struct fault *f)
+{
+	struct object *o = f->region->object;
+
+	spin_lock(&o->lock);
+	page_record(pages[f->entry.pfn])->dirty = RECORD_DIRTY;
+	spin_unlock(&o->lock);
+	return loosen(f, FAULT_SHARED_WRITE);
+}
+
 static enum step zero_upgrade(struct fault *f)
 {
 	pfn_t pfn = frame_alloc_anon_zeroed();
@@ -424,5 +451,7 @@ static enum step write_private(struct fault *f)
 
 static enum step resolve_present(struct fault *f)
 {
+	if (dirtying_write(f))
+		return shared_write(f);
 	return private_write(f) ? write_private(f) : loosen(f, FAULT_PROTECT_UPGRADE);
 }

@@ -217,8 +217,7 @@ int vm_mincore(struct space *s, vaddr_t start, size_t npages, unsigned char *to)
 	return error;
 }
 
-/* Nothing is ever behind: shared pages are the file's own, and the image is not written.  So only the range is judged. */
-int vm_msync(struct space *s, vaddr_t start, size_t length)
+int vm_msync(struct space *s, vaddr_t start, size_t length, enum msync_when when)
 {
 	vaddr_t end;
 
@@ -229,5 +228,7 @@ int vm_msync(struct space *s, vaddr_t start, size_t length)
 	mutex_lock(&s->lock);
 	int error = advise_locked(s, start, end, nothing);
 	mutex_unlock(&s->lock);
+	if (when == MSYNC_NOW)
+		vm_writeback_range(s, start, end);
 	return error;
 }

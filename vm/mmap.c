@@ -220,6 +220,14 @@ static void set_rights(struct space *s, struct region *r, unsigned rights)
 	account_region(s, r, npages);
 }
 
+/* What entries get: pages of a file that are to be written back become writable one by one, as they are written. */
+static unsigned rights_of_entries(const struct region *r)
+{
+	unsigned rights = r->rights ? r->rights | VM_READ : 0;
+
+	return r->flags & REGION_SHARED && object_tracks(r->object) ? rights & ~(unsigned)VM_WRITE : rights;
+}
+
 static void protect_range(struct space *s, vaddr_t start, vaddr_t end, unsigned rights)
 {
 	struct mmu_gather gather;
@@ -229,7 +237,7 @@ static void protect_range(struct space *s, vaddr_t start, vaddr_t end, unsigned 
 		if (r->rights == rights)
 			continue;
 		set_rights(s, r, rights);
-		mmu_protect(&s->mmu, r->start, r->end, rights ? rights | VM_READ : 0, r->flags & REGION_SHARED ? MMU_WRITE_SHARED : MMU_WRITE_OWN, &gather);
+		mmu_protect(&s->mmu, r->start, r->end, rights_of_entries(r), r->flags & REGION_SHARED ? MMU_WRITE_SHARED : MMU_WRITE_OWN, &gather);
 	}
 	mmu_gather_finish(&gather);
 	range_merge(s, start, end);

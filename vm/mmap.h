@@ -42,8 +42,13 @@ enum madvice {			/* Linux's MADV_* */
 int vm_madvise(struct space *, vaddr_t start, size_t length, int advice, struct fault_stats *who);
 /* mincore(2) for npages from start (page-aligned): one byte each; -ENOMEM: not all is mapped. */
 int vm_mincore(struct space *, vaddr_t start, size_t npages, unsigned char *to);
-/* msync(2): -ENOMEM: not all is mapped. */
-int vm_msync(struct space *, vaddr_t start, size_t length);
+/* msync(2): what is mapped is written back, unless MSYNC_LATER; -ENOMEM: not all is mapped. */
+enum msync_when { MSYNC_NOW, MSYNC_LATER };
+int vm_msync(struct space *, vaddr_t start, size_t length, enum msync_when);
+/* Writes back what was written to pages first to last of the object, to those that [start, end) maps, or to any file.  Take the locks of other spaces: none is held. */
+void vm_writeback(struct object *, uint64_t first, uint64_t last);
+void vm_writeback_range(struct space *, vaddr_t start, vaddr_t end);
+void vm_sync(void);
 /* brk(2): the new break, or the old one if it cannot be moved. */
 vaddr_t vm_brk(struct space *, vaddr_t to);
 /* The first stack: grows down from top to at most space->stack_limit; 0, or -ENOMEM, also when there is no room for its first `initial` bytes. */

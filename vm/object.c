@@ -8,7 +8,7 @@
  *     (absent) --zero----> READY            no pager
  *     (absent) ----------> FILLING --read--> READY
  *                                  \-error-> (absent), the error goes to whoever asked
- *     READY    --evict---> (absent)         the pager can read it again, and nobody maps or pins it: vm/reclaim.c
+ *     READY    --evict---> (absent)         the pager can read it again, and nobody maps or pins it: vm/reclaim.c; if dirty it is written back
  *     any      --punch---> cut off          record->object is NULL; freed when the last entry and pin are gone
  *
  * Record first, frame second, slot third; unwound in reverse.
@@ -54,11 +54,11 @@ static void **leaf_of(const struct object *o, uint64_t index)
 	return node;
 }
 
-bool object_skip(struct object *o, uint64_t *index)
+/* object->lock held: see object_skip. */
+static bool skip_gaps(const struct object *o, uint64_t *index)
 {
 	bool found = false;
 
-	spin_lock(&o->lock);
 	while (!found && index_reaches(o, *index)) {
 		void **node = o->root;
 		unsigned level = o->levels - 1;
@@ -69,6 +69,13 @@ bool object_skip(struct object *o, uint64_t *index)
 		if (!found)			/* nothing below this slot: on to the next one */
 			*index = ((*index >> (level * OBJECT_FANOUT_BITS)) + 1) << (level * OBJECT_FANOUT_BITS);
 	}
+	return found;
+}
+
+bool object_skip(struct object *o, uint64_t *index)
+{
+	spin_lock(&o->lock);
+	bool found = skip_gaps(o, index);
 	spin_unlock(&o->lock);
 	return found;
 }
@@ -224,8 +231,19 @@ static void record_cut(struct object *o, struct page_record *r)
 	live.records_cut++;
 }
 
+/* object->lock held.  A page that is written again while it is cleaned stays dirty. */
+static void write_back(struct object *o, struct page_record *r)
+{
+	if (r->dirty == RECORD_CLEAN)
+		return;
+	o->pager->write(o, r->index, direct(r->pfn));
+	if (r->dirty == RECORD_CLEANING || r->entries == 0)
+		r->dirty = RECORD_CLEAN;
+}
+
 void object_evict(struct object *o, struct page_record *r)
 {
+	write_back(o, r);
 	leaf_of(o, r->index)[slot_in(r->index, 0)] = NULL;
 	record_cut(o, r);
 }
@@ -415,6 +433,55 @@ int object_fill(struct object *o, uint64_t index, bool *waited)
 	return error;
 }
 
+/* ---- pages that were written -------------------------------------------------------------------------------------------- */
+
+static void begin_clean(struct object *o, struct page_record *r)
+{
+	(void)o;
+	if (r->dirty == RECORD_DIRTY)
+		r->dirty = RECORD_CLEANING;
+}
+
+static void each_between(struct object *o, uint64_t first, uint64_t last, void (*fn)(struct object *, struct page_record *))
+{
+	spin_lock(&o->lock);
+	for (; skip_gaps(o, &first) && first <= last; first++) {
+		struct page_record *r = leaf_of(o, first)[slot_in(first, 0)];
+
+		if (r)
+			fn(o, r);
+	}
+	spin_unlock(&o->lock);
+}
+
+void object_begin_clean(struct object *o, uint64_t first, uint64_t last)
+{
+	each_between(o, first, last, begin_clean);
+}
+
+void object_end_clean(struct object *o, uint64_t first, uint64_t last)
+{
+	each_between(o, first, last, write_back);
+}
+
+struct object *object_next_unsynced(unsigned round)
+{
+	struct object *found = NULL;
+
+	spin_lock(&object_list_lock);
+	list_for_each(l, &object_list) {
+		struct object *o = container_of(l, struct object, all);
+
+		if (!object_tracks(o) || o->synced == round || o->refs == 0)
+			continue;
+		o->synced = round;
+		found = object_ref(o);
+		break;
+	}
+	spin_unlock(&object_list_lock);
+	return found;
+}
+
 int object_pin(struct object *o, uint64_t index, struct page_record **out)
 {
 	for (;;) {
@@ -514,32 +581,45 @@ ssize object_read(struct object *o, struct uio *uio, uint64_t offset)
 	return done ? (ssize)done : error == -ENXIO ? 0 : error;
 }
 
+/* The page `index` of an object without a pager, whatever its size: made if need be. */
+static int pin_to_write(struct object *o, uint64_t index, struct page_record **out)
+{
+	for (;;) {
+		bool made;
+		int error;
+
+		if (frame_is_short())
+			reclaim_some();
+		spin_lock(&o->lock);
+		*out = object_lookup(o, index, &error, &made);
+		if (*out)
+			pin(*out);
+		spin_unlock(&o->lock);
+		if (*out)
+			return 0;
+		if (error != -ENOMEM || !reclaim_frames(RECLAIM_BATCH))
+			return error;
+	}
+}
+
 ssize object_write(struct object *o, struct uio *uio, uint64_t offset)
 {
 	size_t done = 0;
 	int error = 0;
 
-	assert(!o->pager);
+	assert(!o->pager || object_tracks(o));
 	while (uio->left > 0 && !error) {
 		size_t within = offset & PAGE_MASK, n = PAGE_SIZE - within, moved;
 		struct page_record *r;
-		bool made;
 
 		if (n > uio->left)
 			n = uio->left;
-		if (frame_is_short())
-			reclaim_some();
-		spin_lock(&o->lock);
-		r = object_lookup(o, offset >> PAGE_SHIFT, &error, &made);
-		if (r)
-			pin(r);
-		spin_unlock(&o->lock);
-		if (!r && (error != -ENOMEM || !reclaim_frames(RECLAIM_BATCH)))
+		error = o->pager ? object_pin(o, offset >> PAGE_SHIFT, &r) : pin_to_write(o, offset >> PAGE_SHIFT, &r);
+		if (error)
 			break;
-		error = 0;
-		if (!r)
-			continue;
 		moved = uio_in(uio, (char *)direct(r->pfn) + within, n);
+		if (o->pager && moved > 0)
+			r->dirty = RECORD_DIRTY;
 		object_unpin(o, r);
 		if (moved < n)
 			error = -EFAULT;
@@ -603,6 +683,8 @@ void object_resize(struct object *o, uint64_t size)
 	spin_lock(&o->lock);
 	if (size <= o->size)
 		punch(o, size, OBJECT_ENDLESS);
+	else if (o->size & PAGE_MASK)		/* a mapping may have written behind the end */
+		zero_part(o, o->size, object_pages(o->size) << PAGE_SHIFT);
 	o->size = size;
 	spin_unlock(&o->lock);
 }
@@ -655,6 +737,8 @@ void object_put(struct object *o)
 	live.objects--;
 	spin_unlock(&object_list_lock);
 
+	if (object_tracks(o))
+		object_end_clean(o, 0, OBJECT_ENDLESS);
 	object_punch(o, 0, OBJECT_ENDLESS);
 	object_trim(o, 0, OBJECT_ENDLESS);
 	commit_release(o->committed);

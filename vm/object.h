@@ -23,6 +23,11 @@ struct pager {
 	pfn_t (*borrow)(struct object *, uint64_t index);
 	/* Fills the page at `to` (a kernel address), bytes beyond the end of the file zeroed.  May sleep; no lock is held.  0 or -EIO, -ENOMEM. */
 	int (*read)(struct object *, uint64_t index, void *to);
+	/*
+	 * Takes a page back that was written: `from` is what `read` filled, or the borrowed frame itself.  object->lock is held; does not sleep,
+	 * cannot fail.  NULL: nobody may write the object's pages.
+	 */
+	void (*write)(struct object *, uint64_t index, const void *from);
 	/* The last reference to the object went, its pages are freed: `backing` is not needed any more.  May be NULL. */
 	void (*release)(struct object *);
 };
@@ -40,6 +45,7 @@ struct object {
 	size_t npages;			/* records in the index */
 	unsigned seals;			/* enum seal; lock (fs/memfd.c) */
 	size_t committed;		/* pages, by object_commit */
+	unsigned synced;		/* the last vm_sync that has seen it; object_list_lock */
 	struct waitq filled;		/* those who wait for a RECORD_FILLING page */
 	struct list mappings;		/* regions that map it */
 	void (*watch)(struct object *, int change);	/* NULL, or is told of a region that came (1) or goes (-1), with the space's lock or while it is destroyed */
@@ -76,9 +82,9 @@ void object_unpin(struct object *, struct page_record *);
 
 /* Copies bytes from `offset` on, clipped to the size; the bytes moved, 0 at the end, or an errno if none could be. */
 ssize object_read(struct object *, struct uio *, uint64_t offset);
-/* The same into the object, which grows as needed.  Only for objects without a pager (tmpfs). The caller keeps writers apart. */
+/* The same into the object: without a pager (tmpfs) it grows as needed, with one (whose `write` there is) it ends at the size.  The caller keeps writers apart. */
 ssize object_write(struct object *, struct uio *, uint64_t offset);
-/* New size.  For an object that may be mapped call vm_truncate (vm/mmap.h).  Pages beyond it are given up (while still mapped or pinned they stay, cut off); the rest of the last page is zeroed. */
+/* New size; new bytes are zeros.  For an object that may be mapped call vm_truncate (vm/mmap.h).  Pages beyond it are given up (while still mapped or pinned they stay, cut off); the rest of the last page is zeroed. */
 void object_resize(struct object *, uint64_t size);
 /* The bytes [from, to) become zeros, their whole pages are given up in the same way (vm_punch for what may be mapped).  Not for objects with a pager, but by object_resize. */
 void object_punch(struct object *, uint64_t from, uint64_t to);
@@ -120,8 +126,20 @@ void object_peek(struct object *, uint64_t index, pfn_t *frame);
 /* No lock held, may sleep.  Reads the page or waits for whoever does.  0: look again (also when a frame had to be reclaimed first); -EIO, -ENOMEM; *waited: another was reading it. */
 int object_fill(struct object *, uint64_t index, bool *waited);
 
-/* object->lock held.  Takes a page that nobody maps or pins out of its object and frees it: for vm/reclaim.c; the pager must be able to read it again. */
+/* object->lock held.  Takes a page that nobody maps or pins out of its object and frees it, written back if it is dirty: for vm/reclaim.c; the pager must be able to read it again. */
 void object_evict(struct object *, struct page_record *);
+
+/* Are its pages written back?  Then an entry may only be writable if its record is dirty. */
+static inline bool object_tracks(const struct object *o) { return o->pager && o->pager->write; }
+
+/*
+ * The two halves of writing back pages first to last, between which the write right is taken from all mappings (vm/writeback.c): marks the dirty ones as
+ * being cleaned; and hands those that are marked, or have been written again since, to the pager.
+ */
+void object_begin_clean(struct object *, uint64_t first, uint64_t last);
+void object_end_clean(struct object *, uint64_t first, uint64_t last);
+/* An object whose pages are written back, with a reference, that this round of vm_sync has not seen; NULL: no more. */
+struct object *object_next_unsynced(unsigned round);
 
 /* ---- for vm_check ---------------------------------------------------------------------------------------------------- */
 

@@ -46,8 +46,11 @@ struct page_record {
 	bool borrowed;			/* the frame is part of the boot image: never freed */
 	bool used;			/* looked up since vm/reclaim.c last looked at it */
 	struct list age;		/* in vm/reclaim.c's list, by its lock */
+	unsigned char dirty;		/* enum record_dirty; of objects whose pager writes back */
 };
 enum record_state { RECORD_FILLING, RECORD_READY };
+/* CLEANING: it will be clean once it has been written back; whoever writes it meanwhile makes it DIRTY again. */
+enum record_dirty { RECORD_CLEAN, RECORD_CLEANING, RECORD_DIRTY };
 
 static inline enum page_type page_type(page_word w) { return (enum page_type)(w & PAGE_TYPE_MASK); }
 static inline page_word page_make(enum page_type t, uintptr_t value) { return value << PAGE_TYPE_BITS | t; }

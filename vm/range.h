@@ -12,6 +12,12 @@ enum { MAX_REGIONS = 65530, STACK_GUARD = 1 << 20 };	/* as Linux: vm.max_map_cou
 void region_attach(struct space *, struct region *);
 void region_detach(struct space *, struct region *);
 
+/*
+ * To go through all spaces that map an object, with no lock held: the next one that this visit (a new number from object->visits) has not seen, with a
+ * reference; NULL: no more.
+ */
+struct space *object_next_space(struct object *, unsigned visit);
+
 /* Is [start, start + length) a page-aligned range of user space that is not empty?  Its end, page-aligned, in *end. */
 bool range_of_user(vaddr_t start, size_t length, vaddr_t *end);
 /* How many regions range_split will add: 0 to 2. */

@@ -8,7 +8,7 @@
  * only looked at under its lock, for one space at a time that has not been visited; that gets a reference, and is locked alone.
  * A mapping that comes meanwhile finds the new size, and new pages in a hole: to unmap such a page costs a fault and loses nothing.
  */
-#include "vm/mmap.h"
+#include "vm/range.h"
 #include "vm/object.h"
 
 /* A reference, unless the space is being destroyed: then its pages go anyway. */
@@ -22,8 +22,7 @@ static bool ref_if_alive(struct space *s)
 	return false;
 }
 
-/* A space with mappings that this visit has not seen, with a reference; all its mappings are seen now. NULL: there is none. */
-static struct space *next_space(struct object *o, unsigned visit)
+struct space *object_next_space(struct object *o, unsigned visit)
 {
 	struct space *found = NULL;
 
@@ -84,7 +83,7 @@ static void unmap_everywhere(const struct cut *cut)
 	unsigned visit = __atomic_add_fetch(&cut->object->visits, 1, __ATOMIC_RELAXED);
 	struct space *s;
 
-	while ((s = next_space(cut->object, visit))) {
+	while ((s = object_next_space(cut->object, visit))) {
 		unmap_from(s, cut);
 		space_put(s);
 	}

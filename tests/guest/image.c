@@ -1,4 +1,4 @@
-/* tests/guest/image.c - the boot image as programs see it: contents, names, links, modes, and that nothing can be changed. */
+/* tests/guest/image.c - the boot image as programs see it: contents, names, links, modes. */
 #include "tap.h"
 #include <dirent.h>
 #include <sys/vfs.h>
@@ -149,22 +149,13 @@ FAULTLINE_TEST(links_and_modes)
 	FAILS(open(NAMES "name/x", O_RDONLY), ENOTDIR);
 }
 
-FAULTLINE_TEST(nothing_can_be_changed)
+FAULTLINE_TEST(the_file_system_as_programs_see_it)
 {
 	struct statfs s;
-	FAILS(open(NAMES "name", O_WRONLY), EROFS);
-	FAILS(open(NAMES "name", O_RDWR | O_TRUNC), EROFS);
-	FAILS(open(NAMES "new", O_WRONLY | O_CREAT, 0600), EROFS);
 	FAILS(open(NAMES, O_WRONLY), EISDIR);
-	FAILS(unlink(NAMES "name"), EROFS);
-	FAILS(mkdir(NAMES "new", 0700), EROFS);
 	FAILS(mkdir(NAMES "name", 0700), EEXIST);
-	FAILS(symlink("x", NAMES "new"), EROFS);
-	FAILS(rename(NAMES "name", NAMES "new"), EROFS);
-	FAILS(chmod(NAMES "name", 0600), EROFS);
-	FAILS(truncate(NAMES "name", 0), EROFS);
 	FAILS(rename(NAMES "name", "/tmp/name"), EXDEV);
 	EQ(statfs(NAMES, &s), 0);
 	EQ(s.f_type, 0x4d44);
-	CHECK(s.f_flags & 1);
+	EQ(s.f_flags & 1, 0);
 }

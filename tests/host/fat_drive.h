@@ -10,6 +10,7 @@
 extern size_t drive_blocks;
 extern unsigned long drive_fail_at;
 extern unsigned drive_pauses;			/* calls of pager_pause */
+extern int64_t drive_now;			/* the time of day, seconds */
 
 /* The RAM that holds an image: frame-aligned, so pages can be borrowed.  Inside the reserved range of drive_boot. */
 enum { DRIVE_IMAGE_MAX = 40 << 20 };
@@ -23,7 +24,7 @@ struct drive_report { size_t nodes, files, links, errors; uint64_t bytes; };
  * Mounts the image, visits every name, reads pages of every file, and unmounts.  NULL, or why it could not be mounted.
  * Whatever the image holds, it ends, and nothing is left of it.
  */
-const char *drive_everything(const void *image, size_t size, pfn_t first_frame, struct drive_report *);
+const char *drive_everything(void *image, size_t size, pfn_t first_frame, struct drive_report *);
 
 /* One name in a directory, with a reference; or an errno. */
 int drive_lookup(struct vnode *dir, const char *name, struct vnode **out);

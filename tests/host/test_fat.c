@@ -353,7 +353,8 @@ TEST(every_allocation_may_fail)
 		const char *why_not = drive_everything(drive_image(), size, drive_image_pfn(), &part);
 		failed = drive_fail_at == 0;
 		drive_fail_at = 0;
-		assert_true(!failed || why_not || part.errors > 0);
+		/* A directory can do without more buckets. */
+		assert_true(!failed || why_not || part.errors > 0 || (part.nodes == whole.nodes && part.bytes == whole.bytes));
 		assert_int_equal(drive_blocks, 0);
 		assert_int_equal(vnode_count(), 0);
 	}
