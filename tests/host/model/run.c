@@ -11,7 +11,7 @@
 #include "vm/frame.h"
 #include "vm/reclaim.h"
 
-enum { COMPARE_STEPS = 96, REFUSALS_TO_KILL = 4, THREADS = 3 };
+enum { COMPARE_STEPS = 40, REFUSALS_TO_KILL = 4, THREADS = 3 };
 
 const char *const outcome_name[OUTCOMES] = {
 	"ok", "nothing", "partial", "refused", "unreadable", "segv", "bus", "ENOMEM", "EINVAL", "EFAULT", "EACCES", "EEXIST", "other" };

@@ -96,10 +96,16 @@ bool sim_frame_in_use(pfn_t pfn)
 enum contents { CONTENTS_ANY, CONTENTS_ZERO };
 unsigned long sim_alloc_failures;
 
+/* All bytes from `from` on are this one: each is the same as the one before it. */
+static bool filled(const uint8_t *bytes, size_t from, uint8_t byte)
+{
+	return bytes[from] == byte && memcmp(bytes + from, bytes + from + 1, PAGE_SIZE - from - 1) == 0;
+}
+
 /* The allocator cleared the frame already where it should be zero: what the freed one held can be looked at otherwise only. */
 static pfn_t handed_out(pfn_t pfn, unsigned order, enum contents contents)
 {
-	sim_alloc_failures += pfn == PFN_NONE;
+	sim_alloc_failures += pfn == PFN_NONE && order < MMU_HUGE_ORDER;	/* without a huge page it goes on */
 	sim_tlb_speculate();
 	for (pfn_t p = pfn; pfn != PFN_NONE && p < pfn + ((pfn_t)1 << order); p++) {
 		uint8_t *bytes = direct(p);
@@ -107,12 +113,10 @@ static pfn_t handed_out(pfn_t pfn, unsigned order, enum contents contents)
 			panic("frame %lx is handed out twice", p);
 		if (sim_tlb_holds(p))
 			panic("frame %lx is handed out while a TLB holds it", p);
-		for (size_t i = LINK_BYTES; i < PAGE_SIZE && contents == CONTENTS_ANY && frame_state[p] == FRAME_FREED; i++)
-			if (bytes[i] != FREED_BYTE)
-				panic("frame %lx was written after it was freed: byte %zx is %02x", p, i, bytes[i]);
-		for (size_t i = 0; i < PAGE_SIZE && contents == CONTENTS_ZERO; i++)
-			if (bytes[i])
-				panic("frame %lx is not zeroed", p);
+		if (contents == CONTENTS_ANY && frame_state[p] == FRAME_FREED && !filled(bytes, LINK_BYTES, FREED_BYTE))
+			panic("frame %lx was written after it was freed", p);
+		if (contents == CONTENTS_ZERO && !filled(bytes, 0, 0))
+			panic("frame %lx is not zeroed", p);
 		if (contents == CONTENTS_ANY)
 			memset(bytes, FRESH_BYTE, PAGE_SIZE);
 		frame_state[p] = FRAME_IN_USE;

@@ -22,6 +22,7 @@ struct cpu {
 	sim_pte *leaf;			/* by page */
 	struct way *upper[SIM_LEVELS];	/* by page >> bits of the level; level 1 to the root's */
 	unsigned nleaf;			/* slots in use */
+	size_t npages;			/* no slot of a page behind these has ever been used */
 	size_t last_page;		/* that was used */
 };
 
@@ -64,6 +65,8 @@ static void set_leaf(struct cpu *cpu, size_t page, sim_pte e)
 		holders[sim_pte_pfn(old)]--, cpu->nleaf--;
 	if (e)
 		holders[sim_pte_pfn(e)]++, cpu->nleaf++;
+	if (e && page >= cpu->npages)
+		cpu->npages = page + 1;
 	cpu->leaf[page] = e;
 }
 
@@ -75,19 +78,21 @@ static void set_upper(struct cpu *cpu, unsigned level, size_t page, struct way w
 		holders[slot->table_plus_one - 1]--;
 	if (way.table_plus_one)
 		holders[way.table_plus_one - 1]++;
+	if (way.table_plus_one && page >= cpu->npages)
+		cpu->npages = page + 1;
 	*slot = way;
 }
 
 static void flush_upper(struct cpu *cpu)
 {
 	for (unsigned level = 1; level < SIM_LEVELS; level++)
-		for (size_t page = 0; page < SIM_PAGES; page += (size_t)1 << (SIM_TABLE_BITS * level))
+		for (size_t page = 0; page < cpu->npages; page += (size_t)1 << (SIM_TABLE_BITS * level))
 			set_upper(cpu, level, page, (struct way){ 0 });
 }
 
 static void flush_all(struct cpu *cpu)
 {
-	for (size_t page = 0; page < SIM_PAGES && cpu->nleaf; page++)
+	for (size_t page = 0; page < cpu->npages && cpu->nleaf; page++)
 		set_leaf(cpu, page, 0);
 	flush_upper(cpu);
 }
@@ -145,7 +150,7 @@ void sim_tlb_flush(pfn_t root, vaddr_t start, vaddr_t end, enum sim_upper upper)
 	for (unsigned i = 0; i < SIM_CPUS; i++) {
 		if (cpus[i].root != root)
 			continue;
-		for (vaddr_t va = start; va < end && va < SIM_PAGES << PAGE_SHIFT; va += PAGE_SIZE)
+		for (vaddr_t va = start; va < end && va < cpus[i].npages << PAGE_SHIFT; va += PAGE_SIZE)
 			set_leaf(&cpus[i], va >> PAGE_SHIFT, 0);
 		if (upper == SIM_UPPER_TOO)
 			flush_upper(&cpus[i]);
@@ -256,7 +261,7 @@ void sim_tlb_check(void)
 {
 	for (unsigned i = 0; i < SIM_CPUS; i++) {
 		struct cpu *cpu = &cpus[i];
-		for (size_t page = 0; page < SIM_PAGES && cpu->space; page++) {
+		for (size_t page = 0; page < cpu->npages && cpu->space; page++) {
 			if (cpu->leaf[page])
 				check_slot(cpu, page);
 			if (page % ENTRIES)
