@@ -356,7 +356,7 @@ enum outcome op_msync(struct process *p, const unsigned long *a)
 
 	if (!expected && ref_mapped(p->ref, page_of(at), n) < n)
 		expected = -ENOMEM;
-	return expect_error("msync", vm_msync(p->space, at, length), expected);
+	return expect_error("msync", vm_msync(p->space, at, length, a[2] % 2 ? MSYNC_LATER : MSYNC_NOW), expected);
 }
 
 /* ---- brk -------------------------------------------------------------------------------------------------------------------------------- */

@@ -23,7 +23,7 @@
 	op(MREMAP, "at, old length, new length, flags, to") \
 	op(MADVISE, "at, length, advice") \
 	op(MINCORE, "at, pages") \
-	op(MSYNC, "at, length") \
+	op(MSYNC, "at, length, later") \
 	op(BRK, "bytes above the start") \
 	op(TOUCH, "at, access, value") \
 	op(SWEEP, "at, pages, access, value") \
