@@ -85,8 +85,8 @@ static void print_json(const struct faultstat *s, int system)
 		}
 	fprintf(out, "}, \"neighbours\": %lu", s->neighbours);
 	if (system)
-		fprintf(out, ", \"pages_read\": %lu, \"tlb\": {\"pages\": %lu, \"full\": %lu, \"loads\": %lu}", s->pages_read, s->tlb_pages,
-			s->tlb_full, s->tlb_loads);
+		fprintf(out, ", \"pages_read\": %lu, \"pages_scanned\": %lu, \"pages_reclaimed\": %lu, \"tlb\": {\"pages\": %lu, \"full\": %lu, \"loads\": %lu}",
+			s->pages_read, s->pages_scanned, s->pages_reclaimed, s->tlb_pages, s->tlb_full, s->tlb_loads);
 	fputs("}\n", out);
 }
 
@@ -113,8 +113,8 @@ static void print_table(const struct faultstat *s, int system)
 	if (s->neighbours)
 		fprintf(out, "  neighbouring pages mapped: %lu\n", s->neighbours);
 	if (system)
-		fprintf(out, "  pages read: %lu; TLB: %lu entries flushed, %lu whole flushes, %lu address-space loads\n", s->pages_read,
-			s->tlb_pages, s->tlb_full, s->tlb_loads);
+		fprintf(out, "  pages read: %lu, looked at for reclaim: %lu, given back: %lu; TLB: %lu entries flushed, %lu whole flushes, %lu address-space loads\n",
+			s->pages_read, s->pages_scanned, s->pages_reclaimed, s->tlb_pages, s->tlb_full, s->tlb_loads);
 }
 
 static void print(const struct faultstat *s, int system)

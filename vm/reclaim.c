@@ -83,8 +83,8 @@ static bool visit_region(struct page_record *r, const struct region *m, entry_fn
 	vaddr_t va = m->start + ((r->index - m->offset) << PAGE_SHIFT);
 	struct mmu_gather gather;
 
-	if (r->index < m->offset || r->index - m->offset >= (m->end - m->start) >> PAGE_SHIFT)
-		return false;
+	if (r->index - m->offset >= (m->end - m->start) >> PAGE_SHIFT)
+		return false;		/* before or behind what it maps */
 	struct mmu_entry e = mmu_query(&m->space->mmu, va);
 	if (e.pfn != r->pfn)
 		return false;
@@ -94,7 +94,7 @@ static bool visit_region(struct page_record *r, const struct region *m, entry_fn
 	return true;
 }
 
-/* All entries that map the page.  false: a space's lock was not to be had. */
+/* All entries that map the page.  false: a space's lock was not to be had, so that not all were found. */
 static bool visit_entries(struct page_record *r, entry_fn fn)
 {
 	unsigned left = r->entries;
@@ -107,7 +107,7 @@ static bool visit_entries(struct page_record *r, entry_fn fn)
 		left -= visit_region(r, m, fn);
 		mutex_unlock(&m->space->lock);
 	}
-	return true;
+	return left == 0;
 }
 
 /* ---- reclaiming ------------------------------------------------------------------------------------------------------------------------ */
@@ -118,7 +118,7 @@ static bool is_free_to_go(struct page_record *r)
 	bool seen = visit_entries(r, note_use), used = r->used || r->pins > 0;
 
 	r->used = false;
-	return seen && !used && visit_entries(r, take_out) && r->entries == 0;
+	return seen && !used && visit_entries(r, take_out);
 }
 
 /* Looks at the oldest page: true if it was given back. */

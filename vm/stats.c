@@ -1,5 +1,6 @@
 /* vm/stats.c - fault counters; see stats.h. */
 #include "vm/stats.h"
+#include "vm/reclaim.h"
 #include "arch/mmu.h"
 #include "lib/string.h"
 
@@ -43,4 +44,6 @@ void stats_export(const struct fault_stats *s, struct faultstat *to)
 	to->tlb_pages = tlb_stats.pages;
 	to->tlb_full = tlb_stats.full;
 	to->tlb_loads = tlb_stats.loads;
+	to->pages_scanned = reclaim_stats.scanned;
+	to->pages_reclaimed = reclaim_stats.stolen;
 }

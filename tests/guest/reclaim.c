@@ -94,7 +94,7 @@ CASE(private_copies_stay)
 {
 	enum { STEP = 64 };
 	need_large();
-	char *p = (char *)map_large(PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	char *p = (char *)map_large(PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE);
 	for (unsigned long i = 0; i < npages; i += STEP)
 		memset(p + i * PAGE, 'x', PAGE);
 	in_order(map_large(PROT_READ, MAP_SHARED));

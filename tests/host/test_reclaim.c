@@ -214,6 +214,65 @@ TEST(a_space_that_is_locked_keeps_its_pages)
 	finish();
 }
 
+/* The lock of one of two is not to be had: the page does not leave the other alone. */
+TEST(a_page_in_a_locked_space_stays_in_the_other)
+{
+	(void)state;
+	struct space *s = new_space(), *t = new_space();
+	map_all(s, A, MAP_SHARED);
+	map_all(t, A, MAP_SHARED);
+	go_round();
+	mutex_lock(&t->lock);
+	assert_int_equal(reclaim_frames(1000), 0);
+	mutex_unlock(&t->lock);
+	assert_int_equal(s->mmu.resident, FILE_PAGES - 1);
+	assert_int_equal(t->mmu.resident, FILE_PAGES - 1);
+	drop_space(s);
+	drop_space(t);
+	finish();
+}
+
+/* The mapping is in many regions, of which each has its part. */
+TEST(a_split_mapping)
+{
+	(void)state;
+	struct space *s = new_space(), *t = new_space();
+	map_all(s, A, MAP_SHARED);
+	for (uint64_t i = 1; i < FILE_PAGES; i += 3)
+		assert_int_equal(vm_mprotect(s, A + (i << PAGE_SHIFT), PAGE_SIZE, VM_READ | VM_EXEC), 0);
+	assert_true(s->regions.count > FILE_PAGES / 2);
+	map_all(t, A, MAP_SHARED);
+	go_round();
+	for (uint64_t i = 4; i < 8; i++)
+		check_mapped(t, A, i);
+	assert_int_equal(reclaim_frames(10), 10);
+	for (uint64_t i = 4; i < 8; i++)
+		assert_true(cached(f.object, i));
+	assert_int_equal(reclaim_frames(1000), FILE_PAGES - 11 - RECLAIM_YOUNGEST);
+	assert_int_equal(s->mmu.resident, RECLAIM_YOUNGEST);
+	assert_int_equal(t->mmu.resident, RECLAIM_YOUNGEST);
+	check_sound();
+	drop_space(s);
+	drop_space(t);
+	finish();
+}
+
+/* Copying a page for a private write maps nothing, but is a use. */
+TEST(a_page_that_was_copied_gets_another_round)
+{
+	(void)state;
+	struct space *s = new_space();
+	read_all();
+	map_file(s, A, 4, VM_READ | VM_WRITE, MAP_PRIVATE, &f, 0);
+	go_round();
+	write_byte(s, A + PAGE_SIZE, 1);
+	EXPECT_FAULT(FAULT_FILE_COW);
+	assert_int_equal(reclaim_frames(1), 1);
+	assert_true(cached(f.object, 1) && !cached(f.object, 2));
+	drop_space(s);
+	finish();
+}
+
 TEST(a_locked_object_keeps_its_pages)
 {
 	(void)state;
@@ -403,6 +462,36 @@ TEST(what_was_just_read_is_there_for_the_access)
 	finish();
 }
 
+/* tmpfs makes room as it grows, before there is nothing left for others; and no empty slab is kept then. */
+TEST(a_growing_file_of_its_own_makes_room)
+{
+	(void)state;
+	struct space *eater = new_space();
+	struct object *memory = object_create(NULL, NULL, 0);
+	struct heap_stats heap, now;
+	read_all();
+	eat_all_but(eater, frame_level.low);
+	read_all();
+	assert_int_equal(f.object->npages, FILE_PAGES);
+	for (uint64_t i = 0; f.object->npages > RECLAIM_YOUNGEST; i++) {
+		struct uio uio = uio_kernel("x", 1);
+		assert_int_equal(object_write(memory, &uio, i << PAGE_SHIFT), 1);
+		assert_true(frame_free_count() >= frame_level.low - 4);
+	}
+	while (!frame_is_short()) {
+		struct uio uio = uio_kernel("x", 1);
+		assert_int_equal(object_write(memory, &uio, memory->size + PAGE_SIZE), 1);
+	}
+	heap_trim();
+	heap_get_stats(&heap);
+	kfree(kmalloc(2000));
+	heap_get_stats(&now);
+	assert_int_equal(now.slab_frames, heap.slab_frames);
+	object_put(memory);
+	drop_space(eater);
+	finish();
+}
+
 /* Memory is out when nothing can be reclaimed, and not before. */
 TEST(no_memory_only_when_nothing_can_go)
 {
@@ -454,6 +543,9 @@ static const struct CMUnitTest tests[] = {
 	RECLAIM_TEST(many_mappings_do_not_keep_a_page_for_many_rounds),
 	RECLAIM_TEST(a_private_copy_stays_and_the_page_goes),
 	RECLAIM_TEST(a_space_that_is_locked_keeps_its_pages),
+	RECLAIM_TEST(a_page_in_a_locked_space_stays_in_the_other),
+	RECLAIM_TEST(a_split_mapping),
+	RECLAIM_TEST(a_page_that_was_copied_gets_another_round),
 	RECLAIM_TEST(a_locked_object_keeps_its_pages),
 	RECLAIM_TEST(what_cannot_be_read_again_or_frees_nothing_stays),
 	RECLAIM_TEST(locked_memory_stays),
@@ -462,6 +554,7 @@ static const struct CMUnitTest tests[] = {
 	RECLAIM_TEST(empty_slabs_are_given_back),
 	RECLAIM_TEST(a_working_set_of_twice_the_memory),
 	RECLAIM_TEST(what_was_just_read_is_there_for_the_access),
+	RECLAIM_TEST(a_growing_file_of_its_own_makes_room),
 	RECLAIM_TEST(no_memory_only_when_nothing_can_go),
 	RECLAIM_TEST(few_free_frames_call_for_what_the_cache_can_spare),
 };

@@ -1,5 +1,6 @@
 /* tests/host/test_stats.c - vm/stats.c: counters are added up and handed out as they are. */
 #include "harness.h"
+#include "vm/reclaim.h"
 #include "vm/stats.h"
 
 /* Each counter has a number of its own, so that none can stand for another. */
@@ -62,12 +63,16 @@ TEST(exported)
 	assert_memory_equal(out.flags, s.flags, sizeof s.flags);
 	assert_int_equal(out.neighbours, s.neighbours);
 	assert_int_equal(out.pages_read, 0);		/* that is the system's */
+	reclaim_stats.scanned = 5;
+	reclaim_stats.stolen = 4;
 	tlb_stats = (struct tlb_stats){ .pages = 1, .full = 2, .loads = 3 };
 	stats_export(&system_faults, &out);
 	assert_int_equal(out.pages_read, 33);
 	assert_int_equal(out.tlb_pages, 1);
 	assert_int_equal(out.tlb_full, 2);
 	assert_int_equal(out.tlb_loads, 3);
+	assert_int_equal(out.pages_scanned, 5);
+	assert_int_equal(out.pages_reclaimed, 4);
 }
 
 static const struct CMUnitTest tests[] = {
