@@ -169,23 +169,6 @@ ssize file_path(struct vnode *root, struct file *f, char *to, size_t size)
 	return len >= 0 && (size_t)len < size ? len : -ERANGE;
 }
 
-/* Names the object after the file, for /proc/PID/maps. */
-static int name_object(struct file *f)
-{
-	char *name = kmalloc(PATH_MAX_BYTES);
-	if (!name)
-		return -ENOMEM;
-	ssize len = file_path(NULL, f, name, PATH_MAX_BYTES);
-	char *fitting = len < 0 ? NULL : kmalloc((size_t)len + 1);
-	if (fitting)
-		memcpy(fitting, name, (size_t)len + 1);
-	kfree(name);
-	f->vnode->object->name = fitting;
-	f->vnode->object->dev = f->vnode->mount->dev;
-	f->vnode->object->ino = f->vnode->ino;
-	return fitting || len < 0 ? 0 : -ENOMEM;
-}
-
 int file_map_check(struct file *f, unsigned rights, unsigned flags, struct object **object)
 {
 	struct vnode *v = f->vnode;
@@ -201,5 +184,5 @@ int file_map_check(struct file *f, unsigned rights, unsigned flags, struct objec
 	if (!S_ISREG(v->mode) || !v->object)
 		return -ENODEV;
 	*object = v->object;
-	return v->object->name ? 0 : name_object(f);
+	return v->object->name ? 0 : vnode_name_object(v);
 }

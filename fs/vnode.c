@@ -9,7 +9,7 @@
  *
  * Locks: vnode_idle_lock and vnode_links_lock are leaves: nothing is taken under them.
  */
-#include "fs/mount.h"
+#include "fs/vfs.h"
 #include "vm/heap.h"
 #include "lib/assert.h"
 #include "lib/string.h"
@@ -238,4 +238,25 @@ ssize vnode_path(struct vnode *root, struct vnode *v, char *to, size_t size)
 	size_t len = (size_t)(to + size - at);
 	memmove(to, at, len);
 	return (ssize)len - 1;
+}
+
+int vnode_name_object(struct vnode *v)
+{
+	struct object *o = v->object;
+	char *path = kmalloc(PATH_MAX_BYTES);
+	if (!path)
+		return -ENOMEM;
+	ssize len = vnode_path(NULL, v, path, PATH_MAX_BYTES);
+	char *name = len < 0 ? NULL : vnode_copy_name(path, (size_t)len);
+	kfree(path);
+	if (!name)
+		return len < 0 ? 0 : -ENOMEM;
+	spin_lock(&o->lock);
+	char *old = o->name;
+	o->name = name;
+	o->dev = v->mount->dev;
+	o->ino = v->ino;
+	spin_unlock(&o->lock);
+	kfree(old);
+	return 0;
 }

@@ -99,5 +99,7 @@ char *vnode_copy_name(const char *name, size_t len);
 void vnode_use_link(struct vnode *, struct vnode *dir, char *name);
 /* The directory above (a mount's root: above the mount point), referenced; the root's is the root. */
 struct vnode *vnode_parent(struct vnode *);
+/* Names the vnode's object by its present path, for /proc/PID/maps: 0, or -ENOMEM and it keeps the name that it has. */
+int vnode_name_object(struct vnode *);
 /* Absolute path as seen from `root`, NUL-terminated: its length, -ERANGE.  An unlinked one ends in " (deleted)". */
 ssize vnode_path(struct vnode *root, struct vnode *, char *to, size_t size);

@@ -365,11 +365,20 @@ static void count_resident(void *context, vaddr_t va, struct mmu_entry entry)
 }
 
 /* As Linux shows it: shared anonymous memory is an unlinked file there. */
-static const char *region_name(const struct region *r)
+static void name_region(const struct region *r, struct region_info *to)
 {
-	if (r->object)
-		return r->object->name ? r->object->name : r->object->pager ? "" : "/dev/zero (deleted)";
-	return r->flags & REGION_HEAP ? "[heap]" : r->flags & REGION_STACK ? "[stack]" : "";
+	const char *name = r->flags & REGION_HEAP ? "[heap]" : r->flags & REGION_STACK ? "[stack]" : "";
+	struct object *o = r->object;
+
+	if (o) {
+		spin_lock(&o->lock);
+		to->dev = o->dev;
+		to->ino = o->ino;
+		name = o->name ? o->name : o->pager ? "" : "/dev/zero (deleted)";
+	}
+	memcpy(to->name, name, strnlen(name, sizeof to->name - 1));
+	if (o)
+		spin_unlock(&o->lock);
 }
 
 bool vm_region_info(struct space *s, vaddr_t from, struct region_info *to)
@@ -379,15 +388,10 @@ bool vm_region_info(struct space *s, vaddr_t from, struct region_info *to)
 	if (r) {
 		*to = (struct region_info){ .start = r->start, .end = r->end, .rights = r->rights, .flags = r->flags,
 			.offset = r->offset << PAGE_SHIFT, .object = r->object };
-		if (r->object) {
-			to->dev = r->object->dev;
-			to->ino = r->object->ino;
-		}
 		struct mmu_walker walker = { .context = to, .leaf = count_resident };
 		mmu_walk(&s->mmu, r->start, r->end, &walker);
 		to->shared = r->object && !r->object->pager ? to->resident - to->anonymous : 0;
-		const char *name = region_name(r);
-		memcpy(to->name, name, strnlen(name, sizeof to->name - 1));
+		name_region(r, to);
 	}
 	mutex_unlock(&s->lock);
 	return r != NULL;

@@ -37,7 +37,7 @@ struct object {
 	unsigned refs;			/* regions, vnodes, open users; atomic */
 	const struct pager *pager;	/* NULL: pages start zeroed (shared anonymous memory, tmpfs) */
 	void *backing;			/* the pager's own data; must stay valid until pager->release */
-	char *name;			/* path for /proc maps, or NULL; owned; set once, by fs/, as are the next two */
+	char *name;			/* path for /proc maps, or NULL; owned; set by fs/, as are the next two; lock */
 	uint64_t dev, ino;		/* which file, for /proc maps */
 	uint64_t size;			/* bytes; touching a page wholly beyond it is SIGBUS; OBJECT_ENDLESS: no end */
 	void *root;			/* index: radix tree, OBJECT_FANOUT slots a node; leaves hold records */

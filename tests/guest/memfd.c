@@ -571,8 +571,11 @@ TEST(posix_shared_memory)
 	}
 	EQ(status, 0);
 	EQ(p[PAGE], 42);
-	EQ(shm_unlink("/memfd-test"), 0);
-	FAILS(shm_open("/memfd-test", O_RDWR, 0), ENOENT);
+	EQ(rename("/dev/shm/memfd-test", "/dev/shm/memfd-new"), 0);
+	expect_name(p, "   /dev/shm/memfd-new");
+	EQ(shm_unlink("/memfd-new"), 0);
+	FAILS(shm_open("/memfd-new", O_RDWR, 0), ENOENT);
+	expect_name(p, "   /dev/shm/memfd-new (deleted)");
 	EQ(p[PAGE], 42);
 	munmap(p, 2 * PAGE);
 }
