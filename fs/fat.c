@@ -174,9 +174,18 @@ static int fat_setattr(struct vnode *v, const struct vattr *a, unsigned which)
 	return 0;
 }
 
+/* A FAT file has no holes: to make it longer is all that there is to do.  Clusters beyond its end would be lost. */
+static int fat_allocate(struct vnode *v, unsigned how, uint64_t from, uint64_t to)
+{
+	(void)from;
+	if (how)
+		return -EOPNOTSUPP;
+	return to > v->object->size ? fat_file_resize(v->object, to) : 0;
+}
+
 static const struct vnode_ops fat_vnode_ops = {
 	.lookup = fat_lookup, .create = fat_create, .unlink = fat_unlink, .rename = fat_rename, .readdir = fat_readdir, .readlink = fat_readlink,
-	.getattr = fat_getattr, .setattr = fat_setattr, .open = fat_open, .release = fat_release_vnode,
+	.getattr = fat_getattr, .setattr = fat_setattr, .allocate = fat_allocate, .open = fat_open, .release = fat_release_vnode,
 };
 
 static int fat_statfs(struct mount *m, struct linux_statfs *s)

@@ -376,7 +376,8 @@ static void name_region(const struct region *r, struct region_info *to)
 		to->ino = o->ino;
 		name = o->name ? o->name : o->pager ? "" : "/dev/zero (deleted)";
 	}
-	memcpy(to->name, name, strnlen(name, sizeof to->name - 1));
+	size_t len = strlen(name);
+	memcpy(to->name, name, len < sizeof to->name ? len : sizeof to->name - 1);
 	if (o)
 		spin_unlock(&o->lock);
 }

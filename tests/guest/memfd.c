@@ -618,3 +618,33 @@ TEST(resident_memory_by_kind)
 	CHECK(labs(status_kb("RssShmem:") - shared) <= 64);
 	close(fd);
 }
+
+FAULTLINE_TEST(allocate_on_the_image)
+{
+	int fd = open("/memfd-test", O_RDWR | O_CREAT | O_TRUNC, 0644);
+	char byte = 1;
+
+	NEED(fd >= 0);
+	FAILS(fallocate(fd, KEEP_SIZE, 0, PAGE), EOPNOTSUPP);
+	FAILS(fallocate(fd, KEEP_SIZE | PUNCH_HOLE, 0, PAGE), EOPNOTSUPP);
+	FAILS(fallocate(fd, 0, 0, (off_t)1 << 33), EFBIG);
+	if (fallocate(fd, 0, 5, 2 * PAGE)) {
+		EQ(errno, ENOSPC);
+	} else {
+		EQ(size_of(fd), 2 * PAGE + 5);
+		EQ(fallocate(fd, 0, 0, PAGE), 0);
+		EQ(size_of(fd), 2 * PAGE + 5);
+		EQ(pread(fd, &byte, 1, 2 * PAGE + 4), 1);
+		EQ(byte, 0);
+		char *p = map_fd(fd, 3, RW, MAP_SHARED);
+		p[PAGE] = 7;
+		FAILS(madvise(p, PAGE, MADV_REMOVE), EOPNOTSUPP);
+		EQ(p[PAGE], 7);
+		expect_name(p, "   /memfd-test");
+		unlink("/memfd-test");
+		expect_name(p, "   /memfd-test (deleted)");
+		munmap(p, 3 * PAGE);
+	}
+	close(fd);
+	unlink("/memfd-test");
+}
