@@ -217,7 +217,11 @@ static pfn_t file_page_borrow(struct object *o, uint64_t index)
 
 static void file_release(struct object *o)
 {
-	((struct test_file *)o->backing)->released++;
+	struct test_file *f = o->backing;
+
+	f->released++;
+	for (uint64_t i = 0; f->image != PFN_NONE && i < f->size >> PAGE_SHIFT; i++)
+		assert_int_equal(page_type(pages[f->image + i]), PAGE_RESERVED);		/* nobody maps it any more */
 }
 
 static const struct pager file_pager = { .borrow = file_page_borrow, .read = file_page_read, .release = file_release };

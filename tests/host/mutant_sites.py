@@ -183,6 +183,7 @@ class Finder:
     def all(self):
         for self.function, first, last in functions_of(self.tokens):
             body = Body(self.tokens, first, last)
+            self.local = self.locals_of(first, last)
             self.visit(body.root, in_void=self.is_void(first))
             self.lock_pairs(first, last)
         return self.found
@@ -270,25 +271,49 @@ class Finder:
         self.add(operator, (node.first, node.last), [(*self.span(node.first, node.last), ";")])
 
     def swap(self, one, two):
-        """Two neighbours change places, unless it can be seen that neither notices: no call, and neither names what the other sets."""
+        """Two neighbours change places, unless it can be seen that nobody notices."""
         if one.kind != "expression" or two.kind != "expression" or self.is_passive(one.first, one.last) or self.is_passive(two.first, two.last):
             return
-        if not self.calls(one.first, one.last) and not self.calls(two.first, two.last) and not self.touch(one, two):
+        before, after = self.calls(one.first, one.last), self.calls(two.first, two.last)
+        if any(LOCK.search(c) for c in after) or any(UNLOCK.search(c) for c in before):
+            return                      # the lock is held for longer: no harm
+        if not self.related(one, two, before, after):
             return
         a, b = self.source(one.first, one.last), self.source(two.first, two.last)
         self.add("swap-order", (one.first, two.last), [(*self.span(one.first, one.last), b), (*self.span(two.first, two.last), a)])
 
-    def touch(self, one, two):
-        def names(s):
-            return {x.text for x in self.tokens[s.first:s.last] if x.kind == "name"}
+    def related(self, one, two, before, after):
+        """May one notice the other?  Not if neither names what the other sets, and what is set is a local variable or nothing is called."""
+        if self.target(one) in self.names(two) or self.target(two) in self.names(one):
+            return True
+        if before and after:
+            return True
+        quiet = two if before else one
+        return bool(before or after) and self.target(quiet) not in self.local
 
-        def target(s):
-            k = s.first
-            while k < s.last and self.tokens[k].text not in ("=", "++", "--", "+=", "-=", "|=", "&="):
-                k += 1
-            plain = [x.text for x in self.tokens[s.first:max(k, s.first + 1)] if x.kind == "name"]
-            return plain[-1] if plain else ""
-        return target(one) in names(two) or target(two) in names(one)
+    def names(self, statement):
+        return {x.text for x in self.tokens[statement.first:statement.last] if x.kind == "name"}
+
+    def target(self, statement):
+        """What is assigned to: the variable, or the last member on the way to it."""
+        t, k, depth, last = self.tokens, statement.first, 0, ""
+        while k < statement.last and (depth or t[k].text not in ("=", "+=", "-=", "|=", "&=", "^=", "<<=", ">>=")):
+            depth += (t[k].text in OPEN) - (t[k].text in CLOSE)
+            if depth == 0 and t[k].kind == "name":
+                last = t[k].text
+            k += 1
+        return last
+
+    def locals_of(self, first, last):
+        """Names that are declared in the function's body and whose address is never taken."""
+        t, found = self.tokens, set()
+        for k in range(first + 1, last):
+            if t[k].kind == "name" and t[k - 1].kind == "name" and t[k - 1].text != "return" and t[k + 1].text in ("=", ",", ";"):
+                found.add(t[k].text)
+            elif t[k].kind == "name" and t[k - 1].text == "," and t[k + 1].text in ("=", ",", ";") and t[k - 2].kind in ("name", "number"):
+                found.add(t[k].text)
+        taken = {t[k].text for k in range(first + 1, last) if t[k - 1].text == "&" and t[k - 2].text in ("(", ",", "=")}
+        return found - taken
 
     def lock_pairs(self, first, last):
         """All that a function does with one lock goes."""

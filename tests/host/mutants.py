@@ -39,7 +39,7 @@ HOST = "build/host"
 EQUIVALENT = pathlib.Path("tests/host/mutants.equivalent")
 LOG = pathlib.Path("tests/logs/mutants.txt")
 STATE = pathlib.Path("build/mutants")
-SHORT, LONG = 3000, 40000               # steps of the model: soon, and at the end
+SHORT, LONG = 6000, 60000               # steps of the model: soon, and at the end
 OUTPUT_LIMIT = 1 << 20
 
 
@@ -209,11 +209,13 @@ class Tree:
                                  stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, preexec_fn=limit)
         alarm = threading.Timer(10 * seconds, self.end, [child])
         alarm.start()
-        failed, read = None, 0
+        failed, read, where = None, 0, ""
         for line in child.stdout:
             read += len(line)
+            if b" fails at step " in line:          # the model: which program, or which regression
+                where = ": " + line.decode(errors="replace").strip("# \n")
             if line.startswith(b"not ok") or read > OUTPUT_LIMIT:
-                failed = line.decode(errors="replace").strip().split(" - ", 1)[-1]
+                failed = line.decode(errors="replace").strip().split(" - ", 1)[-1] + where
                 break
         if failed:
             self.end(child)

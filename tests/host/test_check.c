@@ -1,9 +1,11 @@
 /* tests/host/test_check.c - vm/check.c: each kind of damage is seen, and the check itself leaves everything as it was. */
+#include <stdio.h>
 #include "harness.h"
 #include "vm/account.h"
 #include "vm/frame.h"
 #include "vm/heap.h"
 #include "vm/object.h"
+#include "vm/reclaim.h"
 #include "vm/vm.h"
 
 enum { MIB = 1 << 20, RW = VM_READ | VM_WRITE };
@@ -53,6 +55,15 @@ static void sees(const char *what, uint64_t n)
 	assert_true(sim_said(what));
 }
 
+/* And of which frame, address or number. */
+static void sees_at(const char *what, uint64_t n, const char *where, uint64_t number)
+{
+	char text[256];
+
+	snprintf(text, sizeof text, "%s (%s %#llx,", what, where, (unsigned long long)number);
+	sees(text, n);
+}
+
 TEST(the_report_adds_up)
 {
 	(void)state;
@@ -88,7 +99,7 @@ TEST(a_wrong_count_of_an_anonymous_page)
 {
 	(void)state;
 	pages[frame(0)] += PAGE_ANON_ONE;
-	sees("anonymous page with a wrong count of entries: off by", 1);
+	sees_at("anonymous page with a wrong count of entries: off by", 1, "frame", frame(0));
 	pages[frame(0)] -= 2 * PAGE_ANON_ONE;
 	assert_true(errors() > 0);
 	pages[frame(0)] += PAGE_ANON_ONE;
@@ -99,9 +110,9 @@ TEST(a_wrong_count_of_an_object_page)
 {
 	(void)state;
 	page_record(pages[frame(3)])->entries++;
-	sees("page of an object with a wrong count of entries: off by", 1);
+	sees_at("page of an object with a wrong count of entries: off by", 1, "frame", frame(3));
 	page_record(pages[frame(3)])->entries -= 2;
-	sees("page of an object with a wrong count of entries: off by", 1);
+	sees_at("page of an object with a wrong count of entries: off by", 1, "frame", frame(3));
 }
 
 static bool note_table(void *context, pfn_t table, unsigned level, unsigned present)
@@ -125,7 +136,7 @@ TEST(a_wrong_count_of_a_table)
 	(void)state;
 	pfn_t table = some_table();
 	table_count(table, 1, 0);
-	sees("table with a wrong number of entries", 1);
+	sees_at("table with a wrong number of entries", 1, "frame", table);
 	table_count(table, -1, 0);
 	assert_int_equal(errors(), 0);
 	table_count(table, 0, 1);
@@ -145,7 +156,7 @@ TEST(a_table_that_is_not_known_as_one)
 	pfn_t table = some_table();
 	page_word word = pages[table];
 	pages[table] = page_make(PAGE_RESERVED, 0);
-	sees("table whose word is not a table's", 1);
+	sees_at("table whose word is not a table's", 1, "frame", table);
 	pages[table] = word;
 	s->mmu.tables++;
 	sees("page tables miscounted", 1);
@@ -181,14 +192,14 @@ TEST(a_page_that_is_writable_though_others_have_it)
 {
 	(void)state;
 	protect(page(0), RW);
-	sees("page writable that others have too", 1);
+	sees_at("page writable that others have too", 1, "address", page(0));
 }
 
 TEST(a_cached_page_that_is_writable_in_a_private_region)
 {
 	(void)state;
 	protect(page(3), RW);
-	sees("cached page writable in a private region", 1);
+	sees_at("cached page writable in a private region", 1, "address", page(3));
 }
 
 TEST(a_zero_frame_that_is_writable)
@@ -203,7 +214,7 @@ TEST(pages_that_belong_to_another_sort_of_region)
 	(void)state;
 	region_find(&s->regions, page(4))->flags |= REGION_SHARED;
 	s->data--;
-	sees("anonymous page in a shared region", 1);
+	sees_at("anonymous page in a shared region", 1, "address", page(4));
 	struct region *r = region_find(&s->regions, page(1));
 	r->object = file.object;
 	sees("zero frame writable, or in a region with an object", 2);		/* and the one before */
@@ -225,7 +236,7 @@ TEST(an_entry_outside_any_region)
 	struct region *r = region_find(&s->regions, page(4));
 	region_remove(&s->regions, r);
 	account_region(s, r, -1);
-	sees("entry outside any region", 1);
+	sees_at("entry outside any region", 1, "address", page(4));
 }
 
 TEST(a_broken_region_tree)
@@ -261,11 +272,11 @@ TEST(a_page_of_another_place_in_the_file)
 	(void)state;
 	struct region *r = region_find(&s->regions, page(3));
 	r->offset++;
-	sees("page of another place in the file", 1);
+	sees_at("page of another place in the file", 1, "address", page(3));
 	r->offset--;
 	struct object *o = r->object;
 	r->object = region_find(&s->regions, page(2))->object;
-	sees("page of another place in the file", 1);
+	sees_at("page of another place in the file", 1, "address", page(3));
 	r->object = o;
 }
 
@@ -273,7 +284,7 @@ TEST(a_page_that_is_mapped_before_it_is_filled)
 {
 	(void)state;
 	page_record(pages[frame(3)])->state = RECORD_FILLING;
-	sees("page mapped before it was filled", 2);	/* in both spaces */
+	sees_at("page mapped before it was filled", 2, "address", page(3));	/* in both spaces */
 }
 
 TEST(a_record_of_another_frame)
@@ -336,6 +347,21 @@ TEST(an_object_freed_while_the_heap_counts_it)
 	assert_true(errors() > 0);
 }
 
+TEST(pages_that_reclaim_does_not_know)
+{
+	(void)state;
+	struct page_record *r = page_record(pages[frame(2)]);
+	list_init(&r->age);
+	reclaim_stats.pages++;
+	sees("reclaimable pages miscounted", 1);
+	reclaim_stats.pages--;
+	struct list other = LIST_INIT(other);
+	list_append(&other, &r->age);
+	sees("page that reclaim should know and does not, or the reverse", 2);		/* and one more than is counted */
+	list_remove(&r->age);
+	assert_int_equal(errors(), 0);
+}
+
 static const struct CMUnitTest tests[] = {
 #define CHECK_TEST(name) cmocka_unit_test_setup(name, setup)
 	CHECK_TEST(the_report_adds_up),
@@ -361,5 +387,6 @@ static const struct CMUnitTest tests[] = {
 	CHECK_TEST(a_free_block_that_is_not_free),
 	CHECK_TEST(blocks_that_are_not_whole),
 	CHECK_TEST(an_object_freed_while_the_heap_counts_it),
+	CHECK_TEST(pages_that_reclaim_does_not_know),
 };
 RUN_TESTS("check", tests)

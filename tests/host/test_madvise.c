@@ -154,6 +154,9 @@ TEST(populating_is_touching)
 	assert_int_equal(vm_madvise(s, page(0), 3 * PAGE_SIZE, MADV_POPULATE_READ, &who), 0);
 	assert_int_equal(vm_madvise(s, page(0), 3 * PAGE_SIZE, MADV_POPULATE_WRITE, &who), 0);
 	assert_int_equal(who.flags[FAULT_FLAG_KERNEL], 5);		/* nothing was left to do */
+	assert_int_equal(vm_madvise(s, page(3), PAGE_SIZE, MADV_POPULATE_READ, &who), 0);
+	assert_int_equal(vm_madvise(s, page(3), PAGE_SIZE, MADV_POPULATE_READ, &who), 0);	/* read-only is enough for that */
+	assert_int_equal(who.flags[FAULT_FLAG_KERNEL], 6);
 	write_byte(s, page(2), 9);
 	EXPECT_NO_FAULTS();
 	assert_int_equal(advise(3, 1, MADV_POPULATE_WRITE), -EINVAL);	/* no right */

@@ -563,6 +563,91 @@ TEST(tails_and_heads_need_no_region)
 	census_check(&before);
 }
 
+TEST(shared_memory_is_writable_again_at_once)
+{
+	(void)state;
+	map(s, page(0), 3, RW, MAP_SHARED);
+	for (unsigned i = 0; i < 3; i++)
+		write_byte(s, page(i), 1);
+	struct space *child = space_fork(s);
+	assert_int_equal(vm_mprotect(s, page(0), 3 * PAGE_SIZE, VM_READ), 0);
+	assert_int_equal(sim_write_byte(s, page(1), 2), FAULT_SIGNAL_SEGV_ACCERR);
+	assert_int_equal(vm_mprotect(s, page(0), 3 * PAGE_SIZE, RW), 0);
+	sim_faults_clear();
+	for (unsigned i = 0; i < 3; i++)
+		write_byte(s, page(i), 3);
+	EXPECT_NO_FAULTS();
+	assert_int_equal(read_byte(child, page(2)), 3);
+	drop_space(child);
+	finish();
+}
+
+TEST(what_a_child_does_not_get)
+{
+	uint8_t byte;
+	(void)state;
+	map(s, page(0), 4, RW, MAP_PRIVATE);
+	map(s, page(4), 4, VM_READ, MAP_PRIVATE);
+	map(s, page(8), 4, RW, MAP_PRIVATE);
+	for (unsigned i = 0; i < 4; i++)
+		write_byte(s, page(i), 1);
+	write_byte(s, page(8), 8);
+	region_find(&s->regions, page(0))->flags |= REGION_WIPEONFORK;
+	region_find(&s->regions, page(8))->flags |= REGION_DONTFORK;
+	struct space *child = space_fork(s);
+	assert_int_equal(read_byte(child, page(0)), 0);
+	assert_int_equal(read_byte(child, page(3)), 0);
+	assert_int_equal(read_byte(child, page(4)), 0);
+	assert_int_equal(sim_read_byte(child, page(8), &byte), FAULT_SIGNAL_SEGV_MAPERR);
+	assert_int_equal(child->mapped, 8);
+	struct space *grandchild = space_fork(child);
+	write_byte(child, page(0), 5);
+	struct space *other = space_fork(child);
+	assert_int_equal(read_byte(other, page(0)), 0);		/* the advice is inherited */
+	assert_int_equal(read_byte(s, page(0)), 1);
+	assert_int_equal(read_byte(s, page(8)), 8);
+	drop_space(other);
+	drop_space(grandchild);
+	drop_space(child);
+	finish();
+}
+
+TEST(locking_needs_the_right)
+{
+	(void)state;
+	sim_privileged = false;
+	sim_limits[VM_LIMIT_MEMLOCK] = 0;
+	assert_int_equal(try_mmap(0, PAGE_SIZE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED), -EPERM);
+	sim_limits[VM_LIMIT_MEMLOCK] = 2 * PAGE_SIZE;
+	assert_int_equal(try_mmap(A, 2 * PAGE_SIZE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_LOCKED), A);
+	assert_int_equal(s->locked, 2);
+	assert_int_equal(try_mmap(0, 1, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED), -EAGAIN);
+	assert_int_equal(try_mmap(A, 2 * PAGE_SIZE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_LOCKED), -EAGAIN);	/* before anything goes */
+	sim_privileged = true;
+	assert_true((ssize)vm_mmap(s, 0, PAGE_SIZE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, NULL, 0) > 0);
+	assert_int_equal(s->locked, 3);
+	finish();
+}
+
+TEST(the_break_stays_when_a_table_cannot_be_had)
+{
+	(void)state;
+	vm_set_brk(s, page(0));
+	const unsigned n = 2 * MMU_TABLE_REACH / PAGE_SIZE;
+	assert_int_equal(vm_brk(s, page(n)), page(n));
+	for (unsigned i = 0; i < n; i++)
+		write_byte(s, page(i), (uint8_t)i);
+	struct space *child = space_fork(s);			/* shares the table */
+	alloc_fail_at = 1;
+	assert_int_equal(vm_brk(s, page(n - 2)), page(n));
+	alloc_fail_at = 0;
+	assert_int_equal(s->mapped, n);
+	assert_int_equal(vm_brk(s, page(n - 2)), page(n - 2));
+	assert_int_equal(read_byte(child, page(n - 1)), (uint8_t)(n - 1));
+	drop_space(child);
+	finish();
+}
+
 static const struct CMUnitTest tests[] = {
 #define MMAP_TEST(name) cmocka_unit_test_setup(name, setup)
 	MMAP_TEST(arguments_of_mmap),
@@ -589,5 +674,9 @@ static const struct CMUnitTest tests[] = {
 	MMAP_TEST(what_is_committed),
 	MMAP_TEST(commitment_is_refused),
 	MMAP_TEST(tails_and_heads_need_no_region),
+	MMAP_TEST(shared_memory_is_writable_again_at_once),
+	MMAP_TEST(what_a_child_does_not_get),
+	MMAP_TEST(locking_needs_the_right),
+	MMAP_TEST(the_break_stays_when_a_table_cannot_be_had),
 };
 RUN_TESTS("mmap", tests)

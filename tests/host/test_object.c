@@ -3,6 +3,7 @@
 #include "vm/frame.h"
 #include "vm/heap.h"
 #include "vm/object.h"
+#include "vm/stats.h"
 #include "vm/mmap.h"
 
 enum { MIB = 1 << 20 };
@@ -543,6 +544,55 @@ TEST(random_reads_and_writes_against_bytes)
 	census_check(&before);
 }
 
+TEST(pages_read_are_counted)
+{
+	(void)state;
+	struct test_file f;
+	uint8_t bytes[100];
+	uint64_t then = system_pages_read;
+	file_create(&f, 4 * PAGE_SIZE);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(read_at(f.object, bytes, sizeof bytes, i * PAGE_SIZE), sizeof bytes);
+	assert_int_equal(read_at(f.object, bytes, sizeof bytes, 0), sizeof bytes);
+	assert_int_equal(system_pages_read - then, 3);
+	f.error = -EIO;
+	assert_int_equal(read_at(f.object, bytes, sizeof bytes, 3 * PAGE_SIZE), -EIO);
+	assert_int_equal(system_pages_read - then, 3);
+	file_drop(&f);
+	census_check(&before);
+}
+
+/* The bytes to write are on a page that must be read itself, slowly; meanwhile the page that they are for is cut off. */
+static struct object *cut_while_written;
+
+static void cut_all(void *unused)
+{
+	(void)unused;
+	object_resize(cut_while_written, 0);
+}
+
+TEST(a_page_is_cut_while_it_is_written)
+{
+	(void)state;
+	struct test_file f;
+	struct space *s = new_space();
+	struct object *o = cut_while_written = object_create(NULL, NULL, PAGE_SIZE);
+	file_create(&f, PAGE_SIZE);
+	f.yields = 3;
+	map_file(s, A, 1, VM_READ, MAP_PRIVATE, &f, 0);
+	sim_enter(s);
+	assert_int_equal(write_at(o, "x", 1, 0), 1);
+	struct sim_thread *t = sim_thread_start(cut_all, NULL);
+	struct uio uio = uio_user(A, 100);
+	assert_int_equal(object_write(o, &uio, 0), 100);
+	sim_thread_join(t);
+	check_sound();
+	drop_space(s);
+	object_put(o);
+	file_drop(&f);
+	census_check(&before);
+}
+
 static const struct CMUnitTest tests[] = {
 #define OBJECT_TEST(name) cmocka_unit_test_setup(name, setup)
 	OBJECT_TEST(reading_clips_to_the_end),
@@ -563,5 +613,7 @@ static const struct CMUnitTest tests[] = {
 	OBJECT_TEST(a_file_is_cut_while_its_page_is_read),
 	OBJECT_TEST(every_allocation_may_fail),
 	OBJECT_TEST(random_reads_and_writes_against_bytes),
+	OBJECT_TEST(pages_read_are_counted),
+	OBJECT_TEST(a_page_is_cut_while_it_is_written),
 };
 RUN_TESTS("object", tests)
