@@ -102,6 +102,34 @@ CASE(private_copies_stay)
 		NEED(i % STEP ? is_right(p + i * PAGE, i) : p[i * PAGE] == 'x' && p[i * PAGE + PAGE - 1] == 'x');
 }
 
+/* The byte after the first number of page i. */
+static char *mark(char *p, unsigned long i)
+{
+	return p + i * PAGE + LINE - 1;
+}
+
+/* What is written through a mapping, or by write(), and has gone to make room, comes back as it was written. */
+CASE(dirty_pages_are_written_back)
+{
+	need_large();
+	int writable = open("/host/large", O_RDWR);
+	NEED(writable >= 0);
+	char *p = mmap(NULL, npages * PAGE, RW, MAP_SHARED, writable, 0);
+	NEED(p != MAP_FAILED);
+	for (unsigned long i = 0; i < npages; i++)
+		if (i % 3 == 0)
+			NEED(pwrite(writable, "w", 1, (off_t)(i * PAGE + LINE - 1)) == 1);
+		else
+			*mark(p, i) = 'x';
+	by_read(6);
+	for (unsigned long i = 0; i < npages; i++) {
+		NEED(*mark(p, i) == (i % 3 == 0 ? 'w' : 'x') && is_right(p + i * PAGE, i));
+		*mark(p, i) = '\n';
+	}
+	EQ(msync(p, npages * PAGE, MS_SYNC), 0);
+	in_order(p);
+}
+
 CASE(read_in_order_and_at_random)
 {
 	need_large();
