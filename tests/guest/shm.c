@@ -295,6 +295,7 @@ TEST(removed_while_attached)
 		EQ(state_of(id).shm_nattch, 2);
 		EQ(munmap(p, PAGE), 0);
 		p = attach(id);
+		close(1);
 		execl("/proc/self/exe", "shm", "no such case", NULL);
 	}
 	EQ(status, 0);
@@ -317,6 +318,7 @@ TEST(exec_detaches)
 
 	CHILD(status) {
 		attach(id);
+		close(1);
 		execl("/proc/self/exe", "shm", "no such case", NULL);
 	}
 	EQ(status, 0);
