@@ -99,10 +99,10 @@ static void print_memory(struct text *t, const struct process *p)
 		shared += r.shared;
 	}
 	text_print(t, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t%8lu kB\nVmPin:\t%8lu kB\nVmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n",
-		size, size, 0ul, 0ul, peak, resident);
+		size, size, KB(p->space->locked), 0ul, peak, resident);
 	text_print(t, "RssAnon:\t%8lu kB\nRssFile:\t%8lu kB\nRssShmem:\t%8lu kB\n", KB(anonymous), KB(all - anonymous - shared), KB(shared));
 	text_print(t, "VmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\nVmLib:\t%8lu kB\nVmPTE:\t%8lu kB\nVmSwap:\t%8lu kB\n",
-		size, 0ul, 0ul, 0ul, 0ul, 0ul);
+		KB(p->space->data), 0ul, 0ul, 0ul, 0ul, 0ul);
 }
 
 static void print_ids(struct text *t, const struct process *p)

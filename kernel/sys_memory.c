@@ -10,7 +10,19 @@
 #include "vm/frame.h"
 #include "vm/mmap.h"
 
-enum { PROT_SEM = 8 };			/* accepted, means nothing on x86 */
+static bool is_address(vaddr_t result)
+{
+	return result < USER_MAX;
+}
+
+/* The result of a call that has perhaps mapped memory there: what of it is locked is fetched now. */
+static long fetch_locked(vaddr_t at, size_t size)
+{
+	struct process *p = current;
+	if (is_address(at) && p->space->locked)
+		vm_populate(p->space, page_floor(at), at + size, POPULATE_LOCKED, &p->faults);
+	return (long)at;
+}
 
 /* mmap(hint, length, rights, flags, fd, offset) */
 long sys_mmap(const unsigned long args[6])
@@ -37,7 +49,9 @@ long sys_mmap(const unsigned long args[6])
 	}
 	vaddr_t at = vm_mmap(current->space, args[0], args[1], rights, flags, object, object ? args[5] : 0);
 	file_put(file);
-	return (long)at;
+	if ((flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE && is_address(at))
+		vm_populate(current->space, at, at + args[1], POPULATE_MAPPED, &current->faults);
+	return fetch_locked(at, args[1]);
 }
 
 long sys_munmap(const unsigned long args[6])
@@ -47,19 +61,23 @@ long sys_munmap(const unsigned long args[6])
 
 long sys_mprotect(const unsigned long args[6])
 {
-	if (args[2] & ~(unsigned long)(VM_READ | VM_WRITE | VM_EXEC | PROT_SEM))
-		return -EINVAL;
-	return vm_mprotect(current->space, args[0], args[1], (unsigned)args[2] & ~(unsigned)PROT_SEM);
+	int error = vm_mprotect(current->space, args[0], args[1], args[2]);
+	if (!error && (args[2] & VM_WRITE))
+		fetch_locked(args[0], args[1]);		/* private pages that were locked read-only are copied now */
+	return error;
 }
 
 long sys_brk(const unsigned long args[6])
 {
-	return (long)vm_brk(current->space, args[0]);
+	vaddr_t before = current->space->brk, now = vm_brk(current->space, args[0]);
+	if (now > before)
+		fetch_locked(before, now - before);
+	return (long)now;
 }
 
 long sys_mremap(const unsigned long args[6])
 {
-	return (long)vm_mremap(current->space, args[0], args[1], args[2], (unsigned)args[3], args[4]);
+	return fetch_locked(vm_mremap(current->space, args[0], args[1], args[2], (unsigned)args[3], args[4]), args[2]);
 }
 
 long sys_madvise(const unsigned long args[6])
@@ -77,6 +95,8 @@ long sys_mincore(const unsigned long args[6])
 		return -EINVAL;
 	if (start > USER_MAX || args[1] > USER_MAX - start)
 		return -ENOMEM;
+	if (args[2] > USER_MAX || page_ceil(args[1]) >> PAGE_SHIFT > USER_MAX - args[2])
+		return -EFAULT;
 	for (size_t left = page_ceil(args[1]) >> PAGE_SHIFT, done = 0; left > 0; ) {
 		size_t n = left < sizeof piece ? left : sizeof piece;
 		int error = vm_mincore(current->space, start + (done << PAGE_SHIFT), n, piece);
@@ -93,12 +113,38 @@ long sys_mincore(const unsigned long args[6])
 
 long sys_msync(const unsigned long args[6])
 {
-	enum { ASYNC = 1, INVALIDATE = 2, SYNC = 4 };
 	unsigned long flags = args[2];
 
-	if ((flags & ~(unsigned long)(ASYNC | INVALIDATE | SYNC)) || ((flags & ASYNC) && (flags & SYNC)) || (args[0] & PAGE_MASK))
+	if ((flags & ~(unsigned long)(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) || ((flags & MS_ASYNC) && (flags & MS_SYNC)) || (args[0] & PAGE_MASK))
 		return -EINVAL;
-	return vm_msync(current->space, args[0], args[1], flags & SYNC ? MSYNC_NOW : MSYNC_LATER);
+	return vm_msync(current->space, args[0], args[1], (unsigned)flags);
+}
+
+long sys_mlock(const unsigned long args[6])
+{
+	return vm_mlock(current->space, args[0], args[1], 0, &current->faults);
+}
+
+long sys_mlock2(const unsigned long args[6])
+{
+	return vm_mlock(current->space, args[0], args[1], (enum mlock_flags)args[2], &current->faults);
+}
+
+long sys_munlock(const unsigned long args[6])
+{
+	return vm_munlock(current->space, args[0], args[1]);
+}
+
+long sys_mlockall(const unsigned long args[6])
+{
+	return vm_mlockall(current->space, (unsigned)args[0], &current->faults);
+}
+
+long sys_munlockall(const unsigned long args[6])
+{
+	(void)args;
+	vm_munlockall(current->space);
+	return 0;
 }
 
 /* ---- Faultline's own ---------------------------------------------------------------- */

@@ -12,6 +12,7 @@
 #include "kernel/proc.h"
 #include "kernel/syscall.h"
 #include "lib/print.h"
+#include "vm/account.h"
 #include "vm/heap.h"
 #include "vm/mmap.h"
 #include "vm/object.h"
@@ -89,7 +90,7 @@ static struct object *make_object(struct segment *s, unsigned flags)
 	if (!o)
 		return NULL;
 	o->name = kmalloc(size);
-	if (!o->name || (!(flags & SHM_NORESERVE) && object_commit(o) < 0)) {
+	if (!o->name || ((!(flags & SHM_NORESERVE) || overcommit.mode == OVERCOMMIT_NEVER) && object_commit(o) < 0)) {
 		object_put(o);
 		return NULL;
 	}

@@ -9,9 +9,18 @@
 #include "vm/range.h"
 #include "vm/fault.h"
 #include "vm/object.h"
+#include "vm/reclaim.h"
 
-/* What a piece of advice means for one region and the part [start, end) of it; 0 or an errno.  May drop the lock and take it again. */
+/* What a piece of advice does with one region and the part [start, end) of it; 0 or an errno.  May drop the lock and take it again. */
 typedef int (*advice_fn)(struct space *, struct region *, vaddr_t start, vaddr_t end);
+
+struct advice {
+	enum { UNKNOWN, HINT, DISCARD, CHANGE } kind;	/* discarding has to own the tables first */
+	advice_fn apply;
+	unsigned clear, set;			/* flags of the region (CHANGE) */
+	unsigned refused;			/* -EINVAL for regions with one of these flags, */
+	bool anonymous;				/* and for those with an object */
+};
 
 static int discard(struct space *s, struct region *r, vaddr_t start, vaddr_t end)
 {
@@ -24,53 +33,11 @@ static int discard(struct space *s, struct region *r, vaddr_t start, vaddr_t end
 	return 0;
 }
 
-static int discard_anonymous(struct space *s, struct region *r, vaddr_t start, vaddr_t end)
-{
-	return r->object ? -EINVAL : discard(s, r, start, end);
-}
-
 /* What discarding needs, before any of it is done. */
 static int own_edges(struct space *s, struct region *r, vaddr_t start, vaddr_t end)
 {
 	(void)r;
 	return mmu_own(&s->mmu, start, end, MMU_OWN_EDGES) < 0 ? -EAGAIN : 0;
-}
-
-static int nothing(struct space *s, struct region *r, vaddr_t start, vaddr_t end)
-{
-	(void)s, (void)r, (void)start, (void)end;
-	return 0;
-}
-
-/* The part [start, end) of one region gets and loses flags: it becomes a region of its own, or part of an equal neighbour. */
-static int change_flags(struct space *s, vaddr_t start, vaddr_t end, unsigned set, unsigned clear)
-{
-	struct region *r = region_find(&s->regions, start);
-	unsigned splits = range_splits(s, start, end), flags = (r->flags | set) & ~clear;
-	struct reserve reserve;
-
-	if (flags == r->flags)
-		return 0;
-	if (s->regions.count + splits > MAX_REGIONS || reserve_take(&reserve, sizeof(struct region), splits) < 0)
-		return -ENOMEM;
-	if (splits)
-		range_split(s, start, end, &reserve);
-	region_find(&s->regions, start)->flags = flags;
-	range_merge(s, start, end);
-	reserve_release(&reserve);
-	return 0;
-}
-
-static int want_huge(struct space *s, struct region *r, vaddr_t start, vaddr_t end)
-{
-	(void)r;
-	return change_flags(s, start, end, REGION_HUGE, REGION_NOHUGE);
-}
-
-static int want_no_huge(struct space *s, struct region *r, vaddr_t start, vaddr_t end)
-{
-	(void)r;
-	return change_flags(s, start, end, REGION_NOHUGE, REGION_HUGE);
 }
 
 /* MADV_REMOVE.  The hole takes the locks of all spaces that map it, one by one: ours is dropped meanwhile. */
@@ -93,29 +60,55 @@ static int punch_hole(struct space *s, struct region *r, vaddr_t start, vaddr_t 
 	return 0;
 }
 
-static advice_fn advice_of(int advice)
+enum { READ_AHEAD_PAGES = 128 };
+
+/* MADV_WILLNEED.  Brings pages of a file into the cache, a bounded number of them; the region may be gone meanwhile. */
+static int read_ahead(struct space *s, struct region *r, vaddr_t start, vaddr_t end)
 {
-	switch (advice) {
-	case MADV_DONTNEED:
-		return discard;
-	case MADV_FREE:
-		return discard_anonymous;
-	case MADV_REMOVE:
-		return punch_hole;
-	case MADV_HUGEPAGE:
-		return want_huge;
-	case MADV_NOHUGEPAGE:
-		return want_no_huge;
-	case MADV_NORMAL: case MADV_RANDOM: case MADV_SEQUENTIAL: case MADV_WILLNEED: case MADV_COLD: case MADV_PAGEOUT:
-	case MADV_MERGEABLE: case MADV_UNMERGEABLE: case MADV_DONTDUMP: case MADV_DODUMP:
-		return nothing;
-	default:
-		return NULL;
-	}
+	uint64_t index = r->offset + ((start - r->start) >> PAGE_SHIFT), last = index + ((end - start) >> PAGE_SHIFT);
+	struct object *o = r->object;
+	bool waited;
+
+	if (!o || !o->pager)
+		return 0;
+	object_ref(o);
+	mutex_unlock(&s->lock);
+	for (unsigned n = 0; index < last && n < READ_AHEAD_PAGES && reclaim_keep_free(); index++, n++)
+		if (object_fill(o, index, &waited) < 0)
+			break;
+	object_put(o);
+	mutex_lock(&s->lock);
+	return 0;
+}
+
+static const struct advice known[] = {
+	[MADV_NORMAL] = { HINT }, [MADV_RANDOM] = { HINT }, [MADV_SEQUENTIAL] = { HINT }, [MADV_MERGEABLE] = { HINT }, [MADV_UNMERGEABLE] = { HINT },
+	[MADV_DONTDUMP] = { HINT }, [MADV_DODUMP] = { HINT },
+	[MADV_COLD] = { HINT, .refused = REGION_LOCKED }, [MADV_PAGEOUT] = { HINT, .refused = REGION_LOCKED },
+	[MADV_WILLNEED] = { HINT, read_ahead },
+	[MADV_DONTNEED] = { DISCARD, discard, .refused = REGION_LOCKED },
+	[MADV_DONTNEED_LOCKED] = { DISCARD, discard },
+	[MADV_FREE] = { DISCARD, discard, .refused = REGION_LOCKED, .anonymous = true },
+	[MADV_REMOVE] = { HINT, punch_hole, .refused = REGION_LOCKED },
+	[MADV_DONTFORK] = { CHANGE, .set = REGION_DONTFORK },
+	[MADV_DOFORK] = { CHANGE, .clear = REGION_DONTFORK },
+	[MADV_WIPEONFORK] = { CHANGE, .set = REGION_WIPEONFORK, .refused = REGION_SHARED, .anonymous = true },
+	[MADV_KEEPONFORK] = { CHANGE, .clear = REGION_WIPEONFORK },
+	[MADV_HUGEPAGE] = { CHANGE, .clear = REGION_NOHUGE, .set = REGION_HUGE },
+	[MADV_NOHUGEPAGE] = { CHANGE, .clear = REGION_HUGE, .set = REGION_NOHUGE },
+};
+
+static int advise_region(struct space *s, struct region *r, vaddr_t start, vaddr_t end, const struct advice *a)
+{
+	if ((r->flags & a->refused) || (a->anonymous && r->object))
+		return -EINVAL;
+	if (a->kind == CHANGE && ((r->flags & ~a->clear) | a->set) != r->flags)
+		return range_mark(s, start, end, a->clear, a->set) < 0 ? -EAGAIN : 0;
+	return a->apply ? a->apply(s, r, start, end) : 0;
 }
 
 /* Applies it to what is mapped of [start, end); -ENOMEM when not all is, once the rest has been done. */
-static int advise_locked(struct space *s, vaddr_t start, vaddr_t end, advice_fn apply)
+static int advise_locked(struct space *s, vaddr_t start, vaddr_t end, const struct advice *a)
 {
 	int error = 0;
 
@@ -129,7 +122,7 @@ static int advise_locked(struct space *s, vaddr_t start, vaddr_t end, advice_fn 
 		if (start < r->start)
 			start = r->start;
 		vaddr_t stop = r->end < end ? r->end : end;
-		int failed = apply(s, r, start, stop);
+		int failed = advise_region(s, r, start, stop, a);
 		if (failed)
 			return failed;
 		start = stop;
@@ -137,36 +130,14 @@ static int advise_locked(struct space *s, vaddr_t start, vaddr_t end, advice_fn 
 	return error;
 }
 
-/* MADV_POPULATE_READ and _WRITE: what a touch of each page would do, without signals; but no stack grows for it. */
-static int populate(struct space *s, vaddr_t start, vaddr_t end, enum fault_access access, struct fault_stats *who)
-{
-	for (; start < end; start += PAGE_SIZE) {
-		mutex_lock(&s->lock);
-		struct mmu_entry e = mmu_query(&s->mmu, start);
-		mutex_unlock(&s->lock);
-		if (e.pfn != PFN_NONE && (access == FAULT_WRITE ? e.prot & VM_WRITE : e.prot != 0))
-			continue;
-		switch (vm_fault(s, start, access, FAULT_POPULATE, who).outcome) {
-		case FAULT_DONE:
-			break;
-		case FAULT_SIGNAL_SEGV_ACCERR:
-			return -EINVAL;
-		case FAULT_SIGNAL_BUS:
-			return -EFAULT;
-		default:
-			return -ENOMEM;
-		}
-	}
-	return 0;
-}
-
 int vm_madvise(struct space *s, vaddr_t start, size_t length, int advice, struct fault_stats *who)
 {
-	advice_fn apply = advice_of(advice);
+	static const struct advice owning = { .kind = HINT, .apply = own_edges };
+	const struct advice *a = advice >= 0 && (size_t)advice < sizeof known / sizeof *known ? &known[advice] : &known[MADV_POPULATE_READ];
 	bool populates = advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE;
 	vaddr_t end;
 
-	if (!apply && !populates)
+	if (a->kind == UNKNOWN && !populates)
 		return -EINVAL;
 	if ((start & PAGE_MASK) || length > (size_t)-1 - PAGE_MASK)
 		return -EINVAL;
@@ -175,11 +146,11 @@ int vm_madvise(struct space *s, vaddr_t start, size_t length, int advice, struct
 	if (!range_of_user(start, length, &end))
 		return start + length < start ? -EINVAL : -ENOMEM;
 	if (populates)
-		return populate(s, start, end, advice == MADV_POPULATE_WRITE ? FAULT_WRITE : FAULT_READ, who);
+		return vm_touch(s, start, end, advice == MADV_POPULATE_WRITE ? FAULT_WRITE : FAULT_READ, who);
 	mutex_lock(&s->lock);
-	int error = apply == discard || apply == discard_anonymous ? advise_locked(s, start, end, own_edges) : 0;
+	int error = a->kind == DISCARD ? advise_locked(s, start, end, &owning) : 0;
 	if (error != -EAGAIN)
-		error = advise_locked(s, start, end, apply);
+		error = advise_locked(s, start, end, a);
 	mutex_unlock(&s->lock);
 	return error;
 }
@@ -217,7 +188,14 @@ int vm_mincore(struct space *s, vaddr_t start, size_t npages, unsigned char *to)
 	return error;
 }
 
-int vm_msync(struct space *s, vaddr_t start, size_t length, enum msync_when when)
+/* What is locked has to stay as it is. */
+static int if_unlocked(struct space *s, struct region *r, vaddr_t start, vaddr_t end)
+{
+	(void)s, (void)start, (void)end;
+	return r->flags & REGION_LOCKED ? -EBUSY : 0;
+}
+
+int vm_msync(struct space *s, vaddr_t start, size_t length, unsigned flags)
 {
 	vaddr_t end;
 
@@ -226,9 +204,9 @@ int vm_msync(struct space *s, vaddr_t start, size_t length, enum msync_when when
 	if (!range_of_user(start, length, &end))
 		return -ENOMEM;
 	mutex_lock(&s->lock);
-	int error = advise_locked(s, start, end, nothing);
+	int error = advise_locked(s, start, end, &(struct advice){ .kind = HINT, .apply = flags & MS_INVALIDATE ? if_unlocked : NULL });
 	mutex_unlock(&s->lock);
-	if (when == MSYNC_NOW)
+	if ((flags & MS_SYNC) && error != -EBUSY)
 		vm_writeback_range(s, start, end);
 	return error;
 }

@@ -96,7 +96,7 @@ static int check_mmap(vaddr_t hint, size_t length, unsigned flags, const struct 
 {
 	unsigned type = flags & MAP_TYPE;
 
-	if (type != MAP_PRIVATE && type != MAP_SHARED && type != MAP_SHARED_VALIDATE)
+	if (type != MAP_PRIVATE && type != MAP_SHARED && (type != MAP_SHARED_VALIDATE || !object))
 		return -EINVAL;
 	if (length == 0 || (offset & PAGE_MASK))
 		return -EINVAL;
@@ -106,6 +106,8 @@ static int check_mmap(vaddr_t hint, size_t length, unsigned flags, const struct 
 		return -ENOMEM;
 	if (object && (offset > FILE_MAX || page_ceil(length) > FILE_MAX - offset))
 		return -EOVERFLOW;
+	if (type == MAP_SHARED_VALIDATE && (flags & ~MAP_LEGACY))
+		return -EOPNOTSUPP;
 	if (flags & MAP_HUGETLB)
 		return -ENOMEM;			/* there is no pool of huge pages */
 	if ((flags & MAP_LOCKED) && !account_may_lock_any())
@@ -157,18 +159,6 @@ out:
 }
 
 /* ---- mprotect --------------------------------------------------------------------------------------------------------------- */
-
-/* The end of the mapped stretch that begins at start, at most `end`; `start` itself if that is not mapped. */
-static vaddr_t mapped_until(struct space *s, vaddr_t start, vaddr_t end)
-{
-	struct region *r = region_find(&s->regions, start);
-
-	while (r && r->start <= start && start < end) {
-		start = r->end;
-		r = region_next(r);
-	}
-	return start < end ? start : end;
-}
 
 /* Will the region commit its memory, and does not yet? */
 static bool will_commit(const struct region *r, unsigned rights)
@@ -245,7 +235,7 @@ static void protect_range(struct space *s, vaddr_t start, vaddr_t end, unsigned 
 
 static int mprotect_locked(struct space *s, vaddr_t start, vaddr_t end, unsigned rights)
 {
-	vaddr_t mapped = mapped_until(s, start, end);
+	vaddr_t mapped = range_mapped_until(s, start, end);
 	int error = mapped < end ? -ENOMEM : 0;
 	size_t charge;
 	vaddr_t permitted = permitted_until(s, start, mapped, rights, &charge, &error);
@@ -265,18 +255,38 @@ static int mprotect_locked(struct space *s, vaddr_t start, vaddr_t end, unsigned
 	return error;				/* as Linux: what lies before the obstacle is changed */
 }
 
-int vm_mprotect(struct space *s, vaddr_t start, size_t length, unsigned rights)
+/* PROT_GROWSDOWN: from the bottom of the stack that is there.  Nothing grows upwards. */
+static int extend(struct space *s, vaddr_t *start, vaddr_t end, unsigned long grows)
 {
+	struct region *r = region_find(&s->regions, *start);
+
+	if (!r || r->start >= end || (grows == PROT_GROWSUP && r->start > *start))
+		return -ENOMEM;
+	if (grows == PROT_GROWSUP || !(r->flags & REGION_GROWSDOWN))
+		return -EINVAL;
+	*start = r->start;
+	return 0;
+}
+
+int vm_mprotect(struct space *s, vaddr_t start, size_t length, unsigned long prot)
+{
+	unsigned long grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP);
 	vaddr_t end;
 
-	if (start & PAGE_MASK)
+	if (grows == (PROT_GROWSDOWN | PROT_GROWSUP) || (start & PAGE_MASK))
 		return -EINVAL;
 	if (length == 0)
 		return 0;
+	if (start + length < start)
+		return -ENOMEM;
+	if (prot & ~(unsigned long)(VM_RIGHTS | PROT_SEM | grows))
+		return -EINVAL;
 	if (!range_of_user(start, length, &end))
 		return -ENOMEM;
 	mutex_lock(&s->lock);
-	int error = mprotect_locked(s, start, end, rights & VM_RIGHTS);
+	int error = grows ? extend(s, &start, end, grows) : 0;
+	if (!error)
+		error = mprotect_locked(s, start, end, (unsigned)prot & VM_RIGHTS);
 	mutex_unlock(&s->lock);
 	return error;
 }

@@ -11,6 +11,7 @@ enum map_flags {		/* Linux's MAP_* */
 	MAP_SHARED = 1, MAP_PRIVATE = 2, MAP_SHARED_VALIDATE = 3, MAP_TYPE = 0xf, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20, MAP_32BIT = 0x40,
 	MAP_GROWSDOWN = 0x100, MAP_DENYWRITE = 0x800, MAP_EXECUTABLE = 0x1000, MAP_LOCKED = 0x2000, MAP_NORESERVE = 0x4000,
 	MAP_POPULATE = 0x8000, MAP_NONBLOCK = 0x10000, MAP_STACK = 0x20000, MAP_HUGETLB = 0x40000, MAP_FIXED_NOREPLACE = 0x100000,
+	MAP_LEGACY = 0x7c07f9f3,	/* the flags that are older than MAP_SHARED_VALIDATE, which refuses others: MAP_FIXED_NOREPLACE, MAP_SYNC */
 };
 
 /*
@@ -22,7 +23,9 @@ vaddr_t vm_mmap(struct space *, vaddr_t hint, size_t length, unsigned rights, un
 int vm_munmap(struct space *, vaddr_t start, size_t length);
 /* shmdt(2): takes out what is left of the first mapping, laid out from `base`, of an object that is watched; -EINVAL: there is none. */
 int vm_detach(struct space *, vaddr_t base);
-int vm_mprotect(struct space *, vaddr_t start, size_t length, unsigned rights);
+/* mprotect(2); prot: rights, and what else Linux knows, PROT_SEM having no meaning. */
+enum { PROT_SEM = 8, PROT_GROWSDOWN = 0x01000000, PROT_GROWSUP = 0x02000000 };
+int vm_mprotect(struct space *, vaddr_t start, size_t length, unsigned long prot);
 /* New size of an object that may be mapped: pages beyond it go from all mappings, private copies too.  Takes the locks of other spaces: none is held. */
 void vm_truncate(struct object *, uint64_t size);
 /* A hole in an object without a pager: the bytes [from, to) become zeros, their pages go from all mappings; private copies stay.  Locks as above. */
@@ -36,15 +39,29 @@ enum madvice {			/* Linux's MADV_* */
 	MADV_NORMAL = 0, MADV_RANDOM = 1, MADV_SEQUENTIAL = 2, MADV_WILLNEED = 3, MADV_DONTNEED = 4, MADV_FREE = 8, MADV_REMOVE = 9,
 	MADV_DONTFORK = 10, MADV_DOFORK = 11, MADV_MERGEABLE = 12, MADV_UNMERGEABLE = 13, MADV_HUGEPAGE = 14, MADV_NOHUGEPAGE = 15,
 	MADV_DONTDUMP = 16, MADV_DODUMP = 17, MADV_WIPEONFORK = 18, MADV_KEEPONFORK = 19, MADV_COLD = 20, MADV_PAGEOUT = 21,
-	MADV_POPULATE_READ = 22, MADV_POPULATE_WRITE = 23,
+	MADV_POPULATE_READ = 22, MADV_POPULATE_WRITE = 23, MADV_DONTNEED_LOCKED = 24,
 };
 /* madvise(2); who: the process's fault counters, for MADV_POPULATE.  May sleep without the lock. */
 int vm_madvise(struct space *, vaddr_t start, size_t length, int advice, struct fault_stats *who);
+enum mlock_flags { MLOCK_ONFAULT = 1 };
+enum mlockall_flags { MCL_CURRENT = 1, MCL_FUTURE = 2, MCL_ONFAULT = 4 };
+/* mlock2(2), munlock(2), mlockall(2), munlockall(2).  They fetch pages without the lock: may sleep. */
+int vm_mlock(struct space *, vaddr_t start, size_t length, enum mlock_flags, struct fault_stats *who);
+int vm_munlock(struct space *, vaddr_t start, size_t length);
+int vm_mlockall(struct space *, unsigned flags, struct fault_stats *who);
+void vm_munlockall(struct space *);
+
+/* Fetches each page of [start, end) as a touch would, without signals: -EINVAL: no right; -EFAULT: it cannot be read; -ENOMEM: no memory, or nothing is mapped. */
+enum fault_access;
+int vm_touch(struct space *, vaddr_t start, vaddr_t end, enum fault_access, struct fault_stats *who);
+/* Fetches what is mapped in [start, end), or only what is locked there, writable private pages as for writing; returns the first error of vm_touch, and goes on if it can. */
+enum populate { POPULATE_MAPPED, POPULATE_LOCKED };
+int vm_populate(struct space *, vaddr_t start, vaddr_t end, enum populate, struct fault_stats *who);
 /* mincore(2) for npages from start (page-aligned): one byte each; -ENOMEM: not all is mapped. */
 int vm_mincore(struct space *, vaddr_t start, size_t npages, unsigned char *to);
-/* msync(2): what is mapped is written back, unless MSYNC_LATER; -ENOMEM: not all is mapped. */
-enum msync_when { MSYNC_NOW, MSYNC_LATER };
-int vm_msync(struct space *, vaddr_t start, size_t length, enum msync_when);
+/* msync(2): with MS_SYNC what is mapped is written back; -ENOMEM: not all is mapped; -EBUSY: a part is locked, and MS_INVALIDATE is among the flags. */
+enum msync_flags { MS_ASYNC = 1, MS_INVALIDATE = 2, MS_SYNC = 4 };
+int vm_msync(struct space *, vaddr_t start, size_t length, unsigned flags);
 /* Writes back what was written to pages first to last of the object, to those that [start, end) maps, or to any file.  Take the locks of other spaces: none is held. */
 void vm_writeback(struct object *, uint64_t first, uint64_t last);
 void vm_writeback_range(struct space *, vaddr_t start, vaddr_t end);

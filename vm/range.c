@@ -139,6 +139,17 @@ struct range_sum range_sum(struct space *s, vaddr_t start, vaddr_t end)
 	return sum;
 }
 
+vaddr_t range_mapped_until(struct space *s, vaddr_t start, vaddr_t end)
+{
+	struct region *r = region_find(&s->regions, start);
+
+	while (r && r->start <= start && start < end) {
+		start = r->end;
+		r = region_next(r);
+	}
+	return start < end ? start : end;
+}
+
 unsigned range_holes(struct space *s, vaddr_t start, vaddr_t end)
 {
 	struct region *r = region_find(&s->regions, start);
@@ -192,19 +203,23 @@ bool range_of_user(vaddr_t start, size_t length, vaddr_t *end)
 bool range_room(struct space *s, vaddr_t hint, size_t size, unsigned flags, vaddr_t *found)
 {
 	const vaddr_t limit_32bit = (vaddr_t)1 << 31 < USER_MAX ? (vaddr_t)1 << 31 : USER_MAX;
-	vaddr_t top = s->mmap_top;
+	vaddr_t bottom = USER_MIN, top = s->mmap_top, end = USER_MAX;
 
-	if (flags & MAP_32BIT)
-		return region_gap(&s->regions, size, USER_MIN, limit_32bit, found);
+	if (flags & MAP_32BIT) {
+		end = top = limit_32bit;
+		bottom = limit_32bit / 2;		/* as Linux: what is below is for hints */
+	}
 	hint = page_floor(hint);
-	if (hint >= USER_MIN && hint < USER_MAX && size <= USER_MAX - hint) {
+	if (hint && hint < USER_MIN)
+		hint = USER_MIN;
+	if (hint && hint < end && size <= end - hint) {
 		struct region *r = region_find(&s->regions, hint);
 
 		*found = hint;
 		if (!r || (r->start >= hint + size && !((r->flags & REGION_GROWSDOWN) && r->start - hint - size < STACK_GUARD)))
 			return true;
 	}
-	return region_gap(&s->regions, size, USER_MIN, top, found) || region_gap(&s->regions, size, USER_MIN, USER_MAX, found);
+	return region_gap(&s->regions, size, bottom, top, found) || region_gap(&s->regions, size, bottom, end, found);
 }
 
 /* Inserts a region that replaces nothing, merged with its neighbours where they are alike. */
@@ -235,21 +250,27 @@ int range_remove(struct space *s, vaddr_t start, vaddr_t end)
 
 /* ---- marking -------------------------------------------------------------------------------------------------------------------- */
 
-int range_mark(struct space *s, vaddr_t start, vaddr_t end, unsigned clear, unsigned set)
+void range_flag(struct space *s, vaddr_t start, vaddr_t end, unsigned clear, unsigned set)
 {
-	unsigned splits = range_splits(s, start, end);
-	struct reserve reserve;
-
-	if (s->regions.count + splits > MAX_REGIONS || reserve_take(&reserve, sizeof(struct region), splits) < 0)
-		return -ENOMEM;
-	if (splits)
-		range_split(s, start, end, &reserve);
 	for (struct region *r = region_find(&s->regions, start); r && r->start < end; r = region_next(r)) {
 		account_region(s, r, -region_pages(r));
 		r->flags = (r->flags & ~clear) | set;
 		account_region(s, r, region_pages(r));
 	}
 	range_merge(s, start, end);
+}
+
+int range_mark(struct space *s, vaddr_t start, vaddr_t end, unsigned clear, unsigned set)
+{
+	unsigned splits = range_splits(s, start, end);
+	struct reserve reserve;
+
+	if (s->regions.count + splits > MAX_REGIONS || (splits && mmu_own(&s->mmu, start, end, MMU_OWN_EDGES) < 0)
+		|| reserve_take(&reserve, sizeof(struct region), splits) < 0)
+		return -ENOMEM;
+	if (splits)
+		range_split(s, start, end, &reserve);
+	range_flag(s, start, end, clear, set);
 	reserve_release(&reserve);
 	return 0;
 }

@@ -24,12 +24,16 @@ bool range_of_user(vaddr_t start, size_t length, vaddr_t *end);
 unsigned range_splits(struct space *, vaddr_t start, vaddr_t end);
 /* Splits the regions that cross the edges of [start, end), with regions from the reserve. */
 void range_split(struct space *, vaddr_t start, vaddr_t end, struct reserve *);
+/* The end of the mapped stretch that begins at start, at most `end`; `start` itself if that is not mapped. */
+vaddr_t range_mapped_until(struct space *, vaddr_t start, vaddr_t end);
 /* How many regions range_unmap will need: 1 for a hole in the middle of one, else 0. */
 unsigned range_holes(struct space *, vaddr_t start, vaddr_t end);
 /* Takes out everything in [start, end): pages first, flushed, then regions and their objects, or parts of them. */
 void range_unmap(struct space *, vaddr_t start, vaddr_t end, struct reserve *);
 struct range_sum range_sum(struct space *, vaddr_t start, vaddr_t end);
-/* Takes flags (enum region_flags) from the regions in [start, end) and gives them others; -ENOMEM: a split needs a region. */
+/* Takes flags (enum region_flags) from the regions in [start, end), whose edges are split, and gives them others; merges. */
+void range_flag(struct space *, vaddr_t start, vaddr_t end, unsigned clear, unsigned set);
+/* The same for any range; -ENOMEM: a split needs a region. */
 int range_mark(struct space *, vaddr_t start, vaddr_t end, unsigned clear, unsigned set);
 /* Merges what is alike in and around [start, end). */
 void range_merge(struct space *, vaddr_t start, vaddr_t end);

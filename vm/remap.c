@@ -76,11 +76,19 @@ static bool leaves(const struct remap *m)
 	return m->old_size && !(m->flags & MREMAP_DONTUNMAP);
 }
 
-/* What the whole move may need, counted and taken before it starts: tables at the edges, the new region, and one for a hole at either place.  The caller releases it. */
-static int reserve_for(const struct remap *m, struct reserve *reserve)
+/*
+ * What the whole move may need, counted and taken before it starts: tables at the edges, the new region, one for a hole at either place, or two to unlock what
+ * stays empty.  The caller releases it.
+ */
+static int reserve_for(const struct remap *m, const struct region *r, struct reserve *reserve)
 {
 	struct space *s = m->space;
-	unsigned holes = range_holes(s, m->to, m->to + m->new_size) + (leaves(m) ? range_holes(s, m->from, m->from + m->old_size) : 0);
+	unsigned holes = range_holes(s, m->to, m->to + m->new_size);
+
+	if (leaves(m))
+		holes += range_holes(s, m->from, m->from + m->old_size);
+	else if (m->old_size && (r->flags & REGION_LOCKED))
+		holes += range_splits(s, m->from, m->from + m->old_size);
 
 	if (mmu_own(&s->mmu, m->from, m->from + m->old_size, MMU_OWN_EDGES) < 0 || mmu_own(&s->mmu, m->to, m->to + m->new_size, MMU_OWN_EDGES) < 0)
 		return -ENOMEM;
@@ -105,13 +113,10 @@ static int account_for(const struct remap *m, const struct region *new)
 }
 
 /* The old place stays mapped, but empty: what was locked has left. */
-static void unlock(struct space *s, struct region *r)
+static void unlock(struct space *s, vaddr_t start, vaddr_t end, struct reserve *reserve)
 {
-	ssize npages = (ssize)((r->end - r->start) >> PAGE_SHIFT);
-
-	account_region(s, r, -npages);
-	r->flags &= ~(unsigned)(REGION_LOCKED | REGION_LOCKONFAULT);
-	account_region(s, r, npages);
+	range_split(s, start, end, reserve);
+	range_flag(s, start, end, REGION_LOCKED | REGION_LOCKONFAULT, 0);
 }
 
 /* Moves the pages of [from, from + the lesser size) to a new region at `to`; the old place goes, or stays empty (DONTUNMAP). */
@@ -129,7 +134,7 @@ static vaddr_t move(struct remap *m, struct region *r)
 	what.start = m->to;
 	what.end = m->to + m->new_size;
 	if (!error)
-		error = reserve_for(m, &reserve);
+		error = reserve_for(m, r, &reserve);
 	if (!error)
 		error = account_for(m, &what);
 	if (!error) {
@@ -148,8 +153,8 @@ static vaddr_t move(struct remap *m, struct region *r)
 		mmu_gather_finish(&gather);
 		if (leaves(m))
 			range_unmap(s, m->from, m->from + m->old_size, &reserve);
-		else if (m->old_size)
-			unlock(s, region_find(&s->regions, m->from));
+		else if (m->old_size && (what.flags & REGION_LOCKED))
+			unlock(s, m->from, m->from + m->old_size, &reserve);
 		range_add(s, new);
 		if (what.object)
 			object_put(what.object);
@@ -188,6 +193,9 @@ static vaddr_t remap_locked(struct remap *m)
 		return as_error(-EINVAL);
 	if (m->old_size > r->end - m->from && (m->new_size >= m->old_size || (m->flags & MREMAP_MAYMOVE && m->flags & MREMAP_FIXED)))
 		return as_error(-EFAULT);
+	if ((r->flags & REGION_LOCKED) && m->new_size > m->old_size
+		&& !account_may_lock(m->space->locked + ((m->new_size - m->old_size) >> PAGE_SHIFT)))
+		return as_error(-EAGAIN);
 	if (stays(m, r, &at))
 		return at;
 	return m->flags & MREMAP_MAYMOVE ? move(m, r) : as_error(-ENOMEM);

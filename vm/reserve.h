@@ -7,7 +7,7 @@
 #pragma once
 #include "vm/types.h"
 
-enum { RESERVE_OBJECTS = 3 };
+enum { RESERVE_OBJECTS = 4 };
 
 struct reserve {
 	void *object[RESERVE_OBJECTS];

@@ -217,11 +217,11 @@ TEST(msync_judges_the_range)
 {
 	(void)state;
 	map(s, page(0), 2, RW, MAP_SHARED);
-	assert_int_equal(vm_msync(s, page(0), 2 * PAGE_SIZE, MSYNC_NOW), 0);
-	assert_int_equal(vm_msync(s, page(0), 0, MSYNC_NOW), 0);
-	assert_int_equal(vm_msync(s, page(50), 0, MSYNC_NOW), 0);
-	assert_int_equal(vm_msync(s, page(1), 2 * PAGE_SIZE, MSYNC_NOW), -ENOMEM);
-	assert_int_equal(vm_msync(s, page(0), USER_MAX, MSYNC_NOW), -ENOMEM);
+	assert_int_equal(vm_msync(s, page(0), 2 * PAGE_SIZE, MS_SYNC), 0);
+	assert_int_equal(vm_msync(s, page(0), 0, MS_SYNC), 0);
+	assert_int_equal(vm_msync(s, page(50), 0, MS_SYNC), 0);
+	assert_int_equal(vm_msync(s, page(1), 2 * PAGE_SIZE, MS_SYNC), -ENOMEM);
+	assert_int_equal(vm_msync(s, page(0), USER_MAX, MS_SYNC), -ENOMEM);
 	finish();
 }
 

@@ -406,8 +406,13 @@ TEST(a_full_address_space)
 	assert_int_equal(try_mmap(0, 1, MAP_PRIVATE | MAP_ANONYMOUS), -ENOMEM);
 	assert_int_equal(try_mmap(0, 1, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT), -ENOMEM);
 	assert_int_equal(vm_munmap(s, page(0), 2 * PAGE_SIZE), 0);
-	assert_int_equal(try_mmap(0, 1, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT), page(1));
-	assert_int_equal(try_mmap(0, 1, MAP_PRIVATE | MAP_ANONYMOUS), page(0));
+	assert_int_equal(try_mmap(0, 1, MAP_PRIVATE | MAP_ANONYMOUS), page(1));
+	vaddr_t low = (USER_MAX < (vaddr_t)1 << 31 ? USER_MAX : (vaddr_t)1 << 31) / 2;
+	assert_int_equal(try_mmap(0, 1, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT), -ENOMEM);	/* it is in the lower half */
+	assert_int_equal(try_mmap(page(0), 1, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT), page(0));
+	low = page_ceil(low);
+	assert_int_equal(vm_munmap(s, low - PAGE_SIZE, 2 * PAGE_SIZE), 0);
+	assert_int_equal(try_mmap(0, 1, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT), low);
 	finish();
 }
 

@@ -36,12 +36,14 @@ static int mmap_errno(const struct mmap_call *c)
 {
 	unsigned type = c->flags & MAP_TYPE;
 
-	if ((type != MAP_PRIVATE && type != MAP_SHARED && type != MAP_SHARED_VALIDATE) || c->length == 0)
+	if ((type != MAP_PRIVATE && type != MAP_SHARED && (type != MAP_SHARED_VALIDATE || !c->file)) || c->length == 0)
 		return -EINVAL;
 	if (c->flags & MAP_GROWSDOWN && (c->file || type != MAP_PRIVATE))
 		return -EINVAL;
 	if (c->length > USER_MAX - USER_MIN)
 		return -ENOMEM;
+	if (type == MAP_SHARED_VALIDATE && c->flags & ~MAP_LEGACY)
+		return -EOPNOTSUPP;
 	return c->flags & FIXED && c->hint & PAGE_MASK ? -EINVAL : 0;
 }
 
@@ -53,7 +55,7 @@ static bool mapping(const struct mmap_call *c, struct ref_page *what)
 
 	if (!c->file && shared && (object = ref_object_create(FILES, pages_in(c->length) << PAGE_SHIFT)) < 0)
 		return false;
-	*what = (struct ref_page){ .mapped = true, .shared = shared, .stack = c->flags & MAP_GROWSDOWN,
+	*what = (struct ref_page){ .mapped = true, .shared = shared, .stack = c->flags & MAP_GROWSDOWN, .locked = c->flags & MAP_LOCKED,
 		.never_written = c->rights & VM_NOWRITE, .rights = c->rights & VM_RIGHTS, .object = (int16_t)object,
 		.index = c->file ? (unsigned)c->index : 0 };
 	return true;
@@ -245,18 +247,38 @@ enum outcome op_mremap(struct process *p, const unsigned long *a)
 
 static bool is_hint(unsigned long advice)
 {
-	return advice <= MADV_WILLNEED || (advice >= MADV_MERGEABLE && advice <= MADV_DODUMP) || advice == MADV_COLD || advice == MADV_PAGEOUT;
+	return advice <= MADV_WILLNEED || (advice >= MADV_MERGEABLE && advice <= MADV_DODUMP);
 }
 
-/* Discards what is mapped; -EINVAL at a page that is not private anonymous memory, if that is asked for. */
-static int discard(struct ref_process *r, size_t page, size_t n, bool anonymous_only)
+/* Advice about the pages that are mapped; ends with -EINVAL at one for which it is not meant. */
+static int advise(struct ref_process *r, size_t page, size_t n, unsigned long advice)
 {
 	int error = ref_mapped(r, page, n) == n ? 0 : -ENOMEM;
 
 	for (size_t i = 0; i < n; i++) {
-		if (anonymous_only && r->page[page + i].mapped && r->page[page + i].object >= 0)
-			return -EINVAL;
-		ref_discard(r, page + i, 1);
+		struct ref_page *p = &r->page[page + i];
+		bool anonymous = p->object < 0;
+
+		if (!p->mapped)
+			continue;
+		switch (advice) {
+		case MADV_FREE: case MADV_DONTNEED: case MADV_DONTNEED_LOCKED:
+			if ((p->locked && advice != MADV_DONTNEED_LOCKED) || (!anonymous && advice == MADV_FREE))
+				return -EINVAL;
+			ref_discard(r, page + i, 1);
+			break;
+		case MADV_COLD: case MADV_PAGEOUT:
+			if (p->locked)
+				return -EINVAL;
+			break;
+		case MADV_DONTFORK: case MADV_DOFORK:
+			p->kept_back = advice == MADV_DONTFORK;
+			break;
+		case MADV_WIPEONFORK: case MADV_KEEPONFORK:
+			if (advice == MADV_WIPEONFORK && !anonymous)
+				return -EINVAL;
+			p->wiped = advice == MADV_WIPEONFORK;
+		}
 	}
 	return error;
 }
@@ -271,7 +293,7 @@ static int remove_pages(struct ref_process *r, size_t page, size_t n)
 
 		if (!p->mapped)
 			continue;
-		if (p->object < 0)
+		if (p->object < 0 || p->locked)
 			return -EINVAL;
 		if (!p->shared || p->never_written)
 			return -EACCES;
@@ -310,12 +332,14 @@ enum outcome op_madvise(struct process *p, const unsigned long *a)
 {
 	vaddr_t at = arena_address(a[0]);
 	size_t length = arena_clip(at, a[1]), page = page_of(at), n = pages_in(length);
-	bool populates = a[2] == MADV_POPULATE_READ || a[2] == MADV_POPULATE_WRITE, discards = a[2] == MADV_DONTNEED || a[2] == MADV_FREE;
-	int error = vm_madvise(p->space, at, length, (int)a[2], NULL);
+	bool populates = a[2] == MADV_POPULATE_READ || a[2] == MADV_POPULATE_WRITE;
+	bool acts = populates || (a[2] >= MADV_FREE && a[2] <= MADV_DOFORK) || (a[2] >= MADV_WIPEONFORK && a[2] <= MADV_DONTNEED_LOCKED) || a[2] == MADV_DONTNEED;
+	bool alone = a[2] != MADV_WILLNEED || running->threads == 1;	/* it reads, while another may change the mappings */
+	int error = vm_madvise(p->space, at, length, alone ? (int)a[2] : MADV_NORMAL, NULL);
 
 	if (error == -EAGAIN && memory_was_refused())
 		return OUT_REFUSED;		/* the tables at the edges could not be made its own: nothing has been done */
-	if (!populates && !discards && !is_hint(a[2]) && a[2] != MADV_REMOVE)
+	if (!acts && !is_hint(a[2]))
 		return expect_error("madvise", error, -EINVAL);
 	int expected = range_errno(at, length, 0, length > (size_t)-1 - PAGE_MASK || at + length < at ? -EINVAL : -ENOMEM);
 	if (expected || length == 0)
@@ -329,7 +353,7 @@ enum outcome op_madvise(struct process *p, const unsigned long *a)
 	} else if (a[2] == MADV_REMOVE) {
 		expected = remove_pages(p->ref, page, n);
 	} else {
-		expected = discards ? discard(p->ref, page, n, a[2] == MADV_FREE) : ref_mapped(p->ref, page, n) == n ? 0 : -ENOMEM;
+		expected = advise(p->ref, page, n, a[2]);
 	}
 	return expect_error("madvise", error, expected);
 }
@@ -348,6 +372,51 @@ enum outcome op_mincore(struct process *p, const unsigned long *a)
 	return expect_error("mincore", error, ref_mapped(p->ref, page, n) == n ? 0 : -ENOMEM);
 }
 
+/* Does the page's region say so? */
+static bool is_locked(struct process *p, size_t page)
+{
+	return region_find(&p->space->regions, address_of(page))->flags & REGION_LOCKED;
+}
+
+/* What fetching each page comes to: private ones that may be written as if they were. */
+static int fetch(const struct ref_process *r, size_t page, size_t n)
+{
+	for (size_t i = page; i < page + n; i++)
+		if (ref_access(r, i, r->page[i].rights & REF_WRITE && !r->page[i].shared ? REF_WRITE : REF_READ) != REF_OK)
+			return -ENOMEM;
+	return 0;
+}
+
+/* mlock, mlock2 with MLOCK_ONFAULT, munlock: marks the pages up to a hole; then they are fetched, in programs of one thread. */
+enum outcome op_mlock(struct process *p, const unsigned long *a)
+{
+	vaddr_t at = arena_address(a[0]);
+	size_t length = arena_clip(at, a[1]), page = page_of(at), n = pages_in(length + (at & PAGE_MASK)), mapped, i;
+	unsigned long how = a[2] % 3;
+	bool locks = how != 2;
+
+	if (length > USER_MAX)
+		return OUT_NOTHING;
+	if (how == 0 && running->threads > 1)
+		how = MLOCK_ONFAULT;
+	int error = locks ? vm_mlock(p->space, at, length, (enum mlock_flags)how, NULL) : vm_munlock(p->space, at, length);
+	mapped = ref_mapped(p->ref, page, n);
+	ref_changed(p->ref, page, n);
+	for (i = 0; i < mapped && is_locked(p, page + i) == locks; i++)
+		;
+	if (i < mapped && error == -ENOMEM && memory_was_refused())
+		return OUT_REFUSED;		/* a split was, and nothing is done */
+	for (i = 0; i < mapped; i++)
+		p->ref->page[page + i].locked = locks;
+	if (how > 0 || mapped < n)
+		return expect_error("mlock", error, mapped < n ? -ENOMEM : 0);
+	int expected = fetch(p->ref, page, n);
+	take_populated(p, page, n);
+	if (error == -EAGAIN && memory_was_refused())
+		return OUT_REFUSED;
+	return error != expected && error == -ENOMEM && pager_failed() ? OUT_UNREADABLE : expect_error("mlock", error, expected);
+}
+
 enum outcome op_msync(struct process *p, const unsigned long *a)
 {
 	vaddr_t at = page_floor(arena_address(a[0]));
@@ -356,7 +425,7 @@ enum outcome op_msync(struct process *p, const unsigned long *a)
 
 	if (!expected && ref_mapped(p->ref, page_of(at), n) < n)
 		expected = -ENOMEM;
-	return expect_error("msync", vm_msync(p->space, at, length, a[2] % 2 ? MSYNC_LATER : MSYNC_NOW), expected);
+	return expect_error("msync", vm_msync(p->space, at, length, a[2] % 2 ? MS_ASYNC : MS_SYNC), expected);
 }
 
 /* ---- brk -------------------------------------------------------------------------------------------------------------------------------- */

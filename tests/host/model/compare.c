@@ -24,7 +24,8 @@ static void compare_rights(const struct ref_page *r, const struct region *region
 	if (r->mapped != !!region)
 		differ("page %lx is %smapped", va, region ? "" : "not ");
 	if (region && (r->rights != region->rights || r->shared != !!(region->flags & REGION_SHARED)
-	    || r->stack != !!(region->flags & REGION_GROWSDOWN) || r->never_written != !!(region->flags & REGION_NOWRITE)))
+	    || r->locked != !!(region->flags & REGION_LOCKED) || r->kept_back != !!(region->flags & REGION_DONTFORK)
+	    || r->wiped != !!(region->flags & REGION_WIPEONFORK) || r->stack != !!(region->flags & REGION_GROWSDOWN) || r->never_written != !!(region->flags & REGION_NOWRITE)))
 		differ("page %lx: rights %u, flags %u in place of rights %u, shared %d, stack %d, never written %d", va, region->rights, region->flags,
 			r->rights, r->shared, r->stack, r->never_written);
 	if (region && ((r->object < 0) != !region->object || (object_of(r) && object_of(r) != region->object)

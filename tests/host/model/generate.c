@@ -59,7 +59,7 @@ struct style {
 };
 
 #define COMMON_WEIGHTS \
-	[OP_MMAP] = 14, [OP_MUNMAP] = 7, [OP_MPROTECT] = 10, [OP_MREMAP] = 8, [OP_MADVISE] = 8, [OP_MINCORE] = 2, [OP_MSYNC] = 1, \
+	[OP_MMAP] = 14, [OP_MUNMAP] = 7, [OP_MPROTECT] = 10, [OP_MREMAP] = 8, [OP_MADVISE] = 8, [OP_MINCORE] = 2, [OP_MSYNC] = 1, [OP_MLOCK] = 2, \
 	[OP_BRK] = 5, [OP_TOUCH] = 36, [OP_SWEEP] = 14, [OP_COPY_IN] = 4, [OP_COPY_OUT] = 5, [OP_FORK] = 5, [OP_EXIT] = 4, \
 	[OP_EXEC] = 1, [OP_READ] = 6, [OP_READ_KERNEL] = 3, [OP_WRITE] = 5, [OP_WRITE_KERNEL] = 3, [OP_TRUNCATE] = 3, [OP_PUNCH] = 2, \
 	[OP_RENEW] = 2, [OP_RECLAIM] = 1, [OP_FORGET] = 2
@@ -212,7 +212,8 @@ static void make_mremap(struct source *s, unsigned long *a)
 static void make_madvise(struct source *s, unsigned long *a)
 {
 	static const unsigned char usual[] = { MADV_DONTNEED, MADV_DONTNEED, MADV_DONTNEED, MADV_FREE, MADV_FREE, MADV_POPULATE_READ,
-		MADV_POPULATE_WRITE, MADV_POPULATE_WRITE, MADV_REMOVE, MADV_WILLNEED, MADV_COLD, MADV_PAGEOUT, MADV_HUGEPAGE, MADV_NOHUGEPAGE };
+		MADV_POPULATE_WRITE, MADV_POPULATE_WRITE, MADV_REMOVE, MADV_WILLNEED, MADV_COLD, MADV_PAGEOUT, MADV_HUGEPAGE, MADV_NOHUGEPAGE,
+		MADV_DONTFORK, MADV_DOFORK, MADV_WIPEONFORK, MADV_KEEPONFORK, MADV_DONTNEED_LOCKED };
 
 	put_range(s, a, any_range(s));
 	a[2] = one_in(s, 16) ? below(s, 28) : usual[below(s, sizeof usual)];
@@ -246,6 +247,10 @@ static void make_arguments(struct source *s, struct step *step)
 		a[2] = any_rights(s);	/* fall through */
 	case OP_MUNMAP: case OP_MSYNC:
 		put_range(s, a, any_range(s));
+		break;
+	case OP_MLOCK:
+		put_range(s, a, any_range(s));
+		a[2] = below(s, 4);
 		break;
 	case OP_MINCORE: case OP_SWEEP:
 		put_range(s, a, any_range(s));
@@ -306,7 +311,7 @@ static enum op any_op(struct source *s)
 static bool seeks(enum op op)
 {
 	switch (op) {
-	case OP_MUNMAP: case OP_MPROTECT: case OP_MREMAP: case OP_MADVISE: case OP_TOUCH: case OP_SWEEP: case OP_COPY_IN: case OP_COPY_OUT:
+	case OP_MUNMAP: case OP_MPROTECT: case OP_MREMAP: case OP_MADVISE: case OP_MLOCK: case OP_TOUCH: case OP_SWEEP: case OP_COPY_IN: case OP_COPY_OUT:
 	case OP_READ: case OP_WRITE:
 		return true;
 	default:

@@ -24,6 +24,7 @@
 	op(MADVISE, "at, length, advice") \
 	op(MINCORE, "at, pages") \
 	op(MSYNC, "at, length, later") \
+	op(MLOCK, "at, length, flags (2: munlock)") \
 	op(BRK, "bytes above the start") \
 	op(TOUCH, "at, access, value") \
 	op(SWEEP, "at, pages, access, value") \

@@ -114,8 +114,12 @@ void ref_fork(struct ref_process *child, const struct ref_process *parent)
 {
 	ref_start(child, parent->npages, parent->stack_limit);
 	for (size_t i = 0; i < parent->npages; i++) {
+		if (parent->page[i].kept_back)
+			continue;
 		child->page[i] = parent->page[i];
-		if (parent->page[i].own)
+		child->page[i].locked = false;
+		child->page[i].own &= !parent->page[i].wiped;
+		if (child->page[i].own)
 			memcpy(child->bytes[i], parent->bytes[i], REF_BYTES);
 	}
 	ref_changed(child, 0, child->npages);
@@ -184,6 +188,8 @@ void ref_move(struct ref_process *p, size_t from, size_t old, size_t to, size_t 
 		ref_discard(p, from, old);
 	else
 		ref_unmap(p, from, old);
+	for (size_t i = 0; i < old; i++)
+		p->page[from + i].locked = false;
 	ref_map(p, to, new, first);
 	for (size_t i = 0; i < moved; i++) {
 		p->page[to + i] = page[i];

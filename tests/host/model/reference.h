@@ -20,6 +20,7 @@ enum {
 struct ref_page {
 	bool mapped;
 	bool shared, stack /* grows down */, never_written /* mprotect must not make it writable */;
+	bool locked, kept_back /* MADV_DONTFORK */, wiped /* MADV_WIPEONFORK */;
 	bool own;			/* private bytes, in ref_process.bytes; else the object's, or zeros */
 	uint8_t rights;
 	int16_t object;			/* -1: none */

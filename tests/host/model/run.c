@@ -125,7 +125,7 @@ static enum outcome op_forget(struct process *p, const unsigned long *a)
 
 static op_fn *const operation[OPS] = {
 	[OP_MMAP] = op_mmap, [OP_MUNMAP] = op_munmap, [OP_MPROTECT] = op_mprotect, [OP_MREMAP] = op_mremap, [OP_MADVISE] = op_madvise,
-	[OP_MINCORE] = op_mincore, [OP_MSYNC] = op_msync, [OP_BRK] = op_brk, [OP_TOUCH] = op_touch, [OP_SWEEP] = op_sweep,
+	[OP_MINCORE] = op_mincore, [OP_MSYNC] = op_msync, [OP_MLOCK] = op_mlock, [OP_BRK] = op_brk, [OP_TOUCH] = op_touch, [OP_SWEEP] = op_sweep,
 	[OP_COPY_IN] = op_copy_in, [OP_COPY_OUT] = op_copy_out, [OP_FORK] = op_fork, [OP_EXIT] = op_exit, [OP_EXEC] = op_exec,
 	[OP_READ] = op_read, [OP_READ_KERNEL] = op_read_kernel, [OP_WRITE] = op_write, [OP_WRITE_KERNEL] = op_write_kernel,
 	[OP_TRUNCATE] = op_truncate, [OP_PUNCH] = op_punch,
