@@ -173,11 +173,11 @@ void mmu_protect(struct mmu *mmu, vaddr_t start, vaddr_t end, unsigned prot, enu
 			protect_huge(path.upper[1], va, prot, gather);
 			continue;
 		}
-		assert(!is_shared(&path));
 		for (; i < last; i++) {
 			pte_t old = path.leaf[i];
 			if (!old)
 				continue;
+			assert(!is_shared(&path));
 			pfn_t pfn = pte_pfn(old);
 			bool may_write = write == MMU_WRITE_SHARED || page_is_mine(pages[pfn]);
 			pte_t new = pte_make(va, pfn, may_write ? prot : prot & ~(unsigned)VM_WRITE)

@@ -60,7 +60,7 @@ $(eval $(call host_machine,x86,-DSIM_LEVELS=4 -DSIM_TABLE_BITS=9 -Itests/host/si
 # What has nothing to do with page tables runs on the first machine only.
 HOST_ONCE     = fat fat_write multiboot physmap region stats vfs
 HOST_UNITS    = $(HOST_TESTS:%=$(HOST_BUILD)/3x5/test_%) $(patsubst %,$(HOST_BUILD)/4x4/test_%,$(filter-out $(HOST_ONCE),$(HOST_TESTS))) \
-	$(patsubst %,$(HOST_BUILD)/x86/test_%,alloc_fail check fault madvise mmap object reclaim remap tables)
+	$(patsubst %,$(HOST_BUILD)/x86/test_%,alloc_fail check fault madvise mmap object reclaim remap tables writeback)
 HOST_MODELS   = $(HOST_MACHINES:%=$(HOST_BUILD)/%/model)
 HOST_REPLAYS  = $(patsubst tests/host/corpus/%,$(HOST_BUILD)/3x5/%_replay,$(wildcard tests/host/corpus/*))
 HOST_PROGRAMS = $(HOST_UNITS) $(HOST_MODELS)
