@@ -7,6 +7,7 @@
 #include "arch/trap.h"
 #include "kernel/process.h"
 #include "lib/print.h"
+#include "vm/reclaim.h"
 #include "vm/sync.h"
 
 typedef long (*syscall_fn)(const unsigned long args[6]);
@@ -47,6 +48,8 @@ long kernel_syscall(struct trap_frame *frame, unsigned long number, const unsign
 	(void)frame;
 	if (__builtin_expect(slot == CALLS || !table[slot], 0))
 		return unknown_call(number);
+	if (__builtin_expect(frame_is_short(), 0))
+		reclaim_some();			/* while no lock is held: the call may need memory of the kernel's own */
 	long result = table[slot](args);
 	lock_check_none_held();
 	return result;

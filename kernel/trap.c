@@ -57,7 +57,7 @@ static void send_fault_signal(struct thread *t, const struct fault_result *resul
 }
 
 /*
- * First unused pages of files are given back, then files that nobody has open (not from within a system call, which may hold locks).  Then another process
+ * First pages of files are reclaimed, then files that nobody has open (not from within a system call, which may hold locks).  Then another process
  * is made to give its memory, and gets the time to do so: true, try again.  Nobody can: this one dies.
  *
  * Within a system call it waits for a second only: the other may not be able to die before a lock is dropped that this call holds.

@@ -14,7 +14,7 @@
  */
 size_t reclaim_frames(size_t wanted);
 
-/* A batch, with so few looks that it costs little when all is in use: before user memory is allocated, if frame_is_short(). */
+/* A batch, with so few looks that it costs little when all is in use: before a fault or a system call that may allocate memory, if frame_is_short(). */
 void reclaim_some(void);
 
 /*
