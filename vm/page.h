@@ -91,12 +91,6 @@ static inline struct page_record *page_record(page_word w)
 
 static inline bool page_counted(page_word w) { return page_type(w) == PAGE_ANON || page_type(w) == PAGE_RECORD; }
 
-/* How many leaf entries point to it; 0 for uncounted kinds. */
-static inline uintptr_t page_entries(page_word w)
-{
-	return page_type(w) == PAGE_ANON ? page_value(w) : page_type(w) == PAGE_RECORD ? page_record(w)->entries : 0;
-}
-
 /* May the one leaf entry that points here be written without anyone else seeing it? */
 static inline bool page_is_mine(page_word w) { return w == page_make(PAGE_ANON, 1); }
 

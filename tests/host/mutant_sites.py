@@ -291,8 +291,12 @@ class Finder:
         quiet = two if before else one
         return bool(before or after) and self.target(quiet) not in self.local
 
+    def name_at(self, k):
+        """A member is not the variable of its name."""
+        return ("." if self.tokens[k - 1].text in ("->", ".") else "") + self.tokens[k].text
+
     def names(self, statement):
-        return {x.text for x in self.tokens[statement.first:statement.last] if x.kind == "name"}
+        return {self.name_at(k) for k in range(statement.first, statement.last) if self.tokens[k].kind == "name"}
 
     def target(self, statement):
         """What is assigned to: the variable, or the last member on the way to it."""
@@ -300,7 +304,7 @@ class Finder:
         while k < statement.last and (depth or t[k].text not in ("=", "+=", "-=", "|=", "&=", "^=", "<<=", ">>=")):
             depth += (t[k].text in OPEN) - (t[k].text in CLOSE)
             if depth == 0 and t[k].kind == "name":
-                last = t[k].text
+                last = self.name_at(k)
             k += 1
         return last
 

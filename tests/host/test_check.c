@@ -5,6 +5,8 @@
 #include "vm/frame.h"
 #include "vm/heap.h"
 #include "vm/object.h"
+#include "arch/thread.h"
+#include "vm/kspace.h"
 #include "vm/reclaim.h"
 #include "vm/vm.h"
 
@@ -362,6 +364,49 @@ TEST(pages_that_reclaim_does_not_know)
 	assert_int_equal(errors(), 0);
 }
 
+/* What it says of frames, heap and records is what those say themselves; each is made to be something first. */
+TEST(the_report_is_of_now)
+{
+	(void)state;
+	struct vmcheck was, r;
+	struct page_record *pinned;
+	struct frame_stats frames;
+	struct heap_stats heap;
+	vm_check(&was);
+	void *stack = kstack_alloc(), *small = kmalloc(100), *large = kmalloc(2 * PAGE_SIZE);
+	kstack_free(stack);
+	assert_int_equal(object_pin(file.object, 1, &pinned), 0);
+	mmu_boot_table_bytes = 12345;				/* here it is 0 */
+	vm_check(&r);
+	frame_get_stats(&frames);
+	heap_get_stats(&heap);
+	assert_int_equal(r.errors, 0);
+	assert_int_equal(r.version, VMCHECK_VERSION);
+	assert_int_equal(r.managed_frames, frames.managed);
+	assert_int_equal(r.free_frames, frames.free);
+	assert_int_equal(r.reserve_frames, frames.reserve);
+	assert_int_equal(r.reserve_used, frames.reserve_used);
+	assert_int_equal(r.heap_bytes, heap.bytes);
+	assert_int_equal(r.heap_objects, heap.objects);
+	assert_true(r.heap_objects >= was.heap_objects + 2);
+	assert_int_equal(r.heap_frames, heap.slab_frames);
+	assert_int_equal(r.stacks_cached, was.stacks_cached + 1);
+	assert_int_equal(r.stack_frames, was.stack_frames + KERNEL_STACK_PAGES);
+	assert_int_equal(r.kernel_frames, was.kernel_frames + 2);
+	assert_int_equal(r.records_pinned, was.records_pinned + 1);
+	assert_int_equal(r.records_cut, 0);
+	assert_int_equal(r.page_array_bytes, page_array_bytes);
+	assert_int_equal(r.page_array_table_bytes, mmu_boot_table_bytes);
+	assert_true(r.page_array_bytes > 0);
+	object_resize(file.object, 0);				/* the page is mapped and pinned still */
+	vm_check(&r);
+	assert_int_equal(r.records_cut, 1);
+	assert_int_equal(r.records_file, 0);
+	object_unpin(file.object, pinned);
+	kfree(large);
+	kfree(small);
+}
+
 static const struct CMUnitTest tests[] = {
 #define CHECK_TEST(name) cmocka_unit_test_setup(name, setup)
 	CHECK_TEST(the_report_adds_up),
@@ -388,5 +433,6 @@ static const struct CMUnitTest tests[] = {
 	CHECK_TEST(blocks_that_are_not_whole),
 	CHECK_TEST(an_object_freed_while_the_heap_counts_it),
 	CHECK_TEST(pages_that_reclaim_does_not_know),
+	CHECK_TEST(the_report_is_of_now),
 };
 RUN_TESTS("check", tests)
