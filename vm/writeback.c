@@ -82,7 +82,7 @@ static struct object *next_tracked(struct space *s, vaddr_t *start, vaddr_t end,
 
 void vm_writeback_range(struct space *s, vaddr_t start, vaddr_t end)
 {
-	for (;;) {
+	while (start < end) {
 		uint64_t first, last;
 
 		mutex_lock(&s->lock);
