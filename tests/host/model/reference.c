@@ -82,8 +82,7 @@ void ref_truncate(unsigned object, uint64_t size)
 {
 	struct ref_object *o = &ref_object[object];
 
-	if (size < o->size)
-		zero(o, size, (uint64_t)-1);
+	zero(o, size < o->size ? size : o->size, (uint64_t)-1);		/* a mapping may have written behind the end */
 	o->size = size;
 	object_changed(object);
 }
