@@ -127,6 +127,7 @@ struct mmu_entry {
 	unsigned prot;
 	bool accessed, dirty, bare;
 	enum mmu_table table;
+	unsigned spaces;		/* that see the entry: those which have its table */
 };
 struct mmu_entry mmu_query(const struct mmu *, vaddr_t va);
 

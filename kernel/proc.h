@@ -51,4 +51,4 @@ void proc_print_mounts(struct text *);
 /* A decimal number with a sign, white space around it; -EINVAL: it is none, or too large. */
 int proc_parse_int(const char *, long *value);
 
-extern const struct synth proc_shm_text /* sys_shm.c */, proc_maps_text, proc_smaps_text, proc_statm_text, proc_cmdline_text, proc_environ_text;
+extern const struct synth proc_shm_text /* sys_shm.c */, proc_maps_text, proc_smaps_text, proc_smaps_rollup_text, proc_statm_text, proc_cmdline_text, proc_environ_text;

@@ -7,7 +7,7 @@
  */
 #include "kernel/proc.h"
 #include "lib/string.h"
-#include "vm/mmap.h"
+#include "vm/report.h"
 
 enum secrecy { FOR_ALL, FOR_OWNER };
 
@@ -54,6 +54,37 @@ static int make_maps(struct text *t, struct vnode *v, void *arg)
 	return 0;
 }
 
+/* The lines about pages that smaps has for each region, smaps_rollup for all. */
+static void print_pages(struct text *t, const struct region_info *r)
+{
+	size_t private = r->resident - r->shared, private_dirty = r->dirty - r->shared_dirty;
+	size_t locked = r->flags & REGION_LOCKED ? r->resident : 0;
+	const struct { const char *name; unsigned long kb; } lines[] = {
+		{ "Rss:", KB(r->resident) }, { "Pss:", (unsigned long)(r->proportional / 1024) },
+		{ "Shared_Clean:", KB(r->shared - r->shared_dirty) }, { "Shared_Dirty:", KB(r->shared_dirty) },
+		{ "Private_Clean:", KB(private - private_dirty) }, { "Private_Dirty:", KB(private_dirty) },
+		{ "Referenced:", KB(r->referenced) }, { "Anonymous:", KB(r->anonymous) }, { "LazyFree:", 0 }, { "AnonHugePages:", KB(r->huge) },
+		{ "Swap:", 0 }, { "SwapPss:", 0 }, { "Locked:", KB(locked) },
+	};
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+		text_print(t, "%-15s %8lu kB\n", lines[i].name, lines[i].kb);
+}
+
+/* As Linux abbreviates them: what the region may do now, and how it was asked to be treated. */
+static void print_flags(struct text *t, const struct region_info *r)
+{
+	static const struct { unsigned flag; const char *name; } names[] = {
+		{ REGION_SHARED, "sh" }, { REGION_GROWSDOWN, "gd" }, { REGION_LOCKED, "lo" }, { REGION_DONTFORK, "dc" }, { REGION_COMMITTED, "ac" },
+		{ REGION_NORESERVE, "nr" }, { REGION_LOCKONFAULT, "lf" }, { REGION_WIPEONFORK, "wf" }, { REGION_HUGE, "hg" }, { REGION_NOHUGE, "nh" },
+	};
+	text_print(t, "VmFlags: %s%s%s", r->rights & VM_READ ? "rd " : "", r->rights & VM_WRITE ? "wr " : "", r->rights & VM_EXEC ? "ex " : "");
+	text_print(t, "mr %sme ", r->flags & REGION_NOWRITE ? "" : "mw ");
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (r->flags & names[i].flag)
+			text_print(t, "%s ", names[i].name);
+	text_print(t, "\n");
+}
+
 static int make_smaps(struct text *t, struct vnode *v, void *arg)
 {
 	struct space *s;
@@ -63,17 +94,41 @@ static int make_smaps(struct text *t, struct vnode *v, void *arg)
 	if (!s)
 		return error;
 	for (vaddr_t at = 0; vm_region_info(s, at, &r); at = r.end) {
-		unsigned long size = (unsigned long)((r.end - r.start) / 1024), resident = KB(r.resident), zero = 0, page = KB(1);
-		bool anonymous = !r.object, dirty = anonymous || r.rights & VM_WRITE;
 		print_region(t, &r);
-		text_print(t, "Size:           %8lu kB\nKernelPageSize: %8lu kB\nMMUPageSize:    %8lu kB\nRss:            %8lu kB\nPss:            %8lu kB\n",
-			size, page, page, resident, resident);
-		text_print(t, "Shared_Clean:   %8lu kB\nShared_Dirty:   %8lu kB\nPrivate_Clean:  %8lu kB\nPrivate_Dirty:  %8lu kB\n", zero, zero,
-			dirty ? zero : resident, dirty ? resident : zero);
-		text_print(t, "Referenced:     %8lu kB\nAnonymous:      %8lu kB\nSwap:           %8lu kB\nSwapPss:        %8lu kB\nLocked:         %8lu kB\n",
-			resident, KB(r.anonymous), zero, zero, zero);
+		text_print(t, "%-15s %8lu kB\n%-15s %8lu kB\n%-15s %8lu kB\n", "Size:", (unsigned long)((r.end - r.start) / 1024), "KernelPageSize:", KB(1),
+			"MMUPageSize:", KB(1));
+		print_pages(t, &r);
+		text_print(t, "THPeligible:    %8d\n", r.flags & REGION_HUGE && !r.object);
+		print_flags(t, &r);
 	}
 	space_put(s);
+	return 0;
+}
+
+static int make_smaps_rollup(struct text *t, struct vnode *v, void *arg)
+{
+	struct space *s;
+	int error = space_of(arg, FOR_OWNER, &s);
+	struct region_info r, all = { .name = "[rollup]" };
+	(void)v;
+	if (!s)
+		return error;
+	for (vaddr_t at = 0; vm_region_info(s, at, &r); at = r.end) {
+		if (!all.end)
+			all.start = r.start;
+		all.end = r.end;
+		all.resident += r.resident;
+		all.anonymous += r.anonymous;
+		all.shared += r.shared;
+		all.shared_dirty += r.shared_dirty;
+		all.dirty += r.dirty;
+		all.referenced += r.referenced;
+		all.huge += r.huge;
+		all.proportional += r.proportional;
+	}
+	space_put(s);
+	print_region(t, &all);
+	print_pages(t, &all);
 	return 0;
 }
 
@@ -140,5 +195,6 @@ static int make_environ(struct text *t, struct vnode *v, void *arg)
 	return 0;
 }
 
-const struct synth proc_maps_text = { .make = make_maps }, proc_smaps_text = { .make = make_smaps }, proc_statm_text = { .make = make_statm },
+const struct synth proc_maps_text = { .make = make_maps }, proc_smaps_text = { .make = make_smaps },
+	proc_smaps_rollup_text = { .make = make_smaps_rollup }, proc_statm_text = { .make = make_statm },
 	proc_cmdline_text = { .make = make_cmdline }, proc_environ_text = { .make = make_environ };

@@ -8,7 +8,7 @@
 #include "kernel/tty.h"
 #include "lib/string.h"
 #include "vm/frame.h"
-#include "vm/mmap.h"
+#include "vm/report.h"
 
 static char state_letter(const struct process *p)
 {
@@ -96,7 +96,7 @@ static void print_memory(struct text *t, const struct process *p)
 	for (vaddr_t at = 0; vm_region_info(p->space, at, &r); at = r.end) {
 		all += r.resident;
 		anonymous += r.anonymous;
-		shared += r.shared;
+		shared += r.shmem;
 	}
 	text_print(t, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t%8lu kB\nVmPin:\t%8lu kB\nVmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n",
 		size, size, KB(p->space->locked), 0ul, peak, resident);
@@ -321,7 +321,7 @@ static const struct synth stat_text = { .make = make_stat }, status_text = { .ma
 	FILE("environ", 0400, proc_environ_text), LINK("exe", proc_exe_ops), FILE("faults", 0444, faults_text), DIRECTORY("fd", 0500, proc_fd_ops), \
 	DIRECTORY("fdinfo", 0555, proc_fdinfo_ops), FILE("limits", 0444, limits_text), FILE("maps", 0444, proc_maps_text), \
 	FILE("mountinfo", 0444, mountinfo_text), FILE("mounts", 0444, mounts_text), FILE("oom_score", 0444, oom_score_text), \
-	FILE("oom_score_adj", 0644, oom_score_adj_text), LINK("root", proc_root_link_ops), FILE("smaps", 0444, proc_smaps_text), \
+	FILE("oom_score_adj", 0644, oom_score_adj_text), LINK("root", proc_root_link_ops), FILE("smaps", 0444, proc_smaps_text), FILE("smaps_rollup", 0444, proc_smaps_rollup_text), \
 	FILE("stat", 0444, stat_text), FILE("statm", 0444, proc_statm_text), FILE("status", 0444, status_text), FILE("wchan", 0444, wchan_text)
 
 const struct proc_entry proc_process_entries[] = { ENTRIES_OF_BOTH, DIRECTORY("task", 0555, proc_task_ops), { .name = NULL } };

@@ -72,8 +72,3 @@ vaddr_t vm_brk(struct space *, vaddr_t to);
 int vm_map_stack(struct space *, vaddr_t top, size_t initial, unsigned rights);
 /* The brk area starts here (exec). */
 void vm_set_brk(struct space *, vaddr_t start);
-
-/* One line of /proc/PID/maps at a time: the first region that ends above `from`; false: none. Takes space->lock. */
-struct region_info { vaddr_t start, end; unsigned rights, flags; uint64_t offset; const struct object *object /* to compare only: not kept alive */; uint64_t dev, ino;
-	size_t resident, anonymous, shared /* in pages: all, private ones, those of memory objects without a file system's pager; the rest are files' */; char name[128]; };
-bool vm_region_info(struct space *, vaddr_t from, struct region_info *);

@@ -17,12 +17,14 @@ static enum mmu_table state_of(vaddr_t va, pte_t upper)
 /* The leaf entry e, reached by `upper`; rights are what both give. */
 static struct mmu_entry entry_of(vaddr_t va, pte_t upper, pte_t e)
 {
-	struct mmu_entry found = { .pfn = PFN_NONE, .table = state_of(va, upper) };
+	struct mmu_entry found = { .pfn = PFN_NONE, .table = state_of(va, upper), .spaces = 1 };
 
 	if (found.table == MMU_TABLE_HUGE)
 		e = (upper & ~PTE_LARGE) + ((pte_t)index_at(va, 0) << PAGE_SHIFT);
 	else
 		found.bare = is_user(va) && table_resident(pages[pte_pfn(upper)]) == 0;
+	if (found.table == MMU_TABLE_SHARED)
+		found.spaces = (unsigned)table_refs(pages[pte_pfn(upper)]);
 	if (!e)
 		return found;
 	found.pfn = pte_pfn(e);

@@ -213,6 +213,55 @@ FAULTLINE_TEST(a_huge_page_is_copied_on_write)
 	write_pages(p, 0, IN_TABLE, 3);
 }
 
+/* A number, in KiB, that /proc/self/smaps gives for the region that begins at p; -1: there is none. */
+static long smaps(const char *p, const char *name)
+{
+	char line[256];
+	unsigned long start, end;
+	long value = -1;
+	int here = 0;
+	FILE *f = fopen("/proc/self/smaps", "r");
+
+	NEED(f);
+	while (fgets(line, sizeof line, f))
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+			here = start == (unsigned long)p;
+		else if (here && !strncmp(line, name, strlen(name)))
+			sscanf(line + strlen(name), ": %ld", &value);
+	fclose(f);
+	return value;
+}
+
+FAULTLINE_TEST(smaps_tells_who_has_a_page)
+{
+	const long kib = 2 * HUGE / 1024;
+	char *p = aligned(2 * HUGE);
+	int status;
+
+	EQ(madvise(p, 2 * HUGE, MADV_HUGEPAGE), 0);
+	write_pages(p, 0, IN_TABLE, 1);
+	EQ(smaps(p, "AnonHugePages"), HUGE / 1024);
+	write_pages(p, IN_TABLE, IN_TABLE, 1);
+	EQ(smaps(p, "Rss"), kib);
+	EQ(smaps(p, "Pss"), kib);
+	EQ(smaps(p, "Private_Dirty"), kib);
+	EQ(smaps(p, "Shared_Dirty"), 0);
+	CHILD(status) {
+		EQ(smaps(p, "AnonHugePages"), 0);
+		EQ(smaps(p, "Rss"), kib);
+		EQ(smaps(p, "Pss"), kib / 2);
+		EQ(smaps(p, "Shared_Dirty"), kib);
+		write_pages(p, 0, 3, 2);
+		EQ(smaps(p, "Shared_Dirty"), kib - 12);
+		EQ(smaps(p, "Private_Dirty"), 12);
+		EQ(smaps(p, "Pss"), (kib - 12) / 2 + 12);
+	}
+	EQ(status, 0);
+	EQ(smaps(p, "Private_Dirty"), kib);
+	EQ(smaps(p, "Anonymous"), kib);
+	EQ(munmap(p, 2 * HUGE), 0);
+}
+
 FAULTLINE_TEST(settings_refuse_other_words)
 {
 	int fd = open(FORK_SETTING, O_WRONLY);

@@ -16,6 +16,7 @@
 #include "vm/frame.h"
 #include "vm/heap.h"
 #include "vm/mmap.h"
+#include "vm/report.h"
 
 enum { RAM = 4 << 20, PAGES_READ = 24, SEGMENT_LOAD = 1 };
 

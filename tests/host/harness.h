@@ -14,6 +14,7 @@
 #include "sim.h"		/* last: lib/assert.h takes assert over */
 #include "vm/check.h"
 #include "vm/mmap.h"
+#include "vm/report.h"
 
 #define TEST(name) static void name(void **state)
 #define RUN_TESTS(suite, tests) \

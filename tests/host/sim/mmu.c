@@ -776,6 +776,7 @@ static struct mmu_entry entry_below(sim_pte upper, size_t page, sim_pte e)
 	struct mmu_entry found = { .pfn = PFN_NONE, .table = upper & SIM_LARGE ? MMU_TABLE_HUGE
 		: is_shared(upper) ? MMU_TABLE_SHARED : upper & SIM_WRITE ? MMU_TABLE_OWN : MMU_TABLE_HELD };
 
+	found.spaces = found.table == MMU_TABLE_SHARED ? (unsigned)table_refs(word) : 1;
 	found.bare = page_type(word) == PAGE_TABLE && table_resident(word) == 0;
 	if (upper & SIM_LARGE)
 		e = upper + ((sim_pte)(page & (ENTRIES - 1)) << PAGE_SHIFT);
