@@ -5,11 +5,13 @@
 #include "lib/print.h"
 #include "lib/string.h"
 #include "vm/heap.h"
+#include "vm/mmap.h"
 #include "vm/vm.h"
 
 size_t drive_blocks;
 unsigned long drive_fail_at;
 unsigned drive_pauses;
+uint32_t drive_change_seed;
 
 static void *drive_kmalloc(size_t size)
 {
@@ -173,6 +175,84 @@ static void visit(struct vnode *v, unsigned depth, struct drive_report *r)
 	free(names.text);
 }
 
+/* ---- changes, whatever the image is like ------------------------------------------------------------------------------- */
+
+static uint32_t change_seed;
+static unsigned any(unsigned n)
+{
+	change_seed = change_seed * 1664525u + 1013904223u;
+	return change_seed / 65536 % n;
+}
+
+static void change_file(struct vnode *v)
+{
+	static char bytes[9000];
+	struct file file = { .vnode = v, .flags = any(2) ? OPEN_APPEND : 0 };
+	struct uio uio = uio_kernel(bytes, 1 + any(sizeof bytes));
+	uint64_t pos = any(20000);
+	if (v->ops->open(v, &file))
+		return;
+	struct vattr a = { .size = any(4) ? any(30000) : (uint64_t)any(65536) << 16, .mode = any(2) ? 0755 : 0555, .mtime = { (int64_t)any(65536) << 20, 0 } };
+	switch (any(4)) {
+	case 0: file.ops->write(&file, &uio, &pos); break;
+	case 1: v->ops->setattr(v, &a, VATTR_SIZE); break;
+	case 2: v->ops->setattr(v, &a, VATTR_MODE | VATTR_MTIME); break;
+	default: vm_writeback(v->object, 0, OBJECT_ENDLESS);
+	}
+}
+
+/* One entry: removed, renamed, or changed.  As in fs/names.c, a directory does not get below itself. */
+static void change_entry_of(struct vnode *dir, const char *name, struct vnode *v, struct vnode *other)
+{
+	static const char *const new_names[] = { "new", "NEW.TXT", "a rather long new name", "x" };
+	const char *to = new_names[any(4)];
+	struct vnode *replaced = NULL;
+	mutex_lock(&dir->lock);
+	switch (any(3)) {
+	case 0:
+		v->ops->unlink(dir, name, strlen(name), v);
+		break;
+	case 1:
+		if (S_ISDIR(v->mode))
+			other = dir;
+		if (!other->ops->lookup(other, to, strlen(to), &replaced) && S_ISDIR(replaced->mode) != S_ISDIR(v->mode))
+			break;
+		if (replaced != v)
+			v->ops->rename(dir, name, strlen(name), v, other, to, strlen(to), replaced, false);
+	}
+	mutex_unlock(&dir->lock);
+	vnode_put(replaced);
+}
+
+static void change(struct vnode *dir, struct vnode *root, unsigned depth)
+{
+	static const char *const new_names[] = { "made", "Made too", "MADE.DIR" };
+	struct names names = { 0 };
+	uint64_t pos = DIR_FIRST;
+	struct vnode *v;
+	const char *made = new_names[any(3)];
+	dir->ops->readdir(dir, &pos, take_name, &names);
+	for (size_t at = 0; at < names.len; at += strlen(names.text + at) + 1) {
+		if (drive_lookup(dir, names.text + at, &v))
+			continue;
+		if (S_ISREG(v->mode) && any(2))
+			change_file(v);
+		else if (S_ISDIR(v->mode) && depth > 0 && any(4))
+			change(v, root, depth - 1);
+		else
+			change_entry_of(dir, names.text + at, v, any(2) ? dir : root);
+		vnode_put(v);
+	}
+	free(names.text);
+	if (!drive_lookup(dir, made, &v)) {
+		vnode_put(v);
+	} else if (!dir->unlinked && !dir->ops->create(dir, made, strlen(made), any(2) ? S_IFREG : S_IFDIR, 0, &v)) {
+		if (S_ISREG(v->mode))
+			change_file(v);
+		vnode_put(v);
+	}
+}
+
 const char *drive_everything(void *image, size_t size, pfn_t first_frame, struct drive_report *r)
 {
 	const char *why_not;
@@ -181,6 +261,14 @@ const char *drive_everything(void *image, size_t size, pfn_t first_frame, struct
 	if (!m)
 		return why_not;
 	visit(m->root, 50, r);
+	if (drive_change_seed) {
+		struct drive_report after = { 0 };
+		change_seed = drive_change_seed;
+		for (unsigned i = 0; i < 3; i++)
+			change(m->root, m->root, 5);
+		vm_sync();
+		visit(m->root, 50, &after);
+	}
 	fat_unmount(m);
 	return NULL;
 }

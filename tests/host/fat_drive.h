@@ -9,6 +9,7 @@
 /* Blocks of the driver that are live; the n-th allocation from now on fails (0: none). */
 extern size_t drive_blocks;
 extern unsigned long drive_fail_at;
+extern uint32_t drive_change_seed;		/* drive_everything also changes what it finds, by this number; 0: it does not */
 extern unsigned drive_pauses;			/* calls of pager_pause */
 extern int64_t drive_now;			/* the time of day, seconds */
 

@@ -3,7 +3,8 @@
  *
  *   make fuzz-fat TIME=60
  *
- * The first byte of the input chooses whether the image lies on frames (pages are borrowed) or ends at its last byte (a byte too far is seen).
+ * The first byte of the input chooses whether the image lies on frames (pages are borrowed) or ends at its last byte (a byte too far is seen), and
+ * what is then created, written, cut, renamed and removed.
  */
 #include <stdlib.h>
 #include "fat_drive.h"
@@ -28,6 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t bytes = size - 1;
 	uint8_t *image = lent ? drive_image() : malloc(bytes);
 	memcpy(image, data + 1, bytes);
+	drive_change_seed = *data >> 1;
 	drive_everything(image, bytes, lent ? drive_image_pfn() : PFN_NONE, &r);
 	if (drive_blocks != 0 || vnode_count() != 0 || r.nodes > bytes / 16 + 1)
 		abort();
