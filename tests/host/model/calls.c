@@ -85,7 +85,7 @@ enum outcome op_mmap(struct process *p, const unsigned long *a)
 	c.length = arena_clip(c.hint, a[1]);
 	if (!(c.flags & FIXED) && a[0] == 0)
 		c.hint = 0;
-	if (c.file && file_has_pager(c.file - 1) && (c.flags & MAP_TYPE) != MAP_PRIVATE)
+	if (c.file && c.file - 1 == FILE_READ && (c.flags & MAP_TYPE) != MAP_PRIVATE)
 		c.rights = (c.rights & ~(unsigned)VM_WRITE) | VM_NOWRITE;
 	int error = mmap_errno(&c);
 	if (!error && !mapping(&c, &what))
@@ -420,12 +420,18 @@ enum outcome op_mlock(struct process *p, const unsigned long *a)
 enum outcome op_msync(struct process *p, const unsigned long *a)
 {
 	vaddr_t at = page_floor(arena_address(a[0]));
-	size_t length = arena_clip(at, a[1]), n = pages_in(length);
-	int expected = range_errno(at, length, 0, -ENOMEM);
+	size_t length = arena_clip(at, a[1]), page = page_of(at), n = pages_in(length);
+	unsigned flags = a[2] % 2 ? MS_ASYNC : MS_SYNC;
+	int error = vm_msync(p->space, at, length, flags), expected = range_errno(at, length, 0, -ENOMEM);
 
-	if (!expected && ref_mapped(p->ref, page_of(at), n) < n)
-		expected = -ENOMEM;
-	return expect_error("msync", vm_msync(p->space, at, length, a[2] % 2 ? MS_ASYNC : MS_SYNC), expected);
+	if (expected || length == 0)
+		return expect_error("msync", error, expected);
+	for (size_t i = page; flags == MS_SYNC && i < page + n; i++) {
+		const struct ref_page *r = &p->ref->page[i];
+		if (r->mapped && r->shared && r->object < FILES && file_is_written_back((unsigned)r->object))
+			compare_disk((unsigned)r->object, r->index, 1);
+	}
+	return expect_error("msync", error, ref_mapped(p->ref, page, n) == n ? 0 : -ENOMEM);
 }
 
 /* ---- brk -------------------------------------------------------------------------------------------------------------------------------- */

@@ -4,7 +4,7 @@
 #pragma once
 #include "run.h"
 
-enum { CHILD_SECONDS = 60 };		/* more is a hang */
+enum { CHILD_SECONDS = 20 };		/* more is a hang: a program takes less than one */
 enum child_output { CHILD_SPEAKS, CHILD_SILENT };
 
 /* Memory that children share with us, zeroed. */

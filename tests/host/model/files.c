@@ -16,12 +16,18 @@ static unsigned number_of(const struct object *o)
 	return (unsigned)((const struct file *)o->backing - file);
 }
 
+/* Where a page lies when it is not in memory. */
+static uint8_t disk[FILE_TMPFS][FILE_PAGES][4096];
+
+static uint8_t *disk_page(unsigned n, uint64_t index)
+{
+	return n == FILE_BORROWED ? direct(pfn_of(IMAGE_START) + index) : disk[n][index];
+}
+
+/* Some pages lie well in the image, some do not. */
 static pfn_t lend_page(struct object *o, uint64_t index)
 {
-	/* Some pages lie well in the image, some do not; never the last one, whose slack is not zero. */
-	if (index % 3 == 1 || (index + 1) * PAGE_SIZE > ref_object[number_of(o)].size)
-		return PFN_NONE;
-	return pfn_of(IMAGE_START) + index;
+	return index % 3 == 1 || (index + 1) * PAGE_SIZE > ref_object[number_of(o)].size ? PFN_NONE : pfn_of(IMAGE_START) + index;
 }
 
 static int read_page(struct object *o, uint64_t index, void *to)
@@ -33,39 +39,53 @@ static int read_page(struct object *o, uint64_t index, void *to)
 		now.failed_reads++;
 		return -EIO;
 	}
-	memcpy(to, ref_object_bytes(&ref_object[number_of(o)], index), PAGE_SIZE);
+	memcpy(to, disk_page(number_of(o), index), PAGE_SIZE);
 	return 0;
 }
 
-static const struct pager lending_pager = { .borrow = lend_page, .read = read_page };
-static const struct pager reading_pager = { .read = read_page };
+static void write_page(struct object *o, uint64_t index, const void *from)
+{
+	if (index >= object_pages(ref_object[number_of(o)].size))
+		differ("page %lu is written back, beyond the end of the file", (unsigned long)index);
+	memmove(disk_page(number_of(o), index), from, PAGE_SIZE);
+}
+
+static const struct pager pagers[FILE_TMPFS] = {
+	[FILE_READ] = { .read = read_page },
+	[FILE_BORROWED] = { .borrow = lend_page, .read = read_page, .write = write_page },
+	[FILE_DISK] = { .read = read_page, .write = write_page },
+};
 
 static struct object *new_object(unsigned n)
 {
-	const struct pager *pager = n == FILE_BORROWED ? &lending_pager : file_has_pager(n) ? &reading_pager : NULL;
-
-	return object_create(pager, &file[n], ref_object[n].size);
+	return object_create(file_has_pager(n) ? &pagers[n] : NULL, &file[n], ref_object[n].size);
 }
 
-/* The image's file ends in the middle of a page. */
+void compare_disk(unsigned n, size_t first, size_t npages)
+{
+	for (size_t i = first; i < first + npages && i < object_pages(ref_object[n].size); i++)
+		if (memcmp(disk_page(n, i), ref_object_bytes(&ref_object[n], i), PAGE_SIZE) != 0)
+			differ("page %zu of file %u was not written back", i, n);
+}
+
+/* What is read only may end in the middle of a page.  Bytes behind the end of what is written back are neither kept nor lost for sure: there are none. */
 static void fill(unsigned n, size_t npages)
 {
 	struct ref_object *o = &ref_object[n];
 
-	o->size = npages * PAGE_SIZE - (n + 1) * 1000;
+	o->size = npages * PAGE_SIZE - (file_is_written_back(n) ? 0 : 1000);
 	for (size_t i = 0; i < npages; i++) {
 		uint8_t *bytes = ref_object_writable(o, i);
 
 		for (size_t k = 0; k < PAGE_SIZE && i * PAGE_SIZE + k < o->size; k++)
 			bytes[k] = value_byte(n * 50 + i, k);
-		if (n == FILE_BORROWED)
-			memcpy(direct(pfn_of(IMAGE_START) + i), bytes, PAGE_SIZE);
+		memcpy(disk_page(n, i), bytes, PAGE_SIZE);
 	}
 }
 
 void files_start(void)
 {
-	static const size_t npages[FILES] = { [FILE_BORROWED] = 20, [FILE_READ] = FILE_PAGES, [FILE_READ_TOO] = 7 };
+	static const size_t npages[FILES] = { [FILE_READ] = FILE_PAGES - 7, [FILE_BORROWED] = 20, [FILE_DISK] = 9 };
 
 	for (unsigned i = 0; i < REF_OBJECTS; i++)
 		ref_object_clear(&ref_object[i]);
@@ -163,10 +183,10 @@ enum outcome op_read_kernel(struct process *p, const unsigned long *a)
 
 /* ---- write ---------------------------------------------------------------------------------------------------------------------------- */
 
-/* The file does not grow over FILE_PAGES. */
+/* Files in memory grow, but not over FILE_PAGES; others end where they end. */
 static void clip_to_file(struct transfer *t)
 {
-	uint64_t most = FILE_PAGES * PAGE_SIZE - t->offset;
+	uint64_t most = file_has_pager(t->n) ? t->room : FILE_PAGES * PAGE_SIZE - t->offset;
 
 	if (t->length > most)
 		t->length = most;
@@ -208,10 +228,10 @@ static enum outcome judge_write(struct process *p, struct transfer *t, size_t pu
 
 enum outcome op_write(struct process *p, const unsigned long *a)
 {
-	struct transfer t = transfer(a, FILE_TMPFS);
+	struct transfer t = transfer(a, FILE_BORROWED);
 
 	clip_to_file(&t);
-	if (t.f->written)
+	if (t.f->written || t.length == 0)
 		return OUT_NOTHING;
 	struct uio uio = uio_user(t.at, t.length);
 	sim_enter(p->space);
@@ -227,18 +247,20 @@ enum outcome op_write(struct process *p, const unsigned long *a)
 enum outcome op_write_kernel(struct process *p, const unsigned long *a)
 {
 	static __thread uint8_t bytes[COPY_MAX];
-	struct transfer t = transfer((const unsigned long[]){ a[0], a[1], 0, a[2] }, FILE_TMPFS);
+	struct transfer t = transfer((const unsigned long[]){ a[0], a[1], 0, a[2] }, FILE_BORROWED);
 	size_t part;
 	(void)p;
 
 	clip_to_file(&t);
-	if (t.f->written)
+	if (t.f->written || t.length == 0)
 		return OUT_NOTHING;
 	for (size_t i = 0; i < t.length; i++)
 		bytes[i] = value_byte(a[3], i);
 	struct uio uio = uio_kernel(bytes, t.length);
+	t.f->written++;
 	ssize put = object_write(t.f->object, &uio, t.offset);
-	if (put != (ssize)t.length && !memory_was_refused())
+	t.f->written--;
+	if (put != (ssize)t.length && !memory_was_refused() && !pager_failed())
 		differ("write of %zu bytes at %lx gives %ld", t.length, t.offset, (long)put);
 	for (size_t i = 0; (ssize)i < put; i += part) {
 		part = part_in_page(t.offset + i, (size_t)put - i);
@@ -254,13 +276,17 @@ enum outcome op_write_kernel(struct process *p, const unsigned long *a)
 /* What is cut off goes from all mappings, private copies too. */
 enum outcome op_truncate(struct process *p, const unsigned long *a)
 {
-	unsigned n = FILE_TMPFS + a[0] % (FILES - FILE_TMPFS);
+	unsigned n = FILE_DISK + a[0] % (FILES - FILE_DISK);
 	uint64_t size = a[1] % (FILE_PAGES * PAGE_SIZE + 1);
 	(void)p;
 
-	if (file[n].written)
+	if (file[n].written || (n == FILE_DISK && file[n].busy))
 		return OUT_NOTHING;
 	file[n].version++;
+	if (n == FILE_DISK) {
+		size &= ~(uint64_t)PAGE_MASK;
+		memset(disk[n][size >> PAGE_SHIFT], 0, FILE_PAGES * PAGE_SIZE - size);
+	}
 	vm_truncate(file[n].object, size);
 	ref_truncate(n, size);
 	return OUT_OK;
@@ -277,6 +303,22 @@ enum outcome op_punch(struct process *p, const unsigned long *a)
 	file[n].version++;
 	vm_punch(file[n].object, from, to);
 	ref_punch(n, from, to);
+	return OUT_OK;
+}
+
+/* fsync of a file, or sync. */
+enum outcome op_sync(struct process *p, const unsigned long *a)
+{
+	unsigned n = a[0] % (FILES + 1), first = n < FILES ? n : 0, last = n < FILES ? n : FILES - 1;
+	(void)p;
+
+	if (n < FILES)
+		vm_writeback(file[n].object, 0, OBJECT_ENDLESS);
+	else
+		vm_sync();
+	for (unsigned i = first; i <= last; i++)
+		if (file_is_written_back(i))
+			compare_disk(i, 0, FILE_PAGES);
 	return OUT_OK;
 }
 
@@ -298,14 +340,14 @@ static bool unmap_everywhere(unsigned n)
 	return done;
 }
 
-/* A file is forgotten, with its mappings, and read anew. */
+/* A file is forgotten, with its mappings, and read anew; not while a fault is about it: two objects of one file are not allowed. */
 enum outcome op_renew(struct process *p, const unsigned long *a)
 {
 	unsigned n = a[0] % FILE_TMPFS;
 	struct file *f = &file[n];
 	(void)p;
 
-	if (f->busy || !unmap_everywhere(n))
+	if (f->busy || f->written || !unmap_everywhere(n) || f->object->refs > 1)
 		return OUT_NOTHING;
 	struct object *fresh = new_object(n);
 	if (!fresh)

@@ -59,9 +59,9 @@ struct style {
 };
 
 #define COMMON_WEIGHTS \
-	[OP_MMAP] = 14, [OP_MUNMAP] = 7, [OP_MPROTECT] = 10, [OP_MREMAP] = 8, [OP_MADVISE] = 8, [OP_MINCORE] = 2, [OP_MSYNC] = 1, [OP_MLOCK] = 2, \
+	[OP_MMAP] = 14, [OP_MUNMAP] = 7, [OP_MPROTECT] = 10, [OP_MREMAP] = 8, [OP_MADVISE] = 8, [OP_MINCORE] = 2, [OP_MSYNC] = 2, [OP_MLOCK] = 2, \
 	[OP_BRK] = 5, [OP_TOUCH] = 36, [OP_SWEEP] = 14, [OP_COPY_IN] = 4, [OP_COPY_OUT] = 5, [OP_FORK] = 5, [OP_EXIT] = 4, \
-	[OP_EXEC] = 1, [OP_READ] = 6, [OP_READ_KERNEL] = 3, [OP_WRITE] = 5, [OP_WRITE_KERNEL] = 3, [OP_TRUNCATE] = 3, [OP_PUNCH] = 2, \
+	[OP_EXEC] = 1, [OP_READ] = 6, [OP_READ_KERNEL] = 3, [OP_WRITE] = 5, [OP_WRITE_KERNEL] = 3, [OP_TRUNCATE] = 3, [OP_PUNCH] = 2, [OP_SYNC] = 2, \
 	[OP_RENEW] = 2, [OP_RECLAIM] = 1, [OP_FORGET] = 2
 
 #pragma GCC diagnostic push
@@ -245,12 +245,16 @@ static void make_arguments(struct source *s, struct step *step)
 		break;
 	case OP_MPROTECT:
 		a[2] = any_rights(s);	/* fall through */
-	case OP_MUNMAP: case OP_MSYNC:
+	case OP_MUNMAP:
 		put_range(s, a, any_range(s));
 		break;
 	case OP_MLOCK:
 		put_range(s, a, any_range(s));
 		a[2] = below(s, 4);
+		break;
+	case OP_MSYNC:
+		put_range(s, a, any_range(s));
+		a[2] = one_in(s, 3);
 		break;
 	case OP_MINCORE: case OP_SWEEP:
 		put_range(s, a, any_range(s));
@@ -287,7 +291,7 @@ static void make_arguments(struct source *s, struct step *step)
 		break;
 	case OP_TRUNCATE:
 		a[1] = below(s, in_bytes(FILE_PAGES));	/* fall through */
-	case OP_RENEW: case OP_RECLAIM:
+	case OP_SYNC: case OP_RENEW: case OP_RECLAIM:
 		a[0] = below(s, 64);
 		break;
 	default:
@@ -311,7 +315,7 @@ static enum op any_op(struct source *s)
 static bool seeks(enum op op)
 {
 	switch (op) {
-	case OP_MUNMAP: case OP_MPROTECT: case OP_MREMAP: case OP_MADVISE: case OP_MLOCK: case OP_TOUCH: case OP_SWEEP: case OP_COPY_IN: case OP_COPY_OUT:
+	case OP_MUNMAP: case OP_MPROTECT: case OP_MREMAP: case OP_MADVISE: case OP_MSYNC: case OP_MLOCK: case OP_TOUCH: case OP_SWEEP: case OP_COPY_IN: case OP_COPY_OUT:
 	case OP_READ: case OP_WRITE:
 		return true;
 	default:

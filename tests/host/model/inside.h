@@ -20,7 +20,7 @@ typedef enum outcome op_fn(struct process *, const unsigned long *a);
 op_fn op_mmap, op_munmap, op_mprotect, op_mremap, op_madvise, op_mincore, op_msync, op_mlock, op_brk;			/* calls.c */
 op_fn op_touch, op_sweep, op_copy_in, op_copy_out;								/* access.c */
 op_fn op_fork, op_exit, op_exec;										/* processes.c */
-op_fn op_read, op_read_kernel, op_write, op_write_kernel, op_truncate, op_punch, op_renew;				/* files.c */
+op_fn op_read, op_read_kernel, op_write, op_write_kernel, op_truncate, op_punch, op_sync, op_renew;				/* files.c */
 
 /* Ends the test. */
 void differ(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));

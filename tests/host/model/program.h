@@ -39,6 +39,7 @@
 	op(WRITE_KERNEL, "file, offset, length, value") \
 	op(TRUNCATE, "file, size") \
 	op(PUNCH, "file, offset, length") \
+	op(SYNC, "file, or all") \
 	op(RENEW, "file") \
 	op(RECLAIM, "pages") \
 	op(FORGET, "")

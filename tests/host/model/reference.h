@@ -56,7 +56,7 @@ int ref_object_create(unsigned first, uint64_t size);
 void ref_object_clear(struct ref_object *);
 uint8_t *ref_object_writable(struct ref_object *, size_t index);
 const uint8_t *ref_object_bytes(const struct ref_object *, size_t index);
-/* Another size; bytes that are cut off are gone, from private copies too. */
+/* Another size: what is cut off is gone, private copies too; what is new is zeros. */
 void ref_truncate(unsigned object, uint64_t size);
 /* A hole: the object's bytes [from, to) are zeros, private copies stay. */
 void ref_punch(unsigned object, uint64_t from, uint64_t to);

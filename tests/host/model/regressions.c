@@ -20,5 +20,9 @@ const struct program regressions[] = {
 		{ OP_SWEEP, 0, { 0, 1 } },
 		{ OP_TOUCH, 0, { 0, 1 }, .fail = 2 },
 	),
+	PROGRAM("msync of the first part of a mapping never came to an end", 1, 512, 160, 0,
+		{ OP_MMAP, 0, { 0, 0x3000, VM_READ | VM_WRITE, MAP_SHARED | MAP_FIXED, 3 } },
+		{ OP_MSYNC, 0, { 0, 0x1000 } },
+	),
 };
 const unsigned nregressions = sizeof regressions / sizeof *regressions;

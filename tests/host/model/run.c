@@ -129,7 +129,7 @@ static op_fn *const operation[OPS] = {
 	[OP_COPY_IN] = op_copy_in, [OP_COPY_OUT] = op_copy_out, [OP_FORK] = op_fork, [OP_EXIT] = op_exit, [OP_EXEC] = op_exec,
 	[OP_READ] = op_read, [OP_READ_KERNEL] = op_read_kernel, [OP_WRITE] = op_write, [OP_WRITE_KERNEL] = op_write_kernel,
 	[OP_TRUNCATE] = op_truncate, [OP_PUNCH] = op_punch,
-	[OP_RENEW] = op_renew, [OP_RECLAIM] = op_reclaim, [OP_FORGET] = op_forget,
+	[OP_SYNC] = op_sync, [OP_RENEW] = op_renew, [OP_RECLAIM] = op_reclaim, [OP_FORGET] = op_forget,
 };
 
 /* The process in this slot, or in the next one that has one. */

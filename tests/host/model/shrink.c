@@ -6,16 +6,18 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include "shrink.h"
 #include "child.h"
 
-enum { RUNS_AT_MOST = 6000 };
+enum { RUNS_AT_MOST = 6000, SECONDS_AT_MOST = 120 };
 
 static unsigned runs;
+static time_t began;
 
 static bool fails(const struct program *p)
 {
-	return runs++ < RUNS_AT_MOST && !interrupted && !child_run(p, CHILD_SILENT);
+	return runs++ < RUNS_AT_MOST && time(NULL) - began < SECONDS_AT_MOST && !interrupted && !child_run(p, CHILD_SILENT);
 }
 
 /* Leaves out steps [from, from + n) if it still fails then. */
@@ -100,6 +102,7 @@ struct program shrink(const struct program *failing, unsigned last)
 	bool helped = true;
 
 	runs = 0;
+	began = time(NULL);
 	if (last + 1 < p.nsteps) {
 		p.nsteps = last + 1;
 		if (!fails(&p))
