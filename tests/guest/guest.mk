@@ -38,12 +38,16 @@ guest-expected: $(GUEST_COMPARE:%=build/guest/compare/%)
 		rm -rf $$folder; \
 	done
 
+# A folder with this program only, so that the image has little else.
+build/guest/alone/reclaim: build/guest/musl/reclaim
+	$(Q)install -D $< $@
+
 build/guest/large:
 	$(Q)seq -f %015.0f 0 3145727 > $@
 
 .PHONY: guest-build guest-test
 guest-build: $(GUEST_COMPARE:%=build/guest/compare/%)
-guest-build: $(GUEST_TESTS:%=build/guest/musl/%) $(GUEST_TESTS:%=build/guest/glibc/%) build/guest/big build/guest/large
+guest-build: $(GUEST_TESTS:%=build/guest/musl/%) $(GUEST_TESTS:%=build/guest/glibc/%) build/guest/big build/guest/large build/guest/alone/reclaim
 
 guest-test: guest-build
 	$(Q)$(MAKE) --no-print-directory -s all DEBUG=1

@@ -213,7 +213,7 @@ CASE(clean_pages_make_room_for_private_memory)
 /* And for the kernel's own: here names and files that are empty, made by calls that touch no page. */
 CASE(clean_pages_make_room_for_the_kernel)
 {
-	enum { FILES = 3000 };
+	enum { FILES = 1500 };
 	char name[64];
 
 	need_large();
