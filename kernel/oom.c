@@ -1,54 +1,74 @@
 /*
  * kernel/oom.c - out of memory: which process is to die.
  *
- * The one with the most memory (resident pages, page tables, what its pipes hold), shifted by its oom_score_adj as on Linux; never the
- * first process.  While one that was chosen has not gone, no other is chosen.
+ * As on Linux: the one whose death gives the most back (pages that are resident, but for those borrowed from the boot image; page tables; what its pipes
+ * hold), shifted by its oom_score_adj.  The first process never dies, and a shell that it started, which leads a session, only when nobody else can.
+ * While one that was chosen has not gone, no other is chosen; its pages are taken at once, as it may be waiting for a lock that the one who needs memory holds.
  */
 #include "kernel/files.h"
 #include "kernel/life.h"
 #include "lib/print.h"
 #include "vm/frame.h"
 
-enum { NEVER_KILLED = -1000 };
+size_t oom_memory(const struct process *p)
+{
+	if (!p->space)
+		return 0;
+	return space_owned(p->space) + space_tables(p->space) + (p->files ? files_pipe_frames(p->files) : 0);
+}
 
-/* Its frames, and a share of all memory for each thousandth of oom_score_adj. */
-static long badness(const struct process *p, size_t resident)
+long oom_badness(const struct process *p)
 {
 	struct frame_stats frames;
+
 	frame_get_stats(&frames);
-	return (long)resident + (long)(frames.managed / 1000) * p->oom_score_adj;
+	return (long)oom_memory(p) + (long)(frames.managed / 1000) * p->oom_score_adj;
+}
+
+static bool is_shell(const struct process *p)
+{
+	return p->pid == p->sid && p->parent && p->parent->pid == 1;
+}
+
+/* The one to die, or NULL.  *dying: one that was killed has not gone yet; what it has is taken from it.  tree_lock held. */
+static struct process *choose(bool *dying)
+{
+	struct process *victim = NULL;
+	long worst = 0;
+
+	list_for_each(l, &process_list) {
+		struct process *p = container_of(l, struct process, all);
+
+		if (p->state != PROCESS_ALIVE || p->pid == 1 || !p->space)
+			continue;
+		if (process_killed(p)) {
+			*dying = true;
+			space_reap(p->space);
+		}
+		if (p->exiting || p->oom_score_adj == OOM_NEVER || *dying)
+			continue;
+		long score = oom_badness(p);
+		if (!victim || (is_shell(victim) && !is_shell(p)) || (score > worst && is_shell(victim) == is_shell(p))) {
+			victim = p;
+			worst = score;
+		}
+	}
+	return *dying ? NULL : victim;
 }
 
 bool oom_kill(void)
 {
-	struct process *victim = NULL;
-	size_t victim_pages = 0;
-	long worst = 0;
+	const struct process *self = current;
 	bool dying = false;
 
 	mutex_lock(&tree_lock);
-	list_for_each(l, &process_list) {
-		struct process *p = container_of(l, struct process, all);
-		if (p->state != PROCESS_ALIVE || p->pid == 1)
-			continue;
-		if (p->space && process_killed(p))
-			dying = true;
-		if (!p->space || p->exiting || p->oom_score_adj == NEVER_KILLED)
-			continue;
-		size_t resident = space_resident(p->space) + space_tables(p->space) + (p->files ? files_pipe_frames(p->files) : 0);
-		long score = badness(p, resident);
-		if (!victim || score > worst) {
-			victim = p;
-			victim_pages = resident;
-			worst = score;
-		}
-	}
-	if (dying)
-		victim = NULL;
+	struct process *victim = choose(&dying);
 	if (victim) {
-		kprintf("faultline: out of memory: killed process %d (%s), which had %zu KiB\n",
-			victim->pid, victim->name, victim_pages * (PAGE_SIZE / 1024));
+		kprintf("faultline: out of memory: killed process %d (%s), which had %zu KiB, oom_score_adj %d: process %d (%s) needs memory, and %zu KiB are free\n",
+			victim->pid, victim->name, oom_memory(victim) * (PAGE_SIZE / 1024), (int)victim->oom_score_adj, self->pid, self->name,
+			frame_free_count() * (PAGE_SIZE / 1024));
 		signal_send_process(victim, SIGKILL, NULL);
+		space_reap(victim->space);
 	}
 	mutex_unlock(&tree_lock);
 	return victim || dying;

@@ -3,6 +3,7 @@
  */
 #include "kernel/clock.h"
 #include "kernel/files.h"
+#include "kernel/life.h"
 #include "kernel/proc.h"
 #include "kernel/sched.h"
 #include "kernel/tty.h"
@@ -198,13 +199,22 @@ static int take_comm(struct vnode *v, void *arg, char *string, size_t len)
 	return 0;
 }
 
+/* oom_adj is the same on a scale of -17 to 15, which older programs use. */
+enum { OLD_SCALE = 17, OLD_HIGHEST = 15 };
+
+static bool is_old_scale(const struct proc_node *n)
+{
+	return strcmp(n->entry->name, "oom_adj") == 0;
+}
+
 static int make_oom_score_adj(struct text *t, struct vnode *v, void *arg)
 {
 	struct process *p = proc_lock_process(arg);
 	(void)v;
 	if (!p)
 		return -ESRCH;
-	text_print(t, "%d\n", p->oom_score_adj);
+	int adjust = p->oom_score_adj;
+	text_print(t, "%d\n", !is_old_scale(arg) ? adjust : adjust == -OOM_NEVER ? OLD_HIGHEST : adjust * OLD_SCALE / -OOM_NEVER);
 	proc_unlock_process();
 	return 0;
 }
@@ -231,11 +241,13 @@ int proc_parse_int(const char *s, long *value)
 
 static int take_oom_score_adj(struct vnode *v, void *arg, char *string, size_t len)
 {
-	enum { LOWEST = -1000, HIGHEST = 1000 };
+	enum { HIGHEST = 1000 };
 	long value;
 	int error = proc_parse_int(string, &value);
 	(void)v, (void)len;
-	if (error || value < LOWEST || value > HIGHEST)
+	if (!error && is_old_scale(arg))
+		value = value < -OLD_SCALE || value > OLD_HIGHEST ? HIGHEST + 1 : value == OLD_HIGHEST ? HIGHEST : value * HIGHEST / OLD_SCALE;
+	if (error || value < OOM_NEVER || value > HIGHEST)
 		return -EINVAL;
 	struct process *p = proc_lock_process(arg);
 	if (!p)
@@ -248,7 +260,7 @@ static int take_oom_score_adj(struct vnode *v, void *arg, char *string, size_t l
 	return error;
 }
 
-/* What the OOM policy goes by, as far as one number can say it: the share of memory in thousandths, plus the adjustment. */
+/* What the OOM policy goes by, in Linux's scale: thousandths of all memory and the adjustment, from 1000 on, and two thirds of that. */
 static int make_oom_score(struct text *t, struct vnode *v, void *arg)
 {
 	struct frame_stats frames;
@@ -257,7 +269,7 @@ static int make_oom_score(struct text *t, struct vnode *v, void *arg)
 	(void)v;
 	if (!p)
 		return -ESRCH;
-	long score = (long)(resident_pages(p) * 1000 / (frames.managed ? frames.managed : 1)) + p->oom_score_adj;
+	long score = p->oom_score_adj == OOM_NEVER ? 0 : (1000 + oom_badness(p) * 1000 / (long)frames.managed) * 2 / 3;
 	text_print(t, "%ld\n", score > 0 ? score : 0);
 	proc_unlock_process();
 	return 0;
@@ -320,8 +332,9 @@ static const struct synth stat_text = { .make = make_stat }, status_text = { .ma
 	FILE("cgroup", 0444, cgroup_text), FILE("cmdline", 0444, proc_cmdline_text), FILE("comm", 0644, comm_text), LINK("cwd", proc_cwd_ops), \
 	FILE("environ", 0400, proc_environ_text), LINK("exe", proc_exe_ops), FILE("faults", 0444, faults_text), DIRECTORY("fd", 0500, proc_fd_ops), \
 	DIRECTORY("fdinfo", 0555, proc_fdinfo_ops), FILE("limits", 0444, limits_text), FILE("maps", 0444, proc_maps_text), \
-	FILE("mountinfo", 0444, mountinfo_text), FILE("mounts", 0444, mounts_text), FILE("oom_score", 0444, oom_score_text), \
-	FILE("oom_score_adj", 0644, oom_score_adj_text), LINK("root", proc_root_link_ops), FILE("smaps", 0444, proc_smaps_text), FILE("smaps_rollup", 0444, proc_smaps_rollup_text), \
+	FILE("mountinfo", 0444, mountinfo_text), FILE("mounts", 0444, mounts_text), FILE("oom_adj", 0644, oom_score_adj_text), FILE("oom_score", 0444, oom_score_text), \
+	FILE("oom_score_adj", 0644, oom_score_adj_text), LINK("root", proc_root_link_ops), FILE("smaps", 0444, proc_smaps_text), \
+	FILE("smaps_rollup", 0444, proc_smaps_rollup_text), \
 	FILE("stat", 0444, stat_text), FILE("statm", 0444, proc_statm_text), FILE("status", 0444, status_text), FILE("wchan", 0444, wchan_text)
 
 const struct proc_entry proc_process_entries[] = { ENTRIES_OF_BOTH, DIRECTORY("task", 0555, proc_task_ops), { .name = NULL } };

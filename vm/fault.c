@@ -170,6 +170,8 @@ static bool is_served(struct fault *f)
 
 static enum step attempt(struct fault *f)
 {
+	if (f->space->reaped)
+		return no_memory(f);
 	if (!find_region(f))
 		return refuse(f, FAULT_SEGV, FAULT_SIGNAL_SEGV_MAPERR);
 	if (!allows(f->region->rights, f->access))

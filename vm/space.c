@@ -9,6 +9,7 @@
 #include "vm/space.h"
 #include "vm/account.h"
 #include "vm/heap.h"
+#include "vm/page.h"
 #include "vm/range.h"
 
 struct spinlock space_list_lock = SPINLOCK_INIT("spaces", RANK_SPACE - 1);
@@ -198,6 +199,41 @@ bool space_may_fork(struct space *s)
 size_t space_resident(const struct space *s)
 {
 	return s->mmu.resident;
+}
+
+static void count_owned(void *context, vaddr_t va, struct mmu_entry e)
+{
+	page_word w = pages[e.pfn];
+
+	(void)va;
+	*(size_t *)context += page_counted(w) && !(page_type(w) == PAGE_RECORD && page_record(w)->borrowed);
+}
+
+size_t space_owned(struct space *s)
+{
+	size_t n = 0;
+	struct mmu_walker walker = { .context = &n, .leaf = count_owned };
+
+	if (!mutex_trylock(&s->lock))
+		return s->mmu.resident;
+	mmu_walk(&s->mmu, 0, USER_MAX, &walker);
+	mutex_unlock(&s->lock);
+	return n;
+}
+
+void space_reap(struct space *s)
+{
+	struct mmu_gather gather;
+
+	if (s->reaped || __atomic_load_n(&s->refs, __ATOMIC_ACQUIRE) > 1 || !mutex_trylock(&s->lock))
+		return;
+	s->reaped = true;
+	if (s->mmu.resident > s->peak_resident)
+		s->peak_resident = s->mmu.resident;
+	mmu_gather_begin(&gather, &s->mmu);
+	mmu_unmap(&s->mmu, 0, USER_MAX, &gather);
+	mmu_gather_finish(&gather);
+	mutex_unlock(&s->lock);
 }
 
 size_t space_tables(const struct space *s)

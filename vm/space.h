@@ -16,6 +16,7 @@ struct space {
 	struct region_tree regions;
 	size_t mapped;			/* pages in all regions (VmSize); this and the next three are kept by vm/account.c */
 	size_t data, locked, committed;	/* those that count for RLIMIT_DATA, RLIMIT_MEMLOCK, and as committed memory */
+	bool reaped;			/* its pages have been taken: space_reap */
 	unsigned new_flags;		/* REGION_LOCKED and REGION_LOCKONFAULT for regions to come: mlockall(MCL_FUTURE) */
 	size_t peak_resident;		/* pages (VmHWM); kept up to date lazily */
 	vaddr_t brk_start, brk;		/* the break, in bytes */
@@ -46,6 +47,11 @@ static inline void space_note_peak(struct space *s)
 size_t space_resident(const struct space *);
 /* Page tables, the root included. */
 size_t space_tables(const struct space *);
+
+/* Pages resident now that are not borrowed from the boot image: what its end would give back, or others would then have alone. Takes the lock, or guesses too high if it cannot. */
+size_t space_owned(struct space *);
+/* Takes all pages from a space whose process was killed, before it comes to its end: from now on its faults fail.  Nothing is done if others use the space. */
+void space_reap(struct space *);
 
 /* All spaces, for vm_check: under space_list_lock. */
 extern struct spinlock space_list_lock;

@@ -653,6 +653,72 @@ TEST(the_break_stays_when_a_table_cannot_be_had)
 	finish();
 }
 
+TEST(locks)
+{
+	(void)state;
+	map(s, page(0), 10, RW, MAP_PRIVATE);
+	assert_int_equal(vm_mlock(s, page(2), 4 * PAGE_SIZE, 0, NULL), 0);
+	assert_int_equal(s->locked, 4);
+	assert_int_equal(space_resident(s), 4);
+	assert_int_equal(vm_populate(s, page(5), page(6), POPULATE_LOCKED, NULL), 0);	/* ends inside a region */
+	assert_int_equal(vm_munmap(s, page(3), PAGE_SIZE), 0);
+	assert_int_equal(s->locked, 3);
+	assert_int_equal(vm_madvise(s, page(2), PAGE_SIZE, MADV_DONTNEED, NULL), -EINVAL);
+	assert_int_equal(vm_mlock(s, page(0), 10 * PAGE_SIZE, MLOCK_ONFAULT, NULL), -ENOMEM);	/* up to the hole */
+	assert_int_equal(s->locked, 5);
+	struct space *child = space_fork(s);
+	assert_int_equal(child->locked, 0);
+	drop_space(child);
+	assert_int_equal((ssize)vm_mremap(s, page(0), 2 * PAGE_SIZE, 2 * PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, 0) > 0, 1);
+	assert_int_equal(s->locked, 5);			/* it has moved, the old place has none */
+	sim_privileged = false;
+	sim_limits[VM_LIMIT_MEMLOCK] = 8 * PAGE_SIZE;
+	assert_int_equal(vm_mlock(s, page(4), 4 * PAGE_SIZE, 0, NULL), 0);	/* two of them are locked already */
+	assert_int_equal(vm_mlock(s, page(4), 6 * PAGE_SIZE, 0, NULL), -ENOMEM);
+	assert_int_equal(vm_mlockall(s, MCL_CURRENT, NULL), -ENOMEM);
+	assert_int_equal(vm_mlockall(s, MCL_FUTURE | MCL_ONFAULT, NULL), 0);
+	assert_int_equal(try_mmap(page(30), 2 * PAGE_SIZE, MAP_PRIVATE), -EAGAIN);
+	vm_munlockall(s);
+	assert_int_equal(s->locked, 0);
+	assert_int_equal(try_mmap(page(30), 2 * PAGE_SIZE, MAP_PRIVATE), page(30));
+	finish();
+}
+
+TEST(a_killed_space_is_reaped)
+{
+	(void)state;
+	map(s, page(0), 4, RW, MAP_PRIVATE);
+	for (unsigned i = 0; i < 4; i++)
+		write_byte(s, page(i), 1);
+	space_ref(s);
+	space_reap(s);
+	assert_int_equal(space_resident(s), 4);		/* others have it */
+	space_put(s);
+	size_t frames = frame_free_count();
+	space_reap(s);
+	assert_int_equal(space_resident(s), 0);
+	assert_true(frame_free_count() >= frames + 4);
+	assert_int_equal(sim_write_byte(s, page(0), 1), FAULT_NO_MEMORY);
+	finish();
+}
+
+TEST(what_a_death_would_give_back)
+{
+	(void)state;
+	struct test_file f;
+	file_create_in_image(&f, 4 * PAGE_SIZE, IMAGE);
+	map_file(s, page(0), 4, RW, MAP_PRIVATE, &f, 0);
+	map(s, page(10), 2, RW, MAP_PRIVATE);
+	read_byte(s, page(0));
+	write_byte(s, page(1), 1);
+	write_byte(s, page(10), 1);
+	read_byte(s, page(11));
+	assert_int_equal(space_owned(s), 2);		/* neither what is borrowed nor the zero frame */
+	drop_space(s);
+	file_drop(&f);
+	census_check(&before);
+}
+
 static const struct CMUnitTest tests[] = {
 #define MMAP_TEST(name) cmocka_unit_test_setup(name, setup)
 	MMAP_TEST(arguments_of_mmap),
@@ -675,6 +741,9 @@ static const struct CMUnitTest tests[] = {
 	MMAP_TEST(a_full_address_space),
 	MMAP_TEST(below_the_mmap_top_first),
 	MMAP_TEST(a_reference_keeps_a_space),
+	MMAP_TEST(locks),
+	MMAP_TEST(a_killed_space_is_reaped),
+	MMAP_TEST(what_a_death_would_give_back),
 	MMAP_TEST(limits_of_size),
 	MMAP_TEST(what_is_committed),
 	MMAP_TEST(commitment_is_refused),
