@@ -1,45 +1,62 @@
 /*
  * arch/x86_64/mmu_move.c - mremap: entries move from one range to another, their pages and counts stay.
+ *
+ * The source is taken in stretches that lie in one leaf table and go into one.
  */
 #include "arch/x86_64/mmu_path.h"
 
-/* One entry that is to be moved: its place in the source, where it goes, and whether it is the first to go into that leaf table. */
-struct move { pte_t *entry; vaddr_t at; bool first; };
+struct stretch {
+	struct path source;
+	pte_t *first, *end;		/* entries of the source's leaf table */
+	vaddr_t va, stop;		/* what they map */
+	vaddr_t to;			/* where the first goes */
+};
 
-static struct move move_of(const struct path *source, vaddr_t va, unsigned i, vaddr_t by, vaddr_t *reached)
+static inline vaddr_t lesser(vaddr_t a, vaddr_t b)
 {
-	vaddr_t at = va - ((vaddr_t)index_at(va, 0) << PAGE_SHIFT) + ((vaddr_t)i << PAGE_SHIFT) + by;
-	struct move m = { .entry = &source->leaf[i], .at = at, .first = at >= *reached };
+	return a < b ? a : b;
+}
 
-	if (m.first)
-		*reached = after_leaf(at);
-	return m;
+/* The next stretch of [*va, end) in which a table is; *va goes behind it.  Addresses grow by `by`.  false: no more. */
+static bool next_stretch(struct mmu *mmu, vaddr_t *va, vaddr_t end, vaddr_t by, struct stretch *s)
+{
+	if (!next_leaf(mmu, va, end, &s->source))
+		return false;
+	s->va = *va;
+	s->to = *va + by;
+	s->stop = *va = lesser(lesser(end, after_leaf(s->va)), after_leaf(s->to) - by);
+	s->first = &s->source.leaf[index_at(s->va, 0)];
+	s->end = s->first + ((s->stop - s->va) >> PAGE_SHIFT);
+	while (s->first < s->end && !*s->first) {
+		s->first++;
+		s->va += PAGE_SIZE;
+		s->to += PAGE_SIZE;
+	}
+	return true;
 }
 
 enum hold { HOLD, RELEASE };
 
 /*
- * A table that waits for entries to be moved into it counts one more than it has, so that it stays though it may be empty; the first entry
+ * A table that waits for entries to be moved into it counts one more than it has, so that it stays though it may be empty; the first stretch
  * that goes into it takes that back.  HOLD makes the tables and counts, RELEASE takes it back below `stop`.
  * => the address whose table could not be made; 0: all is well.
  */
 static vaddr_t hold_targets(struct mmu *mmu, vaddr_t from, vaddr_t to, size_t size, enum hold how, vaddr_t stop)
 {
-	struct path source, target;
-	vaddr_t reached = 0;
+	struct stretch s;
+	struct path target;
+	vaddr_t reached = 0, va = from;
 
-	for (vaddr_t va = from; next_leaf(mmu, &va, from + size, &source); va = after_leaf(va))
-		for (unsigned i = index_at(va, 0); i < last_in_leaf(va, from + size); i++) {
-			if (!source.leaf[i])
-				continue;
-			struct move m = move_of(&source, va, i, to - from, &reached);
-			if (!m.first || m.at >= stop)
-				continue;
-			if (!reach(mmu, m.at, &target, 0))
-				return m.at;
-			if (count_leaf(mmu, m.at, target.leaf, how == HOLD ? 1 : -1, 0) == 0)
-				mmu_prune(mmu, m.at, NULL);
-		}
+	while (next_stretch(mmu, &va, from + size, to - from, &s)) {
+		if (s.first == s.end || s.to < reached || s.to >= stop)
+			continue;
+		reached = after_leaf(s.to);
+		if (!reach(mmu, s.to, &target, 0))
+			return s.to;
+		if (count_leaf(mmu, s.to, target.leaf, how == HOLD ? 1 : -1, 0) == 0)
+			mmu_prune(mmu, s.to, NULL);
+	}
 	return 0;
 }
 
@@ -54,30 +71,43 @@ int mmu_move_prepare(struct mmu *mmu, vaddr_t from, vaddr_t to, size_t size)
 	return -ENOMEM;
 }
 
+/* Moves the entries of one stretch; the last of them maps *last.  Returns how many there were, and how many of counted pages. */
+static int move_entries(const struct stretch *s, pte_t *target, vaddr_t *last, int *resident)
+{
+	int moved = 0;
+
+	*resident = 0;
+	for (pte_t *e = s->first; e < s->end; e++, target++) {
+		if (!*e)
+			continue;
+		*resident += page_counted(*word_of(*e));
+		*target = *e;
+		*e = 0;
+		moved++;
+		*last = s->va + ((vaddr_t)(e - s->first) << PAGE_SHIFT);
+	}
+	return moved;
+}
+
 void mmu_move(struct mmu *mmu, vaddr_t from, vaddr_t to, size_t size, struct mmu_gather *gather)
 {
-	struct path source, target = { .leaf = NULL };
-	vaddr_t reached = 0;
+	struct stretch s;
+	struct path target;
+	vaddr_t reached = 0, va = from, last = from;
 	size_t skip;
+	int resident;
 
-	for (vaddr_t va = from; next_leaf(mmu, &va, from + size, &source); va = after_leaf(va)) {
-		int moved = 0, resident = 0;
-
-		for (unsigned i = index_at(va, 0); i < last_in_leaf(va, from + size); i++) {
-			if (!source.leaf[i])
-				continue;
-			struct move m = move_of(&source, va, i, to - from, &reached);
-			if (m.first && !walk(mmu, m.at, &target, &skip))
-				panic("mmu_move: no table at %#lx", m.at);
-			bool counted = page_counted(*word_of(*m.entry));
-			target.leaf[index_at(m.at, 0)] = *m.entry;
-			count_leaf(mmu, m.at, target.leaf, !m.first, counted);
-			*m.entry = 0;
-			moved++;
-			resident += counted;
-			mmu_gather_entry(gather, m.at - (to - from));
-		}
-		if (moved && count_leaf(mmu, va, source.leaf, -moved, -resident) == 0)
-			mmu_prune(mmu, va, gather);
+	while (next_stretch(mmu, &va, from + size, to - from, &s)) {
+		if (s.first == s.end)
+			continue;
+		if (!walk(mmu, s.to, &target, &skip))
+			panic("mmu_move: no table at %#lx", s.to);
+		int moved = move_entries(&s, &target.leaf[index_at(s.to, 0)], &last, &resident);
+		count_leaf(mmu, s.to, target.leaf, moved - (s.to >= reached), resident);
+		reached = after_leaf(s.to);
+		mmu_gather_range(gather, s.va, last + PAGE_SIZE);
+		gather->pages += (unsigned)moved;
+		if (count_leaf(mmu, s.va, s.source.leaf, -moved, -resident) == 0)
+			mmu_prune(mmu, s.va, gather);
 	}
 }
