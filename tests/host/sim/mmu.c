@@ -839,6 +839,8 @@ void mmu_walk(const struct mmu *mmu, vaddr_t start, vaddr_t end, const struct mm
 {
 	vaddr_t last = mmu->base + (SIM_PAGES << PAGE_SHIFT);
 
+	if (!sim_all_stands)
+		check_locked(mmu);
 	if (start < mmu->base)
 		start = mmu->base;
 	if (end > last)

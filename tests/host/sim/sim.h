@@ -97,5 +97,7 @@ void sim_yield(void);
 /* Locks of the current thread. */
 unsigned sim_locks_held(void);
 bool sim_holds_rank(unsigned rank);
+/* Inside vm_check, which takes no locks because nothing else runs. */
+extern bool sim_all_stands;
 /* Panics when a lock of rank RANK_SPACE or above is held: pager calls and user copies. */
 void sim_check_unlocked(const char *where);

@@ -268,11 +268,15 @@ static void each_guarded(void (*change)(const void *lock))
 		change(guarded[i].lock);
 }
 
+bool sim_all_stands;
+
 void __wrap_vm_check(struct vmcheck *report)
 {
+	sim_all_stands = true;
 	each_guarded(guard_open);
 	__real_vm_check(report);
 	each_guarded(guard_close);
+	sim_all_stands = false;
 }
 
 const char *__wrap_kspace_describe(vaddr_t addr)
