@@ -67,7 +67,7 @@ static void map_disk(struct space *in, vaddr_t at, size_t npages, unsigned right
 
 static void sync_pages(size_t from, size_t n)
 {
-	assert_int_equal(vm_msync(s, page(from), n * PAGE_SIZE, MSYNC_NOW), 0);
+	assert_int_equal(vm_msync(s, page(from), n * PAGE_SIZE, MS_SYNC), 0);
 	check_sound();
 }
 
@@ -95,7 +95,7 @@ TEST(msync_writes_what_was_written)
 	write_byte(s, page(3) + 7, 51);
 	write_byte(s, page(5), 52);
 	assert_int_equal(read_byte(s, page(4)), 7);
-	assert_int_equal(vm_msync(s, page(0), 6 * PAGE_SIZE, MSYNC_LATER), 0);
+	assert_int_equal(vm_msync(s, page(0), 6 * PAGE_SIZE, MS_ASYNC), 0);
 	assert_int_equal(writes, 0);
 	sync_pages(0, 4);
 	assert_int_equal(writes, 2);
@@ -122,7 +122,7 @@ TEST(msync_judges_the_range)
 	map_disk(s, page(3), 2, RW, MAP_SHARED, 4);
 	write_byte(s, page(1), 60);
 	write_byte(s, page(4), 61);
-	assert_int_equal(vm_msync(s, A, 5 * PAGE_SIZE, MSYNC_NOW), -ENOMEM);
+	assert_int_equal(vm_msync(s, A, 5 * PAGE_SIZE, MS_SYNC), -ENOMEM);
 	assert_int_equal(disk[1][0], 60);
 	assert_int_equal(disk[5][0], 61);
 }
