@@ -217,6 +217,7 @@ static void volume_free(struct fat_volume *vol)
 {
 	fat_dir_free(vol->root.dir);
 	fat_meta_free(vol->meta);
+	kfree(vol->hidden);
 	kfree(vol->crossed);
 	kfree(vol->linked);
 	kfree(vol);

@@ -85,6 +85,8 @@ struct fat_volume {
 	uint8_t *free_told;		/* where FAT32 keeps that number, or NULL */
 	uint32_t next_free;		/* where the next free cluster is looked for, counted from the first */
 	uint32_t last_ino;
+	uint32_t *hidden;		/* for each cluster: its entry if that is hidden, else 0; NULL: none has been; chains */
+	uint32_t hidden_clusters;
 	unsigned cluster_shift;
 	uint64_t data;			/* offset of cluster 2 in the image */
 	uint64_t root_offset;		/* FAT12, FAT16: the root directory's place and size; FAT32: size 0 */
@@ -118,6 +120,8 @@ uint32_t fat_append(struct fat_volume *, uint32_t last);
 /* volume->chains held.  Frees the chain from c on (below 2: nothing); or what comes behind `last`, which becomes the end. */
 void fat_free_chain(struct fat_volume *, uint32_t c);
 void fat_cut_chain(struct fat_volume *, uint32_t last);
+/* volume->chains held.  The chain from c on is free on disk from now on, but its clusters go to nobody else until they are freed.  Without memory nothing happens. */
+void fat_hide_chain(struct fat_volume *, uint32_t c);
 /* Byte offset of a good cluster in the image. */
 static inline uint64_t fat_offset(const struct fat_volume *vol, uint32_t c)
 {

@@ -85,6 +85,12 @@ int fat_create(struct vnode *dir, const char *name, size_t len, uint32_t mode, u
 	return error;
 }
 
+/* Has it users beside the one who removes it? */
+static bool is_in_use(const struct vnode *v)
+{
+	return v->refs > 1 || (v->object && v->object->refs > 1);
+}
+
 /* The node has no name any more.  Its entry goes too, unless another node has that now. */
 static void remove_node(struct fat_volume *vol, struct fat_node *n, bool keep_entry)
 {
@@ -94,8 +100,9 @@ static void remove_node(struct fat_volume *vol, struct fat_node *n, bool keep_en
 		fat_remove_entry(vol, n->parent, n->slot);
 	n->slot = NULL;
 	n->removed = true;
-	if (n->vnode)
-		n->vnode->unlinked = true;
+	n->vnode->unlinked = true;
+	if (n->start && (S_ISREG(n->mode) || S_ISDIR(n->mode)) && is_in_use(n->vnode))
+		fat_hide_chain(vol, n->start);
 	spin_unlock(&vol->chains);
 	if (n->line && !keep_entry)
 		fat_meta_blank(vol, n->line);

@@ -256,6 +256,8 @@ static int add_cluster(struct fat_file *f)
 		return -ENOSPC;
 	if (n == 0)
 		f->node->start = c;
+	if (n == 0 && f->node->removed)
+		fat_hide_chain(vol, c);
 	f->clusters++;
 	if (n && !f->note && c == last + 1)
 		return 0;

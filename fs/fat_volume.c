@@ -9,6 +9,7 @@
  *
  * A cluster is free if its entry is 0 and nothing leads to it; on a damaged volume a chain may run into an entry of 0, and that cluster is its last.
  * It is given out only when its frames are no page's of an object: a mapping or a pin may outlive the file that a page was borrowed for.
+ * A removed file that is in use keeps its clusters, but on disk they are free: its chain is hidden, in memory alone.
  * Every copy of the table is written, and FAT32's count of free clusters, so that the image is consistent after every change.
  */
 #include "fs/fat.h"
@@ -22,8 +23,12 @@ static void bit_clear(uint8_t *bits, uint32_t n) { bits[n / 8] &= ~(1 << n % 8);
 
 static bool is_cluster(const struct fat_volume *vol, uint32_t c) { return c >= 2 && c - 2 < vol->clusters; }
 
+static bool is_hidden_cluster(const struct fat_volume *vol, uint32_t c) { return vol->hidden && c >= 2 && vol->hidden[c - 2]; }
+
 static uint32_t table_entry(const struct fat_volume *vol, uint32_t c)
 {
+	if (is_hidden_cluster(vol, c))
+		return vol->hidden[c - 2];
 	if (vol->table_bits == 16)
 		return fat_get16(vol->table + 2 * (size_t)c);
 	if (vol->table_bits == 32)
@@ -75,6 +80,11 @@ void fat_unclaim(struct fat_volume *vol, uint32_t start)
 
 static void put_entry(struct fat_volume *vol, uint32_t c, uint32_t value)
 {
+	if (is_hidden_cluster(vol, c)) {
+		vol->hidden[c - 2] = value;
+		vol->hidden_clusters -= value == 0;
+		return;
+	}
 	for (unsigned i = 0; i < vol->tables; i++) {
 		uint8_t *table = vol->table + i * vol->table_bytes, *pair = table + c + c / 2;
 		if (vol->table_bits == 16)
@@ -92,7 +102,7 @@ static void count_free(struct fat_volume *vol, int more)
 {
 	vol->free_clusters += more;
 	if (vol->free_told)
-		fat_put32(vol->free_told, vol->free_clusters);
+		fat_put32(vol->free_told, vol->free_clusters + vol->hidden_clusters);
 }
 
 static bool is_free(const struct fat_volume *vol, uint32_t c)
@@ -126,11 +136,30 @@ uint32_t fat_append(struct fat_volume *vol, uint32_t last)
 		return 0;
 	memset(vol->image + fat_offset(vol, c), 0, (size_t)1 << vol->cluster_shift);
 	set_linked(vol, c);
+	if (is_hidden_cluster(vol, last)) {
+		vol->hidden[c - 2] = end_mark(vol);
+		vol->hidden_clusters++;
+	} else {
+		put_end(vol, c);
+	}
 	count_free(vol, 0);
-	put_end(vol, c);
 	if (last)
 		put_entry(vol, last, c);
 	return c;
+}
+
+void fat_hide_chain(struct fat_volume *vol, uint32_t c)
+{
+	if (!vol->hidden)
+		vol->hidden = kzalloc(vol->clusters * sizeof(vol->hidden[0]));
+	while (vol->hidden && c >= 2 && !is_hidden_cluster(vol, c)) {
+		uint32_t next = fat_next(vol, c), entry = table_entry(vol, c);
+		put_entry(vol, c, 0);
+		vol->hidden[c - 2] = entry ? entry : 1;
+		vol->hidden_clusters++;
+		c = next;
+	}
+	count_free(vol, 0);
 }
 
 void fat_free_chain(struct fat_volume *vol, uint32_t c)
