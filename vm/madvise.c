@@ -98,13 +98,22 @@ static const struct advice known[] = {
 	[MADV_NOHUGEPAGE] = { CHANGE, .clear = REGION_HUGE, .set = REGION_NOHUGE },
 };
 
-static int advise_region(struct space *s, struct region *r, vaddr_t start, vaddr_t end, const struct advice *a)
+static bool suits(const struct region *r, const struct advice *a)
 {
-	if ((r->flags & a->refused) || (a->anonymous && r->object))
-		return -EINVAL;
-	if (a->kind == CHANGE && ((r->flags & ~a->clear) | a->set) != r->flags)
-		return range_mark(s, start, end, a->clear, a->set) < 0 ? -EAGAIN : 0;
-	return a->apply ? a->apply(s, r, start, end) : 0;
+	return !(r->flags & a->refused) && !(a->anonymous && r->object);
+}
+
+/* Flags change up to the first region for which the advice is not meant: all at once, or -EAGAIN and nothing. */
+static int change_locked(struct space *s, vaddr_t start, vaddr_t end, const struct advice *a)
+{
+	int error = range_mapped_until(s, start, end) < end ? -ENOMEM : 0;
+
+	for (struct region *r = region_find(&s->regions, start); r && r->start < end; r = region_next(r))
+		if (!suits(r, a)) {
+			end = r->start > start ? r->start : start;
+			error = -EINVAL;
+		}
+	return end > start && range_mark(s, start, end, a->clear, a->set) < 0 ? -EAGAIN : error;
 }
 
 /* Applies it to what is mapped of [start, end); -ENOMEM when not all is, once the rest has been done. */
@@ -122,7 +131,7 @@ static int advise_locked(struct space *s, vaddr_t start, vaddr_t end, const stru
 		if (start < r->start)
 			start = r->start;
 		vaddr_t stop = r->end < end ? r->end : end;
-		int failed = advise_region(s, r, start, stop, a);
+		int failed = !suits(r, a) ? -EINVAL : a->apply ? a->apply(s, r, start, stop) : 0;
 		if (failed)
 			return failed;
 		start = stop;
@@ -150,7 +159,7 @@ int vm_madvise(struct space *s, vaddr_t start, size_t length, int advice, struct
 	mutex_lock(&s->lock);
 	int error = a->kind == DISCARD ? advise_locked(s, start, end, &owning) : 0;
 	if (error != -EAGAIN)
-		error = advise_locked(s, start, end, a);
+		error = a->kind == CHANGE ? change_locked(s, start, end, a) : advise_locked(s, start, end, a);
 	mutex_unlock(&s->lock);
 	return error;
 }

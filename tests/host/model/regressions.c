@@ -24,5 +24,10 @@ const struct program regressions[] = {
 		{ OP_MMAP, 0, { 0, 0x3000, VM_READ | VM_WRITE, MAP_SHARED | MAP_FIXED, 3 } },
 		{ OP_MSYNC, 0, { 0, 0x1000 } },
 	),
+	PROGRAM("advice for several regions was followed for the first when a region for splitting the last was refused", 3, 8192, 2048, 0,
+		{ OP_MMAP, 0, { 0, 0x1800, 0, 0x12 } },
+		{ OP_MMAP, 0, { 0x3000, 0x1800, 0, 0x12 } },
+		{ OP_MADVISE, 0, { 0x1000, 0x3000, MADV_WIPEONFORK }, .fail = 2 },
+	),
 };
 const unsigned nregressions = sizeof regressions / sizeof *regressions;
