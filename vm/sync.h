@@ -78,8 +78,8 @@ static inline void lock_check_none_held(void) {}
 #endif
 
 /*
- * What a lock protects, at file scope: LOCK_GUARDS(zone_lock, zones).  In the host tests an access without the lock ends the test, from
- * the first time on that the lock is dropped (tests/host/sim/sync.c); in the kernel it is for the reader.
+ * What a lock protects, at file scope: LOCK_GUARDS(zone_lock, zones).  In the host tests an access without the lock ends the test
+ * (tests/host/sim/sync.c, which says what it does not see); in the kernel it is for the reader.
  */
 #ifndef LOCK_GUARDS
 #define LOCK_GUARDS(lock, datum) _Static_assert(sizeof(lock) && sizeof(datum), "both exist")

@@ -748,6 +748,32 @@ TEST(read_into_a_mapping_of_the_same_file)
 	census_check(&before);
 }
 
+/* The entry of a private page that a child has too was left without rights: reading gives it back for reading alone. */
+TEST(protect_upgrade_gives_no_write_right_that_others_would_see)
+{
+	(void)state;
+	struct mmu_gather gather;
+	struct space *s = new_space();
+	map(s, A, 1, RW, MAP_PRIVATE);
+	write_byte(s, A, 7);
+	struct space *child = space_fork(s);
+	mutex_lock(&s->lock);
+	mmu_gather_begin(&gather, &s->mmu);
+	mmu_protect(&s->mmu, A, page(1), 0, MMU_WRITE_OWN, &gather);
+	mmu_gather_finish(&gather);
+	mutex_unlock(&s->lock);
+	sim_faults_clear();
+	assert_int_equal(read_byte(s, A), 7);
+	EXPECT_FAULT(FAULT_PROTECT_UPGRADE);
+	check_sound();
+	write_byte(s, A, 8);
+	EXPECT_FAULT(FAULT_COW_COPY);
+	assert_int_equal(read_byte(child, A), 7);
+	drop_space(child);
+	drop_space(s);
+	census_check(&before);
+}
+
 static const struct CMUnitTest tests[] = {
 #define FAULT_TEST(name) cmocka_unit_test_setup(name, setup)
 	FAULT_TEST(nothing_is_handed_out_before_it_is_touched),
@@ -782,5 +808,6 @@ static const struct CMUnitTest tests[] = {
 	FAULT_TEST(no_memory_in_the_middle_of_fork_leaves_the_parent_as_it_was),
 	FAULT_TEST(kernel_mode_faults_are_flagged),
 	FAULT_TEST(read_into_a_mapping_of_the_same_file),
+	FAULT_TEST(protect_upgrade_gives_no_write_right_that_others_would_see),
 };
 RUN_TESTS("fault", tests)

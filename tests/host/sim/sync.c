@@ -229,7 +229,8 @@ void mutex_unlock_slow(struct mutex *m)
 
 /*
  * What locks guard: an access to it while nobody holds the lock is one to poisoned memory, and AddressSanitizer ends the program.
- * Poisoned when the lock is dropped, so that nothing is before it has been taken once.
+ * Poisoned when the lock is dropped, so that nothing is before it has been taken once.  Not seen: what the compiler can tell to lie inside a
+ * static variable of the same file, since it does not ask about that; lists are seen through their neighbours, arrays by their index.
  */
 enum { MAX_GUARDED = 32 };
 static struct guarded { const void *lock, *datum; size_t size; } guarded[MAX_GUARDED];
