@@ -536,6 +536,93 @@ static void write_image(const char *name)
 	print_message("# %s: %lu steps, no room %u times, no memory %u times\n", name, last, full, starved);
 }
 
+/* ---- each allocation of each operation fails once --------------------------------------------------------------------------- */
+
+static struct file *victim;
+static uint8_t page_of_bytes[3 * 4096];
+
+static int op_create(void)
+{
+	struct file *f;
+	int error = vfs_open(&fs, NULL, "/a new file", OPEN_CREATE | OPEN_WRITE, 0600, &f);
+	if (!error)
+		file_put(f);
+	return error;
+}
+static int op_mkdir(void) { return vfs_make(&fs, NULL, "/made", S_IFDIR | 0700, 0); }
+static int op_rename(void) { return vfs_rename(&fs, NULL, "/made", NULL, "/made elsewhere", 0); }
+static int op_replace(void) { return vfs_rename(&fs, NULL, "/a new file", NULL, "/pieces", 0); }
+static int op_rmdir(void) { return vfs_unlink(&fs, NULL, "/made elsewhere", UNLINK_DIRECTORY); }
+static int op_longer(void) { return vfs_truncate(&fs, victim->vnode, 100000); }
+static int op_shorter(void) { return vfs_truncate(&fs, victim->vnode, 70000); }
+static int op_unlink(void) { return vfs_unlink(&fs, NULL, "/pieces", UNLINK_FILE); }
+static int op_write(void)
+{
+	struct uio uio = uio_kernel(page_of_bytes, sizeof page_of_bytes);
+	uint64_t pos = 69000;
+	ssize n = file_write(victim, &uio, &pos);
+	return n < 0 ? (int)n : (size_t)n < sizeof page_of_bytes ? -ENOMEM : 0;
+}
+
+/* The file is in many pieces: two that grow in turn. */
+static void make_pieces(void)
+{
+	struct file *other;
+	assert_int_equal(vfs_open(&fs, NULL, "/pieces", OPEN_CREATE | OPEN_READ_WRITE, 0600, &victim), 0);
+	assert_int_equal(vfs_open(&fs, NULL, "/other", OPEN_CREATE | OPEN_READ_WRITE, 0600, &other), 0);
+	for (unsigned i = 1; i <= 64; i++) {
+		assert_int_equal(vfs_truncate(&fs, victim->vnode, i * 1024), 0);
+		assert_int_equal(vfs_truncate(&fs, other->vnode, i * 1024), 0);
+	}
+	file_put(other);
+}
+
+TEST(every_allocation_may_fail)
+{
+	static const struct { const char *name; int (*run)(void); bool allocates; } ops[] = {
+		{ "create", op_create, true }, { "mkdir", op_mkdir, true }, { "write", op_write, false }, { "longer", op_longer, true }, { "shorter", op_shorter, false },
+		{ "rename", op_rename, true }, { "rmdir", op_rmdir, false }, { "replace", op_replace, true }, { "unlink", op_unlink, false },
+	};
+	const char *why_not;
+	(void)state;
+	drive_boot();
+	size_t size = load("packed");
+	struct mount *m = fat_mount(drive_image(), size, drive_image_pfn(), &why_not);
+	assert_int_equal(vfs_mount("/", m), 0);
+	fs_context_init(&fs);
+	make_pieces();
+	for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
+		int error = -ENOMEM;
+		unsigned long k = 0, left = 0;
+		while (error == -ENOMEM) {
+			if (victim && ops[i].run == op_replace) {
+				file_put(victim);
+				victim = NULL;
+			}
+			drive_fail_at = ++k;
+			error = ops[i].run();
+			left = drive_fail_at;
+			drive_fail_at = 0;
+			vm_sync();
+			check_sound();
+		}
+		if (error)
+			print_error("%s: %d\n", ops[i].name, error);
+		assert_int_equal(error, 0);
+		assert_true(left > 0 || k > 1 || !ops[i].allocates);
+		print_message("# %s: %lu allocations\n", ops[i].name, k - 1);
+		struct linux_statfs s = { 0 };
+		m->statfs(m, &s);
+		FILE *f = fopen(strcat(strcpy((char [PATH_MAX]){ 0 }, folder), "/written.img"), "wb");
+		assert_int_equal(fwrite(drive_image(), 1, size, f), size);
+		fclose(f);
+		assert_int_equal(in_folder("fsck.fat -n written.img"), 0);
+	}
+	fs_context_drop(&fs);
+	fat_unmount(m);
+	assert_int_equal(drive_blocks, 0);
+}
+
 #define IMAGE_TEST(name, image) TEST(name) { (void)state; write_image(image); }
 IMAGE_TEST(aligned_fat12, "aligned")
 IMAGE_TEST(packed_fat12, "packed")
@@ -547,7 +634,7 @@ IMAGE_TEST(packed_fat16, "packed16")
 IMAGE_TEST(fat32, "fat32")
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(aligned_fat12), cmocka_unit_test(packed_fat12), cmocka_unit_test(full_fat12), cmocka_unit_test(two_tables_fat12),
+	cmocka_unit_test(every_allocation_may_fail), cmocka_unit_test(aligned_fat12), cmocka_unit_test(packed_fat12), cmocka_unit_test(full_fat12), cmocka_unit_test(two_tables_fat12),
 	cmocka_unit_test(big_clusters_fat12), cmocka_unit_test(aligned_fat16), cmocka_unit_test(packed_fat16), cmocka_unit_test(fat32),
 };
 
