@@ -111,13 +111,22 @@ size_t copy_length(vaddr_t at, unsigned long length)
 	return running->threads > 1 ? part_in_page(at, n) : n;
 }
 
+bool accessible(struct process *p, vaddr_t at, unsigned right, bool ended)
+{
+	struct region *r = region_find(&p->space->regions, at);
+
+	if (ended && (memory_was_refused() || pager_failed()) && (!r || r->start > at))
+		return !p->ref->page[page_of(at)].mapped;	/* something else has ended it, or else it would have grown */
+	return expected_access(p, page_of(at), right) == REF_OK;
+}
+
 enum outcome judge_copy(struct process *p, vaddr_t at, size_t n, size_t moved, unsigned right)
 {
 	size_t done = 0;
 	bool stopped = false;
 
-	/* Up to the page at which it ended: no stack has grown behind that. */
-	while (done < n && !stopped && expected_access(p, page_of(at + done), right) == REF_OK) {
+	/* Up to the page at which it ended: no stack has grown behind that, and none for that if it was not reached. */
+	while (done < n && !stopped && accessible(p, at + done, right, done == moved)) {
 		size_t next = done + part_in_page(at + done, n - done);
 
 		stopped = next > moved;

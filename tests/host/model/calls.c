@@ -4,6 +4,8 @@
 #include "vm/vm.h"
 
 static const unsigned FIXED = MAP_FIXED | MAP_FIXED_NOREPLACE;
+static const unsigned KNOWN_FLAGS = MAP_TYPE | MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_32BIT | MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK
+	| MAP_STACK;
 
 static ssize as_error(vaddr_t at)
 {
@@ -78,7 +80,7 @@ static void judge_place(const struct ref_process *r, const struct mmap_call *c, 
 
 enum outcome op_mmap(struct process *p, const unsigned long *a)
 {
-	struct mmap_call c = { .hint = arena_address(a[0]), .rights = a[2] & VM_RIGHTS, .flags = (unsigned)a[3], .file = a[4] % (FILES + 1),
+	struct mmap_call c = { .hint = arena_address(a[0]), .rights = a[2] & VM_RIGHTS, .flags = (unsigned)a[3] & KNOWN_FLAGS, .file = a[4] % (FILES + 1),
 		.index = a[5] % FILE_PAGES };
 	struct ref_page what;
 

@@ -123,6 +123,19 @@ static struct transfer transfer(const unsigned long *a, unsigned first_file)
 	return t;
 }
 
+/* Would pages of a file be copied to themselves?  In which order that happens is nobody's promise. */
+static bool overlaps(struct process *p, const struct transfer *t)
+{
+	for (size_t i = page_of(t->at); i <= page_of(t->at + t->length - 1); i++) {
+		const struct ref_page *r = &p->ref->page[i];
+
+		if (r->mapped && !r->own && r->object == (int)t->n && r->index >= t->offset >> PAGE_SHIFT
+		    && r->index <= (t->offset + t->length - 1) >> PAGE_SHIFT)
+			return true;
+	}
+	return false;
+}
+
 /* What another thread has changed while we waited is taken over: any of it is right. */
 static void take_over(struct process *p, vaddr_t at, size_t n)
 {
@@ -137,11 +150,15 @@ enum outcome op_read(struct process *p, const unsigned long *a)
 	struct uio uio = uio_user(t.at, t.length);
 	unsigned version = t.f->version;
 
+	if (overlaps(p, &t))
+		return OUT_NOTHING;
 	sim_enter(p->space);
 	t.f->busy++;
 	ssize got = object_read(t.f->object, &uio, t.offset);
 	t.f->busy--;
 	if (version != t.f->version) {
+		if (got > 0 || got == -EFAULT)
+			expected_access(p, page_of(t.at), REF_WRITE);	/* a stack may have grown */
 		take_over(p, t.at, got > 0 ? (size_t)got : 0);
 		return OUT_OTHER;
 	}
@@ -206,7 +223,7 @@ static enum outcome judge_write(struct process *p, struct transfer *t, size_t pu
 	size_t done = 0, part;
 
 	for (; done < t->length; done += part) {
-		bool readable = expected_access(p, page_of(t->at + done), REF_READ) == REF_OK;
+		bool readable = accessible(p, t->at + done, REF_READ, done == put);
 
 		part = part_in_page(t->offset + done, part_in_page(t->at + done, t->length - done));
 		if ((done + part > put) == readable && !(readable && (memory_was_refused() || pager_failed())))
@@ -231,7 +248,7 @@ enum outcome op_write(struct process *p, const unsigned long *a)
 	struct transfer t = transfer(a, FILE_BORROWED);
 
 	clip_to_file(&t);
-	if (t.f->written || t.length == 0)
+	if (t.f->written || t.length == 0 || overlaps(p, &t))
 		return OUT_NOTHING;
 	struct uio uio = uio_user(t.at, t.length);
 	sim_enter(p->space);

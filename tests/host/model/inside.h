@@ -45,6 +45,8 @@ enum outcome expect_error(const char *call, ssize error, ssize expected);
 
 /* access.c: may this page be accessed?  A stack that grows for it is mapped in the reference. */
 enum ref_access expected_access(struct process *, size_t page, unsigned right);
+/* May a transfer go on at `at`?  ended: it did not. */
+bool accessible(struct process *, vaddr_t at, unsigned right, bool ended);
 /* The kernel moved so many of n bytes to or from memory at `at` (in one go, page by page): was that right?  An outcome if so. */
 enum outcome judge_copy(struct process *, vaddr_t at, size_t n, size_t moved, unsigned right);
 enum { COPY_MAX = 3 * 4096 };
