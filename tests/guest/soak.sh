@@ -19,7 +19,7 @@ counts() {
 }
 
 work() {
-	memstress --seed $1 --rounds 3 --file /host/large > /tmp/memstress &
+	memstress --seed $1 --rounds 3 --file /host/large --beside > /tmp/memstress &
 	forkstress --seed $1 --rounds $((4 + $1 % 4)) --depth $((2 + $1 % 3)) --width $((2 + $1 % 2)) --pages $((16 + $1 * 31 % 200)) > /tmp/forkstress || return
 	wait $! || return
 	mmapstress --seed $1 --rounds 10 --pages $((64 << $1 % 3)) > /tmp/mmapstress || return
