@@ -16,7 +16,7 @@ static vaddr_t as_error(int error)
 
 struct remap {
 	struct space *space;
-	vaddr_t from, to;		/* to: the fixed place, if flags say so */
+	vaddr_t from, to;		/* to: the fixed place, or with DONTUNMAP a hint, if flags say so */
 	size_t old_size, new_size;	/* page-aligned */
 	unsigned flags;
 };
@@ -32,9 +32,9 @@ static int check_arguments(const struct remap *m)
 		return -EINVAL;
 	if ((m->from & PAGE_MASK) || m->new_size == 0 || m->new_size > USER_MAX - USER_MIN || m->from >= USER_MAX)
 		return -EINVAL;
-	if (!(m->flags & MREMAP_FIXED))
+	if (!(m->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)))
 		return 0;
-	if ((m->to & PAGE_MASK) || m->to < USER_MIN || m->to > USER_MAX - m->new_size)
+	if ((m->to & PAGE_MASK) || (m->flags & MREMAP_FIXED && m->to < USER_MIN) || m->to > USER_MAX - m->new_size)
 		return -EINVAL;
 	if (m->to < m->from + m->old_size && m->from < m->to + m->new_size)
 		return -EINVAL;			/* the ranges overlap */
@@ -67,7 +67,7 @@ static int find_target(struct remap *m)
 {
 	if (m->flags & MREMAP_FIXED)
 		return 0;
-	return range_room(m->space, 0, m->new_size, 0, &m->to) ? 0 : -ENOMEM;
+	return range_room(m->space, m->flags & MREMAP_DONTUNMAP ? m->to : 0, m->new_size, 0, &m->to) ? 0 : -ENOMEM;
 }
 
 /* Does the old place lose its mapping? */
@@ -191,7 +191,9 @@ static vaddr_t remap_locked(struct remap *m)
 		return as_error(-EFAULT);
 	if (m->old_size == 0 && !(r->flags & REGION_SHARED))
 		return as_error(-EINVAL);
-	if (m->old_size > r->end - m->from && (m->new_size >= m->old_size || (m->flags & MREMAP_MAYMOVE && m->flags & MREMAP_FIXED)))
+	/* What grows or moves is of one region; what stays, or is only cut off, need not be. */
+	size_t part = m->new_size > m->old_size ? m->old_size : m->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP) ? m->new_size : 0;
+	if (part > r->end - m->from)
 		return as_error(-EFAULT);
 	if ((r->flags & REGION_LOCKED) && m->new_size > m->old_size
 		&& !account_may_lock(m->space->locked + ((m->new_size - m->old_size) >> PAGE_SHIFT)))

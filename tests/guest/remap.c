@@ -216,3 +216,32 @@ TEST(both_kinds_of_mapping_are_cut)
 	EQ(own[3 * PAGE], 0);
 	close(fd);
 }
+
+/* What stays or is cut off may be of several mappings; what moves is of one. */
+TEST(mremap_over_several_mappings)
+{
+	char *p = map_anon(16 * PAGE, MAP_PRIVATE), *q = p + 10 * PAGE;
+
+	NEED(!mprotect(p + 3 * PAGE, 2 * PAGE, PROT_READ));
+	EQ(mremap(p, 5 * PAGE, 5 * PAGE, 0) == p, 1);
+	p[0] = 5;
+	FAILS(mremap(p, 5 * PAGE, 7 * PAGE, MREMAP_MAYMOVE), EFAULT);
+	EQ(mremap(p, 5 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, q) == q, 1);
+	EQ(q[0], 5);
+	FAILS(mprotect(p, PAGE, PROT_READ), ENOMEM);
+	FAILS(mprotect(p + 4 * PAGE, PAGE, PROT_READ), ENOMEM);
+	EQ(mprotect(p + 5 * PAGE, PAGE, PROT_READ), 0);
+}
+
+TEST(mremap_that_keeps_the_old_place_takes_a_hint)
+{
+	char *p = map_anon(16 * PAGE, MAP_PRIVATE), *hint = p + 8 * PAGE;
+
+	p[0] = 7;
+	NEED(!munmap(hint, 4 * PAGE));
+	EQ(syscall(SYS_mremap, p, PAGE, PAGE, 5, hint), (uintptr_t)hint);		/* musl passes no place without FIXED */
+	EQ(hint[0], 7);
+	EQ(p[0], 0);
+	FAILS(syscall(SYS_mremap, p, PAGE, PAGE, 5, hint + 1), EINVAL);
+	FAILS(syscall(SYS_mremap, p, PAGE, PAGE, 5, p), EINVAL);
+}

@@ -170,7 +170,7 @@ static int mremap_errno(const struct mremap_call *c)
 		return -EINVAL;
 	if (c->at & PAGE_MASK || c->new == 0)
 		return -EINVAL;
-	if (fixed && (c->to & PAGE_MASK || (c->target < c->page + c->old && c->page < c->target + c->new)))
+	if ((fixed || dontunmap) && (c->to & PAGE_MASK || (c->target < c->page + c->old && c->page < c->target + c->new)))
 		return -EINVAL;
 	return 0;
 }
@@ -184,8 +184,9 @@ static int mremap_mapping_errno(struct process *p, const struct mremap_call *c)
 		return -EFAULT;
 	if (c->old == 0)
 		return p->ref->page[c->page].shared ? 0 : -EINVAL;
-	if (r->end - c->at < c->old << PAGE_SHIFT && (c->new >= c->old || c->flags & MREMAP_FIXED))
-		return -EFAULT;			/* not one mapping */
+	size_t part = c->new > c->old ? c->old : c->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP) ? c->new : 0;
+	if (r->end - c->at < part << PAGE_SHIFT)
+		return -EFAULT;			/* what moves, or grows, is not one mapping */
 	return 0;
 }
 
