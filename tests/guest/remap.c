@@ -71,8 +71,8 @@ TEST(leaves_the_old_place_mapped)
 {
 	char *p = filled(4);
 
-	FAILS(mremap(p, 4 * PAGE, 5 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP), EINVAL);
-	char *q = mremap(p, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP);
+	FAILS(mremap(p, 4 * PAGE, 5 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL), EINVAL);
+	char *q = mremap(p, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
 	NEED(q != MAP_FAILED);
 	EQ(wrong_pages(q, 0, 4), 0);
 	EQ(p[0], 0);
