@@ -334,8 +334,9 @@ static void take_populated(struct process *p, size_t page, size_t n)
 enum outcome op_madvise(struct process *p, const unsigned long *a)
 {
 	vaddr_t at = arena_address(a[0]);
-	size_t length = arena_clip(at, a[1]), page = page_of(at), n = pages_in(length);
 	bool populates = a[2] == MADV_POPULATE_READ || a[2] == MADV_POPULATE_WRITE;
+	/* Between two pages that are populated another thread may change the first: what was copied then is not to be known. */
+	size_t length = populates && running->threads > 1 ? a[1] % PAGE_SIZE : arena_clip(at, a[1]), page = page_of(at), n = pages_in(length);
 	bool acts = populates || (a[2] >= MADV_FREE && a[2] <= MADV_DOFORK) || (a[2] >= MADV_WIPEONFORK && a[2] <= MADV_DONTNEED_LOCKED) || a[2] == MADV_DONTNEED;
 	bool alone = a[2] != MADV_WILLNEED || running->threads == 1;	/* it reads, while another may change the mappings */
 	int error = vm_madvise(p->space, at, length, alone ? (int)a[2] : MADV_NORMAL, NULL);

@@ -22,6 +22,7 @@ const struct program *running;
 size_t arena_pages;
 
 static unsigned next_step;		/* of the program; taken by the thread that runs */
+static unsigned refused_steps;		/* of the program */
 
 __thread struct now now;
 
@@ -172,7 +173,8 @@ static void run_step(const struct step *step)
 	bool refused = memory_was_refused();
 	run_stats->count[step->op][outcome]++;
 	run_stats->steps++;
-	if (refused && ++run_stats->refused % REFUSALS_TO_KILL == 0)
+	run_stats->refused += refused;
+	if (refused && ++refused_steps % REFUSALS_TO_KILL == 0)
 		kill_largest();		/* memory that is used up comes back so, as with the OOM policy */
 	compare_changed();
 }
@@ -218,7 +220,7 @@ void run_program(const struct program *program)
 	huge_policy = program->policy % 3;
 	fork_tables = program->policy / 3 % 2;
 	overcommit.mode = OVERCOMMIT_ALWAYS;
-	next_step = 0;
+	next_step = refused_steps = 0;
 	injected = sim_alloc_failures = 0;
 	files_start();
 	processes_start();
