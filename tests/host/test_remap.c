@@ -75,8 +75,10 @@ TEST(arguments)
 	assert_int_equal(remap(1, 1, 1, FIXED, 0), page(0));		/* they touch */
 	assert_int_equal(remap(20, 1, 1, MOVE, 0), -EFAULT);
 	assert_int_equal(remap(2, 0, 1, MOVE, 0), -EINVAL);		/* a second mapping of private memory */
-	assert_int_equal(remap(2, 3, 3, MOVE, 0), -EFAULT);		/* more than the mapping */
-	assert_int_equal(remap(2, 3, 2, FIXED, 30), -EFAULT);
+	assert_int_equal(remap(2, 3, 4, MOVE, 0), -EFAULT);		/* more than the mapping is to grow */
+	assert_int_equal(remap(2, 4, 3, FIXED, 30), -EFAULT);		/* or to move */
+	assert_int_equal(remap(2, 3, 3, MOVE, 0), page(2));		/* a size that stays is always right */
+	assert_int_equal(remap(2, 3, 2, FIXED, 30), page(30));		/* what is cut off need not be mapped */
 	finish();
 }
 
