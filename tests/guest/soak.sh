@@ -7,8 +7,7 @@
 target=$1 round=0 first=2
 
 busy() {	# hundredths of a second since boot in which the processor did not sleep
-	read -r up idle < /proc/uptime
-	echo "${up%.*}${up#*.} ${idle%.*}${idle#*.}" | { read -r up idle; echo $((${up#0} - ${idle#0})); }
+	awk '{ printf "%.0f\n", ($1 - $2) * 100 }' /proc/uptime
 }
 
 # How many pages are cached of the programs that run is chance: so all of them are.  What is kept of closed files goes.
