@@ -6,6 +6,7 @@
 #include "vm/frame.h"
 #include "vm/object.h"
 #include "vm/range.h"
+#include "vm/vm.h"
 
 enum { MIB = 1 << 20, RW = VM_READ | VM_WRITE };
 static const vaddr_t A = 0x200000;
@@ -79,6 +80,7 @@ TEST(places)
 	assert_int_equal(top, USER_MAX - 3 * PAGE_SIZE);
 	assert_int_equal(try_mmap(0, 1, anon), top - PAGE_SIZE);
 	assert_int_equal(try_mmap(A + 123, PAGE_SIZE, anon), A);		/* a hint is rounded */
+	assert_int_equal(try_mmap(PAGE_SIZE, PAGE_SIZE, anon), USER_MIN);	/* and not below what programs may have */
 	vaddr_t other = (vaddr_t)try_mmap(A, PAGE_SIZE, anon);		/* taken: elsewhere */
 	assert_int_equal(other, top - 2 * PAGE_SIZE);
 	assert_int_equal(try_mmap(A, PAGE_SIZE, anon | MAP_FIXED_NOREPLACE), -EEXIST);
@@ -238,6 +240,27 @@ TEST(mprotect_and_its_errors)
 	finish();
 }
 
+TEST(mprotect_of_what_grows)
+{
+	(void)state;
+	map(s, page(4), 4, RW, MAP_PRIVATE | MAP_GROWSDOWN);
+	map(s, page(20), 2, RW, MAP_PRIVATE);
+	assert_int_equal(vm_mprotect(s, page(6), PAGE_SIZE, VM_READ | PROT_GROWSDOWN | PROT_GROWSUP), -EINVAL);
+	assert_int_equal(vm_mprotect(s, page(6), PAGE_SIZE, VM_READ | 1 << 16), -EINVAL);
+	assert_int_equal(vm_mprotect(s, page(20), PAGE_SIZE, VM_READ | PROT_GROWSDOWN), -EINVAL);	/* it does not grow */
+	assert_int_equal(vm_mprotect(s, page(20), PAGE_SIZE, VM_READ | PROT_GROWSUP), -EINVAL);		/* nothing grows upwards */
+	assert_int_equal(vm_mprotect(s, page(19), 2 * PAGE_SIZE, VM_READ | PROT_GROWSUP), -ENOMEM);
+	assert_int_equal(vm_mprotect(s, page(3), PAGE_SIZE, VM_READ | PROT_GROWSDOWN), -ENOMEM);
+	assert_int_equal(vm_mprotect(s, page(30), PAGE_SIZE, VM_READ | PROT_GROWSDOWN), -ENOMEM);
+	write_byte(s, page(4), 1);
+	assert_int_equal(vm_mprotect(s, page(6), PAGE_SIZE, VM_READ | PROT_GROWSDOWN), 0);
+	assert_int_equal(sim_write_byte(s, page(4), 2), FAULT_SIGNAL_SEGV_ACCERR);			/* from its bottom */
+	assert_int_equal(sim_write_byte(s, page(6), 2), FAULT_SIGNAL_SEGV_ACCERR);
+	write_byte(s, page(7), 2);
+	write_byte(s, page(20), 2);
+	finish();
+}
+
 TEST(a_shared_mapping_of_a_read_only_file_stays_so)
 {
 	(void)state;
@@ -391,6 +414,13 @@ TEST(too_many_regions)
 	vm_set_brk(s, page(30));
 	assert_int_equal(vm_brk(s, page(31)), page(30));
 	assert_int_equal(vm_munmap(s, page(8), PAGE_SIZE), 0);
+	s->regions.count = MAX_REGIONS - 2;
+	assert_int_equal(vm_mprotect(s, page(1), PAGE_SIZE, VM_READ), 0);	/* two more, and no more than may be */
+	assert_int_equal(vm_mprotect(s, page(1), PAGE_SIZE, RW), 0);
+	assert_int_equal(vm_mlock(s, page(1), PAGE_SIZE, 0, NULL), 0);
+	assert_int_equal(s->regions.count, MAX_REGIONS);
+	assert_int_equal(vm_munlock(s, page(1), PAGE_SIZE), 0);
+	assert_int_equal(s->regions.count, MAX_REGIONS - 2);
 	s->regions.count = few;
 	assert_int_equal(s->mapped, 4);
 	finish();
@@ -538,6 +568,12 @@ TEST(commitment_is_refused)
 	assert_non_null(child);
 	drop_space(child);
 	write_byte(s, USER_MAX - 8 * PAGE_SIZE, 1);
+	overcommit.mode = OVERCOMMIT_GUESS;
+	map(s, page(40), 2, RW, MAP_SHARED | MAP_NORESERVE);
+	write_byte(s, page(40), 1);
+	overcommit.mode = OVERCOMMIT_NEVER;
+	overcommit.kbytes = commit_total() * (PAGE_SIZE / 1024);
+	assert_int_equal(sim_write_byte(s, page(41), 1), FAULT_SIGNAL_BUS);	/* it would commit a page now */
 	overcommit = (struct overcommit_policy){ .mode = OVERCOMMIT_GUESS };
 	struct frame_stats frames;
 	frame_get_stats(&frames);
@@ -623,11 +659,18 @@ TEST(locking_needs_the_right)
 	sim_privileged = false;
 	sim_limits[VM_LIMIT_MEMLOCK] = 0;
 	assert_int_equal(try_mmap(0, PAGE_SIZE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED), -EPERM);
+	assert_int_equal(vm_mlock(s, A, 0, 0, NULL), -EPERM);
+	assert_int_equal(vm_mlock(s, A, 0, 2, NULL), -EINVAL);		/* no such flag: that comes first */
+	assert_int_equal(vm_mlockall(s, MCL_FUTURE, NULL), -EPERM);
+	assert_int_equal(vm_mlockall(s, 0, NULL), -EINVAL);
+	assert_int_equal(vm_mlockall(s, MCL_ONFAULT, NULL), -EINVAL);
+	assert_int_equal(vm_mlockall(s, MCL_CURRENT | 8, NULL), -EINVAL);
 	sim_limits[VM_LIMIT_MEMLOCK] = 2 * PAGE_SIZE;
 	assert_int_equal(try_mmap(A, 2 * PAGE_SIZE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_LOCKED), A);
 	assert_int_equal(s->locked, 2);
 	assert_int_equal(try_mmap(0, 1, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED), -EAGAIN);
 	assert_int_equal(try_mmap(A, 2 * PAGE_SIZE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_LOCKED), -EAGAIN);	/* before anything goes */
+	assert_int_equal((ssize)vm_mremap(s, A, 2 * PAGE_SIZE, 3 * PAGE_SIZE, MREMAP_MAYMOVE, 0), -EAGAIN);
 	sim_privileged = true;
 	assert_true((ssize)vm_mmap(s, 0, PAGE_SIZE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, NULL, 0) > 0);
 	assert_int_equal(s->locked, 3);
@@ -684,6 +727,29 @@ TEST(locks)
 	finish();
 }
 
+TEST(locking_all)
+{
+	(void)state;
+	map(s, page(0), 4, RW, MAP_PRIVATE);
+	map(s, page(8), 2, VM_READ, MAP_PRIVATE);
+	write_byte(s, page(1), 1);
+	assert_int_equal(vm_mlockall(s, MCL_CURRENT | MCL_ONFAULT, NULL), 0);
+	assert_int_equal(s->locked, 6);
+	assert_int_equal(space_resident(s), 1);			/* what is touched stays, nothing is fetched */
+	assert_int_equal(vm_mlockall(s, MCL_CURRENT, NULL), 0);
+	assert_int_equal(s->locked, 6);
+	assert_int_equal(space_resident(s), 4);			/* the rest has the zero frame */
+	assert_int_equal(mmu_query(&s->mmu, page(9)).pfn, zero_frame);
+	assert_int_equal(vm_msync(s, page(0), PAGE_SIZE, MS_INVALIDATE), -EBUSY);
+	assert_int_equal(vm_msync(s, page(0), PAGE_SIZE, MS_ASYNC), 0);
+	map(s, page(20), 1, RW, MAP_PRIVATE);
+	assert_int_equal(s->locked, 6);				/* not what comes later */
+	vm_munlockall(s);
+	assert_int_equal(s->locked, 0);
+	assert_int_equal(vm_msync(s, page(0), PAGE_SIZE, MS_INVALIDATE), 0);
+	finish();
+}
+
 TEST(a_killed_space_is_reaped)
 {
 	(void)state;
@@ -714,6 +780,10 @@ TEST(what_a_death_would_give_back)
 	write_byte(s, page(10), 1);
 	read_byte(s, page(11));
 	assert_int_equal(space_owned(s), 2);		/* neither what is borrowed nor the zero frame */
+	assert_true(space_resident(s) > 2);
+	mutex_lock(&s->lock);
+	assert_int_equal(space_owned(s), space_resident(s));	/* who cannot look says all */
+	mutex_unlock(&s->lock);
 	drop_space(s);
 	file_drop(&f);
 	census_check(&before);
@@ -731,6 +801,7 @@ static const struct CMUnitTest tests[] = {
 	MMAP_TEST(tables_are_freed_when_empty),
 	MMAP_TEST(a_full_gather_and_the_table_after_it),
 	MMAP_TEST(mprotect_and_its_errors),
+	MMAP_TEST(mprotect_of_what_grows),
 	MMAP_TEST(a_shared_mapping_of_a_read_only_file_stays_so),
 	MMAP_TEST(the_break),
 	MMAP_TEST(a_watched_object_is_detached_whole),
@@ -742,6 +813,7 @@ static const struct CMUnitTest tests[] = {
 	MMAP_TEST(below_the_mmap_top_first),
 	MMAP_TEST(a_reference_keeps_a_space),
 	MMAP_TEST(locks),
+	MMAP_TEST(locking_all),
 	MMAP_TEST(a_killed_space_is_reaped),
 	MMAP_TEST(what_a_death_would_give_back),
 	MMAP_TEST(limits_of_size),

@@ -505,6 +505,31 @@ TEST(every_allocation_may_fail)
 	census_check(&before);
 }
 
+/* The index gets new levels above the first page, and nodes down to the new one; each of them may be missing. */
+TEST(a_page_far_off_needs_nodes)
+{
+	(void)state;
+	const uint64_t far = (uint64_t)OBJECT_FANOUT * OBJECT_FANOUT * OBJECT_FANOUT << PAGE_SHIFT;
+	struct object *o = object_create(NULL, NULL, 0);
+	uint8_t byte = 5;
+	unsigned failed = 0;
+	assert_int_equal(write_at(o, &byte, 1, 0), 1);
+	for (ssize n = 0; n != 1; ) {
+		alloc_fail_at = failed + 1;
+		n = write_at(o, &byte, 1, far);
+		alloc_fail_at = 0;
+		check_sound();
+		assert_true(n == 1 || n == -ENOMEM);
+		failed += n != 1;
+		assert_int_equal(o->npages, 1 + (n == 1));
+		assert_int_equal(read_at(o, &byte, 1, 0), 1);
+		assert_int_equal(byte, 5);
+	}
+	assert_true(failed >= 5);			/* frame, record, and nodes of several levels */
+	object_put(o);
+	census_check(&before);
+}
+
 TEST(random_reads_and_writes_against_bytes)
 {
 	enum { SIZE = 70 * 4096, STEPS = 3000 };
@@ -612,6 +637,7 @@ static const struct CMUnitTest tests[] = {
 	OBJECT_TEST(one_reads_the_others_wait),
 	OBJECT_TEST(a_file_is_cut_while_its_page_is_read),
 	OBJECT_TEST(every_allocation_may_fail),
+	OBJECT_TEST(a_page_far_off_needs_nodes),
 	OBJECT_TEST(random_reads_and_writes_against_bytes),
 	OBJECT_TEST(pages_read_are_counted),
 	OBJECT_TEST(a_page_is_cut_while_it_is_written),

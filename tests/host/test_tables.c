@@ -2,8 +2,10 @@
  * tests/host/test_tables.c - page tables that fork shares, and huge pages: who has which table, what each change copies or breaks, and that
  * nobody sees another's change.
  */
+#include <stdio.h>
 #include "harness.h"
 #include "vm/frame.h"
+#include "vm/page.h"
 #include "vm/vm.h"
 
 enum { MIB = 1 << 20, RW = VM_READ | VM_WRITE };
@@ -346,6 +348,21 @@ TEST(one_fault_serves_a_huge_page)
 	check_sound();
 }
 
+TEST(a_huge_page_that_others_have_is_seen)
+{
+	(void)state;
+	struct vmcheck report;
+	char text[128];
+	populate_huge();
+	assert_int_equal(vm_mprotect(s, A, REACH * PAGE_SIZE, VM_READ), 0);
+	pages[entry(s, 3).pfn] += PAGE_ANON_ONE;
+	snprintf(text, sizeof text, "huge page that is not private anonymous memory, ours alone (address %#llx,", (unsigned long long)page(3));
+	vm_check(&report);
+	assert_int_equal(report.errors, 2);			/* and its count is wrong */
+	assert_true(sim_said(text));
+	pages[entry(s, 3).pfn] -= PAGE_ANON_ONE;
+}
+
 TEST(what_was_only_read_becomes_huge)
 {
 	(void)state;
@@ -528,6 +545,7 @@ static const struct CMUnitTest tests[] = {
 	TABLE_TEST(moving_onto_a_shared_table),
 	TABLE_TEST(no_memory_for_the_copy_of_a_table),
 	TABLE_TEST(one_fault_serves_a_huge_page),
+	TABLE_TEST(a_huge_page_that_others_have_is_seen),
 	TABLE_TEST(what_was_only_read_becomes_huge),
 	TABLE_TEST(huge_pages_only_where_they_fit_and_are_wanted),
 	TABLE_TEST(without_a_block_small_pages_do),

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 #include "harness.h"
+#include "vm/frame.h"
 #include "vm/object.h"
 #include "vm/reclaim.h"
 #include "vm/uio.h"
@@ -125,6 +126,37 @@ TEST(msync_judges_the_range)
 	assert_int_equal(vm_msync(s, A, 5 * PAGE_SIZE, MS_SYNC), -ENOMEM);
 	assert_int_equal(disk[1][0], 60);
 	assert_int_equal(disk[5][0], 61);
+}
+
+TEST(a_clean_page_that_is_writable_is_seen)
+{
+	(void)state;
+	struct vmcheck report;
+	map_disk(s, A, 1, RW, MAP_SHARED, 0);
+	write_byte(s, A, 60);
+	struct page_record *r = page_record(pages[mmu_query(&s->mmu, A).pfn]);
+	assert_int_equal(r->dirty, RECORD_DIRTY);
+	r->dirty = RECORD_CLEAN;
+	vm_check(&report);
+	assert_int_equal(report.errors, 1);
+	assert_true(sim_said("page of a file writable and not dirty (address 0x800000,"));
+	r->dirty = RECORD_DIRTY;
+}
+
+TEST(a_write_without_memory_for_a_table)
+{
+	(void)state;
+	struct page_record *r;
+	map_disk(s, A, 1, RW, MAP_SHARED, 0);
+	assert_int_equal(object_pin(file, 0, &r), 0);
+	object_unpin(file, r);
+	alloc_fail_at = 1;
+	assert_int_equal(sim_write_byte(s, A, 60), FAULT_NO_MEMORY);
+	alloc_fail_at = 0;
+	assert_int_equal(r->dirty, RECORD_CLEAN);
+	write_byte(s, A, 61);
+	assert_int_equal(r->dirty, RECORD_DIRTY);
+	check_sound();
 }
 
 TEST(two_spaces_write_one_page)
@@ -306,6 +338,8 @@ static const struct CMUnitTest tests[] = {
 	WRITEBACK_TEST(the_first_write_is_a_fault_of_its_own),
 	WRITEBACK_TEST(msync_writes_what_was_written),
 	WRITEBACK_TEST(msync_judges_the_range),
+	WRITEBACK_TEST(a_clean_page_that_is_writable_is_seen),
+	WRITEBACK_TEST(a_write_without_memory_for_a_table),
 	WRITEBACK_TEST(two_spaces_write_one_page),
 	WRITEBACK_TEST(a_child_writes_through_what_it_inherits),
 	WRITEBACK_TEST(mprotect_gives_no_right_to_a_clean_page),
