@@ -1,8 +1,12 @@
 # tests/bench/bench.mk - measurements: what operations cost in instructions, on Faultline and on Debian's Linux.  docs/bench.md tells about them.
-.PHONY: bench bench-linux bench-compare
+.PHONY: bench bench-fork-copy bench-linux bench-compare
 
 bench: build/faultline.iso
 	$(Q)tests/bench/log faultline tools/bench
+
+# Fork as Linux does it, with all tables copied.
+bench-fork-copy: build/faultline.iso
+	$(Q)BENCH_APPEND=fork=copy tests/bench/log fork-copy tools/bench fork-0 fork-1m fork-16m fork-64m cow-copy cow-reuse
 
 bench-linux: build/user/vmbench
 	$(Q)tests/bench/log linux tests/bench/linux
