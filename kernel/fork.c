@@ -146,7 +146,7 @@ static struct process *copy_with_room(struct process *parent, const struct clone
 	struct process *child = copy_process(parent, args);
 	for (int n = 0; !child && n < FORK_PATIENCE && space_may_fork(parent->space) && (reclaim_frames(FORK_FRAMES) || oom_kill()) && !process_killed(parent); n++) {
 		sched_yield();
-		child = copy_process(parent, args);
+		child = process_killed(parent) ? NULL : copy_process(parent, args);	/* another may have chosen us meanwhile */
 	}
 	return child;
 }

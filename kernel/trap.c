@@ -61,16 +61,18 @@ static void send_fault_signal(struct thread *t, const struct fault_result *resul
  * is made to give its memory, and gets the time to do so: true, try again.  Nobody can: this one dies.
  *
  * Within a system call it waits for a second only: the other may not be able to die before a lock is dropped that this call holds.
+ * For a space that was reaped no memory is enough: whoever still runs on it dies at once, and takes nothing from others before.
  */
 static bool survive_no_memory(struct thread *t, enum fault_mode mode, uint64_t *since_ns)
 {
 	uint64_t now_ns = time_now_ns();
+	bool reaped = t->process->space->reaped;
 
-	if (reclaim_frames(RECLAIM_BATCH) > 0 || (mode == FAULT_USER && vnode_drop_idle() > 0))
+	if (!reaped && (reclaim_frames(RECLAIM_BATCH) > 0 || (mode == FAULT_USER && vnode_drop_idle() > 0)))
 		return true;
 	if (*since_ns == 0)
 		*since_ns = now_ns;
-	bool patient = mode == FAULT_USER || now_ns - *since_ns < NS_PER_SECOND;
+	bool patient = !reaped && (mode == FAULT_USER || now_ns - *since_ns < NS_PER_SECOND);
 	if (patient && !process_killed(t->process) && oom_kill() && !process_killed(t->process)) {
 		sched_yield();
 		return !process_killed(t->process);

@@ -158,11 +158,12 @@ struct space *space_fork(struct space *parent)
 {
 	struct space *child = space_create();
 	struct mmu_gather gather;
-	int error = 0;
+	int error;
 
 	if (!child)
 		return NULL;
 	mutex_lock(&parent->lock);
+	error = parent->reaped ? -ENOMEM : 0;	/* a child would find zeros where its parent's memory was */
 	copy_limits(child, parent);
 	mutex_lock_nested(&child->lock);	/* reclaim finds it as soon as it has a region of an object */
 	mmu_gather_begin(&gather, &parent->mmu);

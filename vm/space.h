@@ -32,7 +32,7 @@ struct space *space_create(void);
 /* What fork does with the page tables of private anonymous memory: both spaces have them until somebody writes, or they are copied at once. */
 enum { FORK_SHARES, FORK_COPIES };
 extern unsigned fork_tables;
-/* A copy-on-write copy; NULL: no memory (the parent is unharmed). Takes the parent's lock. */
+/* A copy-on-write copy; NULL: no memory (the parent is unharmed), or the parent was reaped. Takes the parent's lock. */
 struct space *space_fork(struct space *parent);
 struct space *space_ref(struct space *);
 /* The last reference destroys it; no processor may run on it then. */

@@ -765,6 +765,7 @@ TEST(a_killed_space_is_reaped)
 	assert_int_equal(space_resident(s), 0);
 	assert_true(frame_free_count() >= frames + 4);
 	assert_int_equal(sim_write_byte(s, page(0), 1), FAULT_NO_MEMORY);
+	assert_null(space_fork(s));			/* a child would see zeros in place of what was taken */
 	finish();
 }
 
