@@ -698,6 +698,7 @@ struct object *object_create(const struct pager *pager, void *backing, uint64_t 
 	if (!o)
 		return NULL;
 	spin_init(&o->lock, "object", RANK_OBJECT);
+	mutex_init(&o->cleaning, "object cleaning", RANK_SPACE - 2);
 	waitq_init(&o->filled);
 	list_init(&o->mappings);
 	o->refs = 1;

@@ -45,6 +45,7 @@ struct object {
 	size_t npages;			/* records in the index */
 	unsigned seals;			/* enum seal; lock (fs/memfd.c) */
 	size_t committed;		/* pages, by object_commit */
+	struct mutex cleaning;		/* one at a time hands pages back to the pager: vm/writeback.c */
 	unsigned synced;		/* the last vm_sync that has seen it; object_list_lock */
 	struct waitq filled;		/* those who wait for a RECORD_FILLING page */
 	struct list mappings;		/* regions that map it */

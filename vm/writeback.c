@@ -8,9 +8,10 @@
  *   2. the write right is taken from all mappings, so that the next write is a fault, which marks the record dirty again;
  *   3. the pages are handed to the pager; those still marked are clean.
  *
- * A write before 2 is in what the pager gets; one after 2 leaves the record dirty.  Nothing is lost, whoever runs in between.
+ * A write before 2 is in what the pager gets; one after 2 leaves the record dirty.  Nothing is lost, whoever writes in between.  Another who cleans must not run in
+ * between: the first to come to its 3 would take the other's mark for its own, while the other's 2 is still to come.
  *
- * Locks: none is held on entry.  One space after the other, as in vm/truncate.c; an object's lock inside.
+ * Locks: none is held on entry.  object->cleaning for all three.  One space after the other, as in vm/truncate.c; an object's lock inside.
  */
 #include "vm/range.h"
 #include "vm/object.h"
@@ -43,6 +44,7 @@ void vm_writeback(struct object *o, uint64_t first, uint64_t last)
 
 	if (!object_tracks(o))
 		return;
+	mutex_lock(&o->cleaning);
 	object_begin_clean(o, first, last);
 	unsigned visit = __atomic_add_fetch(&o->visits, 1, __ATOMIC_RELAXED);
 	while ((s = object_next_space(o, visit))) {
@@ -50,6 +52,7 @@ void vm_writeback(struct object *o, uint64_t first, uint64_t last)
 		space_put(s);
 	}
 	object_end_clean(o, first, last);
+	mutex_unlock(&o->cleaning);
 }
 
 void vm_sync(void)

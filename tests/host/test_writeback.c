@@ -254,6 +254,45 @@ TEST(sync_writes_all_files)
 	object_put(second);
 }
 
+static void clean_in_thread(void *arg)
+{
+	(void)arg;
+	vm_writeback(file, 0, 0);
+}
+
+static void write_in_thread(void *arg)
+{
+	(void)arg;
+	write_byte(s, A, 99);
+}
+
+TEST(two_that_clean_one_page)
+{
+	(void)state;
+	struct space *in_front = new_space(), *behind = new_space();	/* as the object lists its mappings */
+	struct sim_thread *one, *other, *writer;
+	map_disk(in_front, A, 1, RW, MAP_SHARED, 0);
+	map_disk(s, A, 1, RW, MAP_SHARED, 0);
+	map_disk(behind, A, 1, RW, MAP_SHARED, 0);
+	write_byte(s, A, 97);
+	assert_true(mutex_trylock(&behind->lock));
+	one = sim_thread_start(clean_in_thread, NULL);
+	sim_yield();					/* has been to s, waits for `behind` */
+	write_byte(s, A, 98);
+	assert_true(mutex_trylock(&in_front->lock));
+	other = sim_thread_start(clean_in_thread, NULL);
+	sim_yield();					/* has not been to s */
+	mutex_unlock(&behind->lock);
+	writer = sim_thread_start(write_in_thread, NULL);	/* runs when `one` has ended, and before `other` goes on */
+	mutex_unlock(&in_front->lock);
+	sim_thread_join(one);
+	sim_thread_join(writer);
+	sim_thread_join(other);
+	assert_int_equal(disk[0][0], 99);
+	drop_space(in_front);
+	drop_space(behind);
+}
+
 TEST(write_goes_through_the_same_pages)
 {
 	(void)state;
@@ -346,6 +385,7 @@ static const struct CMUnitTest tests[] = {
 	WRITEBACK_TEST(a_private_mapping_dirties_nothing),
 	WRITEBACK_TEST(what_is_never_synced_goes_back_in_the_end),
 	WRITEBACK_TEST(sync_writes_all_files),
+	WRITEBACK_TEST(two_that_clean_one_page),
 	WRITEBACK_TEST(write_goes_through_the_same_pages),
 	WRITEBACK_TEST(a_page_that_goes_is_written_first),
 	WRITEBACK_TEST(cutting_forgets_what_was_written_beyond),
