@@ -308,6 +308,7 @@ TEST(a_fault_that_no_range_explains)
 	assert_false(vm_fault_kernel(at - 1, FAULT_WRITE));
 	assert_false(vm_fault_kernel(at + 3 * PAGE_SIZE, FAULT_WRITE));
 	assert_false(vm_fault_kernel((vaddr_t)mapped - 1, FAULT_WRITE));
+	assert_false(vm_fault_kernel((vaddr_t)mapped, FAULT_WRITE));		/* nothing is missing there */
 	assert_false(vm_fault_kernel(KSPACE_START - 1, FAULT_WRITE));
 	assert_false(vm_fault_kernel(KSPACE_START, FAULT_WRITE));
 	assert_false(vm_fault_kernel(KSPACE_END, FAULT_WRITE));

@@ -123,6 +123,27 @@ TEST(holes_are_told_once_the_rest_is_done)
 	finish();
 }
 
+TEST(read_ahead)
+{
+	(void)state;
+	struct test_file f;
+	file_create(&f, 8 * PAGE_SIZE);
+	map_file(s, page(0), 8, VM_READ, MAP_PRIVATE, &f, 0);
+	assert_int_equal(advise(1, 5, MADV_WILLNEED), 0);
+	assert_int_equal(f.reads, 5);
+	assert_int_equal(space_resident(s), 0);
+	sim_faults_clear();
+	for (unsigned i = 1; i < 6; i++)
+		assert_int_equal(read_byte(s, page(i)), file_byte(i * PAGE_SIZE));
+	assert_int_equal(sim_faults.count[FAULT_FILE_MAJOR], 0);
+	f.error = -EIO;
+	assert_int_equal(advise(0, 8, MADV_WILLNEED), 0);		/* what cannot be read is met by the touch */
+	assert_int_equal(f.reads, 6);
+	drop_space(s);
+	file_drop(&f);
+	census_check(&before);
+}
+
 TEST(hints_change_nothing)
 {
 	static const int hints[] = { MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_MERGEABLE, MADV_UNMERGEABLE,
@@ -230,6 +251,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(discarded_pages_read_as_new, setup),
 	cmocka_unit_test_setup(discarding_keeps_what_an_object_holds, setup),
 	cmocka_unit_test_setup(holes_are_told_once_the_rest_is_done, setup),
+	cmocka_unit_test_setup(read_ahead, setup),
 	cmocka_unit_test_setup(hints_change_nothing, setup),
 	cmocka_unit_test_setup(populating_is_touching, setup),
 	cmocka_unit_test_setup(populating_a_file, setup),

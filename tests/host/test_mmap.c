@@ -704,6 +704,10 @@ TEST(locks)
 	assert_int_equal(s->locked, 4);
 	assert_int_equal(space_resident(s), 4);
 	assert_int_equal(vm_populate(s, page(5), page(6), POPULATE_LOCKED, NULL), 0);	/* ends inside a region */
+	assert_int_equal(vm_populate(s, page(0), page(10), POPULATE_LOCKED, NULL), 0);
+	assert_int_equal(space_resident(s), 4);			/* only what is locked */
+	assert_int_equal(vm_populate(s, page(8), page(10), POPULATE_MAPPED, NULL), 0);
+	assert_int_equal(space_resident(s), 6);
 	assert_int_equal(vm_munmap(s, page(3), PAGE_SIZE), 0);
 	assert_int_equal(s->locked, 3);
 	assert_int_equal(vm_madvise(s, page(2), PAGE_SIZE, MADV_DONTNEED, NULL), -EINVAL);

@@ -221,7 +221,10 @@ TEST(holes_at_every_edge)
 	static uint8_t bytes[70 * 4096];
 	static const struct { size_t from, to; } hole[] = {
 		{ 100, 200 }, { 4000, 4096 }, { 4096, 4097 }, { 8192, 16384 }, { 20000, 30000 }, { 63 * 4096 - 1, 65 * 4096 + 1 }, { 66 * 4096, 70 * 4096 }, { 5, 5 },
+		{ 11 * 4096 - 96, 11 * 4096 + 104 },
 	};
+	for (size_t i = 70; i-- > 0; )			/* so that the frame behind a page's is not that of the next page */
+		assert_int_equal(write_at(o, bytes, 1, i * 4096), 1);
 	for (size_t h = 0; h < sizeof hole / sizeof *hole; h++) {
 		memset(bytes, 7, sizeof bytes);
 		assert_int_equal(write_at(o, bytes, sizeof bytes, 0), sizeof bytes);

@@ -116,6 +116,33 @@ TEST(msync_writes_what_was_written)
 	assert_int_equal(writes, 4);				/* nothing to do */
 }
 
+TEST(msync_ends_with_its_range)
+{
+	(void)state;
+	map_disk(s, A, 4, RW, MAP_SHARED, 2);
+	for (unsigned i = 0; i < 4; i++)
+		write_byte(s, page(i), (uint8_t)(60 + i));
+	sync_pages(1, 2);
+	assert_int_equal(writes, 2);
+	assert_int_equal(disk[2][0], 3);
+	assert_int_equal(disk[4][0], 62);
+	assert_int_equal(disk[5][0], 6);
+	sim_faults_clear();
+	write_byte(s, page(3), 70);				/* still dirty */
+	EXPECT_NO_FAULTS();
+}
+
+TEST(memory_is_not_written_back)
+{
+	(void)state;
+	map(s, A, 1, RW, MAP_SHARED);
+	write_byte(s, A, 1);
+	sim_faults_clear();
+	vm_writeback(region_first(&s->regions)->object, 0, OBJECT_ENDLESS);
+	write_byte(s, A, 2);					/* its right to write is still there */
+	EXPECT_NO_FAULTS();
+}
+
 TEST(msync_judges_the_range)
 {
 	(void)state;
@@ -376,6 +403,8 @@ static const struct CMUnitTest tests[] = {
 #define WRITEBACK_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	WRITEBACK_TEST(the_first_write_is_a_fault_of_its_own),
 	WRITEBACK_TEST(msync_writes_what_was_written),
+	WRITEBACK_TEST(msync_ends_with_its_range),
+	WRITEBACK_TEST(memory_is_not_written_back),
 	WRITEBACK_TEST(msync_judges_the_range),
 	WRITEBACK_TEST(a_clean_page_that_is_writable_is_seen),
 	WRITEBACK_TEST(a_write_without_memory_for_a_table),

@@ -97,6 +97,8 @@ void sim_yield(void);
 /* Locks of the current thread. */
 unsigned sim_locks_held(void);
 bool sim_holds_rank(unsigned rank);
+/* How often locks of this name have been taken, by all threads, since the name was last asked for; it is the only one that is counted. */
+unsigned sim_locks_taken(const char *name);
 /* Inside vm_check, which takes no locks because nothing else runs. */
 extern bool sim_all_stands;
 /* Panics when a lock of rank RANK_SPACE or above is held: pager calls and user copies. */

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <sanitizer/asan_interface.h>
 #include <stdlib.h>
+#include <string.h>
 #include "sim.h"
 #include "vm/check.h"
 #include "vm/kspace.h"
@@ -288,6 +289,18 @@ const char *__wrap_kspace_describe(vaddr_t addr)
 	return what;
 }
 
+static const char *counted;		/* locks of this name, if any */
+static unsigned taken;
+
+unsigned sim_locks_taken(const char *name)
+{
+	unsigned n = counted && strcmp(counted, name) == 0 ? taken : 0;
+
+	counted = name;
+	taken = 0;
+	return n;
+}
+
 /* Rank 0: a trylock, which may go against the order.  With LOCK_NESTED one of the same rank may be held. */
 void lock_check_take(const void *lock, const char *name, unsigned rank, bool sleeps)
 {
@@ -309,6 +322,7 @@ void lock_check_take(const void *lock, const char *name, unsigned rank, bool sle
 	if (t->nlocks == MAX_LOCKS)
 		panic("too many locks held");
 	t->locks[t->nlocks++] = (struct held_lock){ lock, name, rank, sleeps };
+	taken += counted && strcmp(counted, name) == 0;
 	guard_open(lock);
 }
 
