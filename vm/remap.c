@@ -195,6 +195,8 @@ static vaddr_t remap_locked(struct remap *m)
 	size_t part = m->new_size > m->old_size ? m->old_size : m->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP) ? m->new_size : 0;
 	if (part > r->end - m->from)
 		return as_error(-EFAULT);
+	if (m->old_size > m->new_size && m->old_size > USER_MAX - m->from)
+		return as_error(-EINVAL);		/* beyond user memory there is nothing of ours to cut off */
 	if ((r->flags & REGION_LOCKED) && m->new_size > m->old_size
 		&& !account_may_lock(m->space->locked + ((m->new_size - m->old_size) >> PAGE_SHIFT)))
 		return as_error(-EAGAIN);

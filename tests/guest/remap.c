@@ -90,6 +90,8 @@ TEST(errors_of_mremap)
 	FAILS(mremap(p + 1, PAGE, PAGE, 0), EINVAL);
 	FAILS(mremap(p, PAGE, 0, 0), EINVAL);
 	FAILS(mremap(p, PAGE, PAGE, 8), EINVAL);
+	FAILS(mremap(p, 0x7ffffffff000, PAGE, 0), EINVAL);		/* would cut off what lies beyond user memory */
+	FAILS(mremap(p, 0x7ffffffff000, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, 0x10000), EINVAL);
 	FAILS(mremap(p, 0, PAGE, MREMAP_MAYMOVE), EINVAL);
 	EQ(p[0], 1);
 }

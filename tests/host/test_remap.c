@@ -93,6 +93,10 @@ TEST(shrinking)
 	assert_int_equal(remap(0, 2, 2, 0, 0), page(0));
 	assert_int_equal(remap(0, 2, 1, MOVE, 0), page(0));
 	assert_int_equal(s->mapped, 1);
+	/* What would be cut off reaches beyond user memory: nothing is. */
+	assert_int_equal((ssize)vm_mremap(s, page(0), USER_MAX, PAGE_SIZE, 0, 0), -EINVAL);
+	assert_int_equal((ssize)vm_mremap(s, page(0), USER_MAX - page(0) + PAGE_SIZE, PAGE_SIZE, 0, 0), -EINVAL);
+	assert_int_equal((ssize)vm_mremap(s, page(0), USER_MAX, PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED, USER_MIN), -EINVAL);
 	finish();
 }
 
