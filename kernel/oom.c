@@ -56,6 +56,17 @@ static struct process *choose(bool *dying)
 	return *dying ? NULL : victim;
 }
 
+/* Nothing comes free before the last who runs on the victim's space is gone: they die together, as on Linux.  tree_lock held. */
+static void kill_all_on(const struct space *space)
+{
+	list_for_each(pos, &process_list) {
+		struct process *p = container_of(pos, struct process, all);
+
+		if (p->state == PROCESS_ALIVE && p->pid != 1 && p->space == space)
+			signal_send_process(p, SIGKILL, NULL);
+	}
+}
+
 bool oom_kill(void)
 {
 	const struct process *self = current;
@@ -67,7 +78,7 @@ bool oom_kill(void)
 		kprintf("faultline: out of memory: killed process %d (%s), which had %zu KiB, oom_score_adj %d: process %d (%s) needs memory, and %zu KiB are free\n",
 			victim->pid, victim->name, oom_memory(victim) * (PAGE_SIZE / 1024), (int)victim->oom_score_adj, self->pid, self->name,
 			frame_free_count() * (PAGE_SIZE / 1024));
-		signal_send_process(victim, SIGKILL, NULL);
+		kill_all_on(victim->space);
 		space_reap(victim->space);
 	}
 	mutex_unlock(&tree_lock);

@@ -8,6 +8,7 @@
  */
 #include "vm/fault.h"
 #include "vm/range.h"
+#include "vm/reclaim.h"
 
 /* ---- fetching pages ------------------------------------------------------------------------------------------------------- */
 
@@ -16,9 +17,15 @@ static bool has_right(const struct mmu_entry *e, enum fault_access access)
 	return e->pfn != PFN_NONE && (access == FAULT_WRITE ? e->prot & VM_WRITE : e->prot != 0);
 }
 
+/* Nobody is killed for memory that is only fetched; but all that can be had again makes room. */
 static int fetch(struct space *s, vaddr_t at, enum fault_access access, struct fault_stats *who)
 {
-	switch (vm_fault(s, at, access, FAULT_POPULATE, who).outcome) {
+	struct fault_result result;
+
+	do
+		result = vm_fault(s, at, access, FAULT_POPULATE, who);
+	while (result.outcome == FAULT_NO_MEMORY && !s->reaped && reclaim_frames(RECLAIM_BATCH) > 0);
+	switch (result.outcome) {
 	case FAULT_DONE:
 		return 0;
 	case FAULT_SIGNAL_SEGV_ACCERR:

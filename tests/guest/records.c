@@ -1,5 +1,7 @@
 /* tests/guest/records.c - what vmcheck reports: page records by reason, frames by kind, the figures that were promised. */
 #include "tap.h"
+#include <poll.h>
+#include <sched.h>
 #include <sys/prctl.h>
 
 static struct vmcheck now(void)
@@ -133,6 +135,41 @@ FAULTLINE_TEST(out_of_memory)
 			p[i] = 1;
 	}
 	EQ(status, SIGKILL);
+}
+
+static int wait_for_ever(void *unused)
+{
+	(void)unused;
+	while (pause() < 0)
+		;
+	return 0;
+}
+
+/* Who runs on the same memory dies with the victim, or nothing would come free. */
+FAULTLINE_TEST(out_of_memory_with_a_shared_space)
+{
+	static char stack[4 * PAGE];
+	struct vmcheck c = now();
+	int status, fds[2];
+
+	if (c.free_frames > 70000)
+		SKIP("would take long with so much memory");
+	NEED(pipe(fds) == 0);
+	CHILD(status) {
+		size_t all = (c.ram_frames - c.module_frames) * PAGE;
+		close(fds[0]);
+		NEED(clone(wait_for_ever, stack + sizeof stack, CLONE_VM | SIGCHLD, NULL) > 0);
+		volatile char *p = mmap(NULL, all, RW, ANON | MAP_NORESERVE, -1, 0);
+		NEED(p != MAP_FAILED);
+		for (size_t i = 0; i < all; i += PAGE)
+			p[i] = 1;
+	}
+	EQ(status, SIGKILL);
+	close(fds[1]);
+	struct pollfd p = { .fd = fds[0], .events = POLLIN };
+	EQ(poll(&p, 1, 5000), 1);			/* the other had the pipe open, too */
+	EQ(p.revents, POLLHUP);
+	close(fds[0]);
 }
 
 /* ... also when many share the fault, and when it is the kernel that writes for them. */

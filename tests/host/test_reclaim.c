@@ -534,6 +534,31 @@ TEST(few_free_frames_call_for_what_the_cache_can_spare)
 	finish();
 }
 
+/* More pages of files were used since the last look than a fault looks at in passing. */
+TEST(fetching_makes_all_the_room_that_there_is)
+{
+	(void)state;
+	struct test_file large;
+	struct space *s = new_space();
+	size_t n = frame_free_count() - 200;
+	file_create(&large, n * PAGE_SIZE);
+	for (unsigned round = 0; round < 2; round++)
+		for (uint64_t i = 0; i < n; i++)
+			read_page(&large, i);
+	map(s, B, 400, VM_READ | VM_WRITE, MAP_PRIVATE);
+	pfn_t taken[FRAME_MAX_ORDER * 100];
+	size_t ntaken = 0;
+	while ((taken[ntaken] = frame_alloc(0, page_kernel(0, USE_BLOCK), FRAME_USER)) != PFN_NONE)
+		ntaken++;
+	assert_int_equal(vm_madvise(s, B, 400 * PAGE_SIZE, MADV_POPULATE_WRITE, NULL), 0);
+	assert_int_equal(space_resident(s), 400);
+	while (ntaken > 0)
+		frame_free(taken[--ntaken], 0);
+	drop_space(s);
+	file_drop(&large);
+	finish();
+}
+
 static const struct CMUnitTest tests[] = {
 #define RECLAIM_TEST(name) cmocka_unit_test_setup(name, setup)
 	RECLAIM_TEST(the_oldest_go_first_and_the_youngest_stay),
@@ -557,5 +582,6 @@ static const struct CMUnitTest tests[] = {
 	RECLAIM_TEST(a_growing_file_of_its_own_makes_room),
 	RECLAIM_TEST(no_memory_only_when_nothing_can_go),
 	RECLAIM_TEST(few_free_frames_call_for_what_the_cache_can_spare),
+	RECLAIM_TEST(fetching_makes_all_the_room_that_there_is),
 };
 RUN_TESTS("reclaim", tests)
