@@ -347,7 +347,7 @@ void object_cached(struct object *o, uint64_t index, size_t n, pfn_t *frame)
 	void **leaf = leaf_of(o, index);
 
 	for (size_t i = 0; i < n; i++) {
-		struct page_record *r = leaf ? leaf[slot_in(index + i, 0)] : NULL;
+		struct page_record *r = leaf[slot_in(index + i, 0)];
 		int why;
 		bool made;
 

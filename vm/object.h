@@ -117,7 +117,7 @@ struct page_record *object_lookup(struct object *, uint64_t index, int *why, boo
 
 /*
  * object->lock held.  For i < n: frame[i] is that of page `index` + i if that is ready or can be borrowed, else PFN_NONE.
- * All n lie in one index leaf (OBJECT_FANOUT pages, aligned).
+ * All n lie in one index leaf (OBJECT_FANOUT pages, aligned), in which some page is already.
  */
 void object_cached(struct object *, uint64_t index, size_t n, pfn_t *frame);
 

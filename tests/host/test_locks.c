@@ -80,6 +80,7 @@ TEST(a_space_is_looked_at)
 	EXPECT_LOCKS("space", 1, vm_region_info(s, A, &info));
 	EXPECT_LOCKS("object", 1, vm_region_info(s, A, &info));		/* for its name */
 	EXPECT_LOCKS("space", 1, vm_touch(s, A, A + PAGE_SIZE, FAULT_READ, NULL));
+	EXPECT_LOCKS("space", 2, vm_populate(s, A, A + PAGE_SIZE, POPULATE_MAPPED, NULL));	/* for the region, and for the page */
 	assert_true(space_may_fork(s));
 	EXPECT_LOCKS("space", 1, space_may_fork(s));
 	EXPECT_LOCKS("space", 1, vm_set_brk(s, A + 4 * PAGE_SIZE));
