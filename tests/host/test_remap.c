@@ -206,6 +206,17 @@ TEST(a_stack_above_keeps_its_gap)
 	finish();
 }
 
+TEST(the_new_place_may_be_hinted_when_the_old_one_stays)
+{
+	(void)state;
+	map_written(0, 2);
+	uint8_t first = read_byte(s, page(0));
+	assert_int_equal(remap(0, 2, 2, KEEP, 40), page(40));
+	expect_byte(40, first);
+	assert_int_equal(remap(40, 2, 2, MOVE, 50), page(40));		/* what may stay does, whatever lies in the argument */
+	finish();
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(arguments, setup),
 	cmocka_unit_test_setup(shrinking, setup),
@@ -216,5 +227,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(shared_memory_a_second_time, setup),
 	cmocka_unit_test_setup(a_piece_of_a_file_keeps_its_place, setup),
 	cmocka_unit_test_setup(a_stack_above_keeps_its_gap, setup),
+	cmocka_unit_test_setup(the_new_place_may_be_hinted_when_the_old_one_stays, setup),
 };
 RUN_TESTS("remap", tests)
