@@ -36,6 +36,12 @@ struct waiter {
 
 enum thread_state { THREAD_READY, THREAD_RUNNING, THREAD_WAITING, THREAD_STOPPED, THREAD_DEAD };
 
+/* thread->work.  Sticky until it has been looked at. */
+enum thread_work {
+	WORK_SIGNAL = 1,		/* signal_deliver has something to look at */
+	WORK_RESCHEDULE = 2,		/* the slice is over */
+};
+
 struct thread {
 	struct arch_thread arch;
 	struct process *process;	/* NULL: a kernel thread */
@@ -52,7 +58,7 @@ struct thread {
 	uint64_t user_ticks, kernel_ticks;
 	uint64_t blocked;		/* signal mask, bit signo-1 */
 	struct signal_queue signals;	/* thread-directed; process->signal_lock */
-	bool signal_work;		/* signal_deliver has something to look at: kernel_work_pending tests it; sticky until then */
+	unsigned work;			/* enum thread_work: what it has to do before it may go to user mode; atomic */
 	uint64_t awaited;		/* sigtimedwait waits for these: they are kept and wake, though blocked */
 	struct { uint64_t deadline_ns; vaddr_t remaining; } restart;	/* an interrupted sleep, for restart_syscall */
 	struct {			/* the fault signal of this thread: taken before all others */
@@ -125,6 +131,10 @@ struct process {
 /* The current thread; before sched_init there is none. */
 static inline struct thread *current_thread(void) { return cpu_current(); }
 #define current (current_thread()->process)
+
+static inline void thread_work_add(struct thread *t, enum thread_work w) { __atomic_fetch_or(&t->work, w, __ATOMIC_SEQ_CST); }
+static inline void thread_work_done(struct thread *t, enum thread_work w) { __atomic_fetch_and(&t->work, ~(unsigned)w, __ATOMIC_SEQ_CST); }
+static inline bool thread_work(const struct thread *t, enum thread_work w) { return __atomic_load_n(&t->work, __ATOMIC_RELAXED) & w; }
 
 extern struct mutex tree_lock;
 extern struct list process_list;

@@ -31,7 +31,6 @@ static struct list ready = LIST_INIT(ready);		/* run_lock */
 static struct list sleepers = LIST_INIT(sleepers);	/* by deadline; run_lock */
 static struct thread idle_thread;			/* on the boot stack */
 static struct thread *dead;				/* left the processor for good; run_lock */
-static bool slice_over;					/* one processor: set by the tick, cleared by the switch */
 static struct mmu *active;				/* what the processor runs on; NULL: the kernel's alone */
 struct sched_stats sched_stats;
 
@@ -80,7 +79,7 @@ static void switch_away(void)
 
 	to->state = THREAD_RUNNING;
 	to->slice = SLICE_TICKS;
-	slice_over = false;
+	thread_work_done(to, WORK_RESCHEDULE);
 	if (to != from) {
 		sched_stats.switches++;
 		if (to->process && to->process->space)
@@ -348,18 +347,18 @@ void kernel_tick(enum tick_mode mode)
 	wake_sleepers(now_ns);
 	timers_tick(now_ns);
 	if (--t->slice <= 0 && !list_empty(&ready))
-		slice_over = true;
+		thread_work_add(t, WORK_RESCHEDULE);
 }
 
 bool sched_needed(void)
 {
-	return slice_over;
+	return thread_work(current_thread(), WORK_RESCHEDULE);
 }
 
 bool kernel_work_pending(void)
 {
 	const struct thread *t = cpu_current();
-	return slice_over || t->signal_work;
+	return __atomic_load_n(&t->work, __ATOMIC_RELAXED) != 0;
 }
 
 unsigned sched_runnable(void)

@@ -1,7 +1,7 @@
 /*
  * kernel/signal.c - taking signals: what a thread does about them on its way to user mode.
  *
- * signal_deliver is called for a thread whose signal_work is set.  It takes one signal after the other: a default action is
+ * signal_deliver is called for a thread that has WORK_SIGNAL.  It takes one signal after the other: a default action is
  * done here (die, stop until SIGCONT, nothing), a handler gets a frame on the user stack.  Then the system call that was
  * interrupted is settled: it answered with one of the internal results ERESTART*, and either is made again or fails with EINTR.
  *
@@ -43,7 +43,7 @@ void signal_deliver(struct trap_frame *frame)
 	if (t->restore_mask) {
 		t->restore_mask = false;
 		signal_set_mask(t->saved_mask);
-		if (t->signal_work)
+		if (thread_work(t, WORK_SIGNAL))
 			signal_deliver(frame);		/* once: restore_mask is gone */
 	}
 }
@@ -148,7 +148,7 @@ static int take_signal(struct thread *t, struct siginfo *info, struct sigaction6
 			a->handler = SIG_DFL;
 		p->stop_wanted = action->handler == SIG_DFL && signal_default_action(signo) == DEFAULT_STOP;
 	} else {
-		t->signal_work = false;
+		thread_work_done(t, WORK_SIGNAL);
 	}
 	spin_unlock_irq(&p->signal_lock, irq);
 	kfree(entry);
@@ -225,7 +225,7 @@ static bool run_handler(struct thread *t, struct siginfo *info, const struct sig
 
 bool signal_pending(const struct thread *t)
 {
-	return t->signal_work;
+	return thread_work(t, WORK_SIGNAL);
 }
 
 void signal_set_mask(uint64_t blocked)
@@ -235,7 +235,7 @@ void signal_set_mask(uint64_t blocked)
 	unsigned long irq = spin_lock_irq(&p->signal_lock);
 	t->blocked = blocked & ~UNBLOCKABLE;
 	if ((t->signals.pending | p->signals.pending) & ~t->blocked)
-		t->signal_work = true;
+		thread_work_add(t, WORK_SIGNAL);
 	spin_unlock_irq(&p->signal_lock, irq);
 }
 
@@ -251,7 +251,7 @@ long signal_mask_return(long result)
 {
 	struct thread *t = current_thread();
 	if (result == -EINTR || result == -ERESTARTSYS || result == -ERESTARTNOHAND) {
-		t->signal_work = true;		/* signal_deliver restores the mask, after the handler's frame has it */
+		thread_work_add(t, WORK_SIGNAL);	/* signal_deliver restores the mask, after the handler's frame has it */
 		return result;
 	}
 	t->restore_mask = false;

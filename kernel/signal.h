@@ -1,7 +1,7 @@
 /*
  * kernel/signal.h - signals: sending, waiting for them, and what happens on the way to user mode.
  *
- * A signal is sent to a process or to one thread: it is put into a queue, and a thread that does not block it is marked (signal_work) and
+ * A signal is sent to a process or to one thread: it is put into a queue, and a thread that does not block it is marked (WORK_SIGNAL) and
  * woken.  Everything else happens in the marked thread itself, in signal_deliver, on its way to user mode: it runs a handler, dies,
  * stops or carries on.
  *

@@ -125,7 +125,7 @@ static void act_at_once(struct process *p, int signo, struct list *gone)
 
 static void mark(struct thread *t)
 {
-	t->signal_work = true;
+	thread_work_add(t, WORK_SIGNAL);
 	sched_interrupt(t);
 }
 
@@ -250,7 +250,7 @@ void signal_force(struct thread *t, int signo, const struct siginfo *info, unsig
 	t->fault.trapno = trapno;
 	t->fault.hw_error = hw_error;
 	t->fault.addr = t->fault.info.fault.addr;
-	t->signal_work = true;
+	thread_work_add(t, WORK_SIGNAL);
 	spin_unlock_irq(&p->signal_lock, irq);
 }
 

@@ -154,7 +154,7 @@ long sys_rt_sigtimedwait(const unsigned long args[6])
 		signo = take_awaited(t, set, &info);
 	}
 	if (!signo)
-		return t->signal_work ? -EINTR : -EAGAIN;
+		return thread_work(t, WORK_SIGNAL) ? -EINTR : -EAGAIN;
 	if (args[1] && user_put(args[1], info))
 		return -EFAULT;
 	return signo;

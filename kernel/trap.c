@@ -94,7 +94,7 @@ void kernel_user_return(struct trap_frame *frame)
 	while (kernel_work_pending()) {
 		if (sched_needed())
 			sched_yield();
-		if (current_thread()->signal_work)
+		if (thread_work(current_thread(), WORK_SIGNAL))
 			signal_deliver(frame);
 	}
 }
