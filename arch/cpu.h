@@ -8,6 +8,7 @@
  *   bool cpu_irq_enabled(void)                for the lock checker
  *   void *cpu_current(void)                   the running thread (struct thread *), from per-CPU data
  *   void cpu_set_current(void *thread)
+ *   unsigned cpu_index(void)                  the number of this processor, below cpu_count; stays the same until the kernel sleeps or returns to user mode
  *   uint64_t cpu_cycles(void)                 a counter of cycles or instructions (x86: TSC); cheap, never goes back
  *   void page_zero(void *page), page_copy(void *to, const void *from)   one page, page-aligned
  *   void cpu_copy(void *to, const void *from, size_t n)   upwards, any alignment: what memcpy is made of (the kernel's own lib/string.c only)
@@ -15,6 +16,24 @@
  */
 #pragma once
 #include "arch_cpu.h"
+
+enum { CPUS_MAX = 16 };
+extern unsigned cpu_count;			/* processors that run the kernel; 1 until cpu_start_others */
+/* What one processor alone writes has a line of the cache for itself: for elements of arrays by cpu_index(). */
+#define CPU_LOCAL __attribute__((aligned(64)))
+
+/* Starts all others that there are: each calls kernel_cpu_main on a stack of its own, with interrupts off.  Returns when all have, or have failed to. */
+void cpu_start_others(void);
+void kernel_cpu_main(void) __attribute__((noreturn));	/* upcall: kernel/sched.c */
+
+/* Interrupts a processor: it leaves cpu_idle, and on the way to user mode looks at kernel_work_pending.  Any context. */
+void cpu_kick(unsigned cpu);
+/* Serves what others want of this processor now (flushes of its TLB), whether interrupts are on or off: for loops that wait. */
+void cpu_poll(void);
+/* Returns when every processor has executed a full memory barrier since the call. */
+void cpu_barrier(void);
+/* The kernel dies: the others stop where they are. */
+void cpu_stop_others(void);
 
 /* Interrupts on and wait for one, atomically; returns after it, with interrupts off. */
 void cpu_idle(void);

@@ -3,9 +3,15 @@
 #include "vm/types.h"
 
 enum { TICK_HZ = 100 };
+#define TIME_NEVER	(~(uint64_t)0)
 
-/* Starts the periodic tick: kernel_tick() below is called TICK_HZ times a second. */
+/* The clock runs from now on. */
 void time_init(void);
+/*
+ * This processor's timer: kernel_tick() is called once at this time (time_now_ns()), or soon after if that has passed; in place of what was set before.  TIME_NEVER: not at all.
+ * A machine without such timers ticks TICK_HZ times a second whatever is set here.
+ */
+void time_arm(uint64_t at_ns);
 /* Nanoseconds since boot; monotonic; any context.  Under an instruction-counting emulator one instruction is one nanosecond. */
 uint64_t time_now_ns(void);
 /* Wall clock at boot, seconds since 1970-01-01 UTC, from the battery clock; 0 if there is none. */
@@ -13,6 +19,6 @@ uint64_t time_boot_wallclock(void);
 /* Frequency of cpu_cycles(), kHz. */
 uint64_t time_cycles_khz(void);
 
-/* Upcall, interrupt context: a tick has passed; user says whether it interrupted user mode. */
+/* Upcall, interrupt context: the timer has fired; user says whether it interrupted user mode. */
 enum tick_mode { TICK_KERNEL, TICK_USER };
 void kernel_tick(enum tick_mode);

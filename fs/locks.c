@@ -14,7 +14,7 @@ enum lock_kind { KIND_RECORD, KIND_FLOCK };
 struct held { struct list link; struct record_lock lock; enum lock_kind kind; };
 struct lock_list { struct list held; };
 
-static struct mutex locks_mutex = { .rank = RANK_LEAF - 1, .name = "file_locks", .queue = WAITQ_INIT(locks_mutex.queue) };
+static struct mutex locks_mutex = { .rank = RANK_LEAF - 1, .name = "file_locks" };
 static struct waitq released = WAITQ_INIT(released);
 
 static struct held *conflict(struct vnode *v, enum lock_kind kind, const struct record_lock *want)

@@ -11,7 +11,7 @@
 #include "vm/heap.h"
 #include "lib/string.h"
 
-static struct mutex rename_lock = { .rank = RANK_MOUNT, .name = "rename", .queue = WAITQ_INIT(rename_lock.queue) };
+static struct mutex rename_lock = { .rank = RANK_MOUNT, .name = "rename" };
 
 int may_create(const struct fs_context *fs, const struct vnode *dir)
 {

@@ -1,5 +1,8 @@
 /*
- * kernel/lock.c - mutexes that have to wait, and the checker of lock order (LOCK_CHECK).
+ * kernel/lock.c - locks that are not to be had at once, how often that happens, and the checker of lock order (LOCK_CHECK).
+ *
+ * Threads that wait for a mutex stand in a table that belongs to no mutex: a bucket is found by the mutex's address, its lock guards the step from 'held' to 'awaited'
+ * and back.  So whoever drops a mutex touches nothing of it once it is free: it may be gone by then.
  *
  * The checker keeps in each thread the list of locks that it holds.  It panics when a lock is taken against its rank, when
  * a thread sleeps with a spinlock or with interrupts off (so in an interrupt handler, too), and when it goes to user mode with any lock.  An interrupt handler
@@ -8,46 +11,157 @@
  */
 #include "kernel/sched.h"
 #include "lib/print.h"
+#include "lib/string.h"
+
+/* ---- contention -------------------------------------------------------------------------------------------------------------------- */
+
+static struct lock_stat stats[LOCK_STATS];	/* a name is written once, a count is atomic; those that find no room are counted at the last */
+
+void lock_contended(const char *name)
+{
+	struct lock_stat *s = stats;
+
+	for (; s < stats + LOCK_STATS - 1; s++) {
+		const char *there = NULL;
+		if (__atomic_load_n(&s->name, __ATOMIC_RELAXED) == name)
+			break;
+		if (__atomic_compare_exchange_n(&s->name, &there, name, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED) || strcmp(there, name) == 0)
+			break;
+	}
+	__atomic_fetch_add(&s->contended, 1, __ATOMIC_RELAXED);
+}
+
+const struct lock_stat *lock_stats(void)
+{
+	return stats;
+}
+
+/* ---- spinning -------------------------------------------------------------------------------------------------------------------------- */
 
 void spin_init(struct spinlock *l, const char *name, enum lock_rank rank)
 {
 	*l = (struct spinlock){ .rank = rank, .name = name };
 }
 
-void mutex_init(struct mutex *m, const char *name, enum lock_rank rank)
+void spin_wait(void)
 {
-	m->owner = NULL;
-	m->waiting = 0;
-	m->rank = rank;
-	m->name = name;
-	waitq_init(&m->queue);
+	cpu_relax();
+	cpu_poll();
 }
 
-static bool try_own(struct mutex *m)
+void spin_lock_slow(struct spinlock *l)
 {
-	void *none = NULL;
-	return __atomic_compare_exchange_n(&m->owner, &none, cpu_current(), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+	lock_contended(l->name);
+	do {
+		while (__atomic_load_n(&l->held, __ATOMIC_RELAXED))
+			spin_wait();
+	} while (__atomic_exchange_n(&l->held, 1, __ATOMIC_ACQUIRE));
+}
+
+/* ---- mutexes --------------------------------------------------------------------------------------------------------------------------- */
+
+enum { BUCKETS = 64 };
+static struct waitq parked[BUCKETS];
+
+struct parked {
+	struct waiter waiter;		/* first, so that a waiter of the bucket is one of these */
+	const struct mutex *mutex;
+};
+
+void mutex_init(struct mutex *m, const char *name, enum lock_rank rank)
+{
+	*m = (struct mutex){ .rank = rank, .name = name };
+}
+
+void lock_init(void)
+{
+	for (unsigned i = 0; i < BUCKETS; i++)
+		waitq_init(&parked[i]);
+}
+
+static struct waitq *bucket_of(const struct mutex *m)
+{
+	return &parked[((uintptr_t)m >> 4 ^ (uintptr_t)m >> 10) % BUCKETS];
+}
+
+/* The first who waits for m after `from`; bucket locked. */
+static struct parked *next_parked(struct waitq *q, const struct mutex *m, struct list *from)
+{
+	for (struct list *l = from->next; l != &q->waiters; l = l->next)
+		if (container_of(l, struct parked, waiter.link)->mutex == m)
+			return container_of(l, struct parked, waiter.link);
+	return NULL;
+}
+
+/* Bucket locked.  It becomes ours if it is free, else awaited. */
+static bool take_or_await(struct mutex *m, bool others)
+{
+	uintptr_t owner = __atomic_load_n(&m->owner, __ATOMIC_RELAXED), new;
+
+	do
+		new = owner > MUTEX_AWAITED ? owner | MUTEX_AWAITED : (uintptr_t)cpu_current() | (others ? MUTEX_AWAITED : 0);
+	while (!__atomic_compare_exchange_n(&m->owner, &owner, new, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
+	return owner <= MUTEX_AWAITED;
 }
 
 /* The waiter is our own, not the thread's: the caller may be about to wait for something else (wait_prepare, then a lock). */
 void mutex_lock_slow(struct mutex *m)
 {
-	struct waiter w = { 0 };
-	assert(m->owner != cpu_current());
-	__atomic_fetch_add(&m->waiting, 1, __ATOMIC_SEQ_CST);
+	struct parked me = { .mutex = m };
+	struct waitq *q = bucket_of(m);
+
+	assert(!mutex_held(m));
+	lock_contended(m->name);
 	for (;;) {
-		waiter_add(&w, &m->queue);
-		if (try_own(m))
-			break;
-		waiters_sleep(&w, 1, WAIT_UNINTERRUPTIBLE, ~(uint64_t)0);
+		unsigned long irq = spin_lock_irq(&q->lock);
+		bool ours = take_or_await(m, next_parked(q, m, &q->waiters));
+		if (!ours)
+			waiter_enter(&me.waiter, q);
+		spin_unlock_irq(&q->lock, irq);
+		if (ours)
+			return;
+		waiters_sleep(&me.waiter, 1, WAIT_UNINTERRUPTIBLE, ~(uint64_t)0);
 	}
-	waiter_remove(&w);
-	__atomic_fetch_sub(&m->waiting, 1, __ATOMIC_SEQ_CST);
 }
 
 void mutex_unlock_slow(struct mutex *m)
 {
-	wake_one(&m->queue);
+	struct waitq *q = bucket_of(m);
+	unsigned long irq = spin_lock_irq(&q->lock);
+	struct parked *first = next_parked(q, m, &q->waiters), *more = first ? next_parked(q, m, &first->waiter.link) : NULL;
+
+	__atomic_store_n(&m->owner, more ? MUTEX_AWAITED : 0, __ATOMIC_RELEASE);
+	if (first)
+		waiter_wake(&first->waiter);
+	spin_unlock_irq(&q->lock, irq);
+}
+
+/* ---- readers and a writer ------------------------------------------------------------------------------------------------------------ */
+
+void rwlock_init(struct rwlock *l, const char *name, enum lock_rank rank)
+{
+	*l = (struct rwlock){ .readers = 0 };
+	mutex_init(&l->writer, name, rank);
+}
+
+/* A reader that holds the writer's mutex for a moment knows that nobody writes. */
+void read_lock_slow(struct rwlock *l)
+{
+	lock_check_drop(l);
+	__atomic_fetch_sub(&l->readers, 1, __ATOMIC_RELEASE);
+	lock_check_take(l, l->writer.name, l->writer.rank, LOCK_SLEEPS);
+	mutex_take(&l->writer);
+	__atomic_fetch_add(&l->readers, 1, __ATOMIC_ACQUIRE);
+	mutex_give(&l->writer);
+	lock_check_drop(l);
+	lock_check_take(l, l->writer.name, 0, LOCK_READS);
+}
+
+void write_wait(struct rwlock *l)
+{
+	lock_contended(l->writer.name);
+	while (__atomic_load_n(&l->readers, __ATOMIC_ACQUIRE) != 0)
+		spin_wait();
 }
 
 #ifdef LOCK_CHECK
@@ -64,14 +178,14 @@ static void print_held(const struct thread *t)
 }
 
 /* Ranks rise; equal ones need LOCK_NESTED.  Rank 0 (trylock) may come in any order. */
-void lock_check_take(const void *lock, const char *name, unsigned rank, bool sleeps)
+void lock_check_take(const void *lock, const char *name, unsigned rank, enum lock_mode kind)
 {
 	struct thread *t = current_thread();
 	if (!t || broken)
 		return;				/* before sched_init; or see above */
 	bool nested = rank & LOCK_NESTED;
 	rank &= ~LOCK_NESTED;
-	if (sleeps && rank)
+	if (kind != LOCK_SPINS && rank)
 		lock_check_may_sleep();
 	unsigned long irq = cpu_irq_save();
 	for (unsigned i = 0; i < t->nheld; i++) {
@@ -86,7 +200,7 @@ void lock_check_take(const void *lock, const char *name, unsigned rank, bool sle
 	t->held[t->nheld].lock = lock;
 	t->held[t->nheld].name = name;
 	t->held[t->nheld].rank = rank;
-	t->held[t->nheld++].sleeps = sleeps;
+	t->held[t->nheld++].sleeps = kind == LOCK_SLEEPS;
 	cpu_irq_restore(irq);
 }
 

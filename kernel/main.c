@@ -49,6 +49,7 @@ static void could_not_boot(const char *what, const char *why) __attribute__((nor
 
 void kernel_main(const struct boot_info *boot)
 {
+	lock_init();
 	sched_init();
 	vm_init();
 	arch_init();

@@ -87,7 +87,7 @@ static void switch_away(void)
 		lock_check_drop(&run_lock);			/* the lock goes to the other thread */
 		cpu_set_current(to);
 		arch_switch(&from->arch, &to->arch);
-		lock_check_take(&run_lock, run_lock.name, run_lock.rank, false);
+		lock_check_take(&run_lock, run_lock.name, run_lock.rank, LOCK_SPINS);
 	}
 	finish_switch();
 }
@@ -95,7 +95,7 @@ static void switch_away(void)
 void kernel_thread_begin(void)
 {
 	struct thread *t = current_thread();
-	lock_check_take(&run_lock, run_lock.name, run_lock.rank, false);
+	lock_check_take(&run_lock, run_lock.name, run_lock.rank, LOCK_SPINS);
 	finish_switch();
 	if (t->set_child_tid) {
 		cpu_irq_enable();
@@ -154,19 +154,24 @@ void waitq_init(struct waitq *q)
 	list_init(&q->waiters);
 }
 
-void waiter_add(struct waiter *w, struct waitq *q)
+void waiter_enter(struct waiter *w, struct waitq *q)
 {
 	w->woken = false;
 	w->thread = current_thread();
-	unsigned long irq = spin_lock_irq(&q->lock);
 	w->queue = q;
 	list_append(&q->waiters, &w->link);
+}
+
+void waiter_add(struct waiter *w, struct waitq *q)
+{
+	unsigned long irq = spin_lock_irq(&q->lock);
+	waiter_enter(w, q);
 	spin_unlock_irq(&q->lock, irq);
 }
 
 void waiter_remove(struct waiter *w)
 {
-	struct waitq *q = w->queue;
+	struct waitq *q = __atomic_load_n(&w->queue, __ATOMIC_ACQUIRE);
 	if (!q)
 		return;				/* woken, or never added */
 	unsigned long irq = spin_lock_irq(&q->lock);
@@ -177,16 +182,15 @@ void waiter_remove(struct waiter *w)
 	spin_unlock_irq(&q->lock, irq);
 }
 
-/* q->lock held. */
-static void wake(struct waiter *w)
+void waiter_wake(struct waiter *w)
 {
 	struct thread *t = w->thread;
 	list_remove(&w->link);
-	w->queue = NULL;
 	w->woken = true;
 	spin_lock(&run_lock);
 	make_ready(t);
 	spin_unlock(&run_lock);
+	__atomic_store_n(&w->queue, NULL, __ATOMIC_RELEASE);	/* last: from now on the waiter, and its thread, may be gone */
 }
 
 enum wake_how { WAKE_ONE, WAKE_ALL };
@@ -198,7 +202,7 @@ static void wake_some(struct waitq *q, enum wake_how how)
 		return;
 	unsigned long irq = spin_lock_irq(&q->lock);
 	while (!list_empty(&q->waiters)) {
-		wake(container_of(q->waiters.next, struct waiter, link));
+		waiter_wake(container_of(q->waiters.next, struct waiter, link));
 		if (how == WAKE_ONE)
 			break;
 	}

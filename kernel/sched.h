@@ -26,6 +26,9 @@ int wait_sleep_until(struct waitq *, enum wait_how, uint64_t deadline_ns);
  */
 void waiter_add(struct waiter *, struct waitq *);
 void waiter_remove(struct waiter *);			/* may be in no queue */
+/* The same with the queue locked: one comes in, one is taken out and woken. */
+void waiter_enter(struct waiter *, struct waitq *);
+void waiter_wake(struct waiter *);
 int  waiters_sleep(struct waiter *, size_t n, enum wait_how, uint64_t deadline_ns);
 
 /* Upcall of the tick to the itimers and the alarm (kernel/clock.c): interrupt context. */
@@ -35,6 +38,12 @@ void timers_tick(uint64_t now_ns);
 struct sched_stats { uint64_t user_ticks, kernel_ticks, idle_ticks, idle_ns, switches, forks; };
 extern struct sched_stats sched_stats;
 unsigned sched_runnable(void);			/* threads that run or are ready, the idle thread apart; any context */
+
+void lock_init(void);				/* kernel/lock.c; first of all */
+/* For /proc/lock_stat: how often locks of a name were not to be had at once. */
+enum { LOCK_STATS = 64 };
+struct lock_stat { const char *name; unsigned long contended; };
+const struct lock_stat *lock_stats(void);		/* LOCK_STATS of them, up to the first without a name; the last is all others */
 
 /* Runs this processor on the space (NULL: on none): for exec and exit, which change the space under a running thread. */
 void sched_use_space(struct space *);

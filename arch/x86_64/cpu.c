@@ -63,6 +63,14 @@ void cpu_features_init(void)
 	extended_state_init(basic.c >> 28 & 1);
 }
 
+unsigned cpu_count = 1;
+
+void cpu_start_others(void) {}
+void cpu_kick(unsigned cpu) { (void)cpu; }
+void cpu_poll(void) {}
+void cpu_barrier(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+void cpu_stop_others(void) {}
+
 void cpu_idle(void)
 {
 	__asm__ volatile("sti; hlt; cli" ::: "memory");		/* sti takes effect after the next instruction: no interrupt falls between */

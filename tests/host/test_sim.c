@@ -164,7 +164,7 @@ TEST(a_mutex_is_one_thread_s)
 	for (int i = 0; i < 3; i++)
 		sim_thread_join(t[i]);
 	assert_int_equal(turns, 9);
-	assert_int_equal(wanted.waiting, 0);
+	assert_int_equal(wanted.owner, 0);
 	assert_true(mutex_trylock(&wanted));
 	assert_false(mutex_trylock(&wanted));
 	mutex_unlock(&wanted);

@@ -17,6 +17,7 @@ struct arch_cpu {
 	vaddr_t kernel_stack;		/* top of its kernel stack: where SYSCALL puts the frame */
 	vaddr_t user_sp;		/* scratch of the SYSCALL entry */
 	struct arch_thread *running;	/* whose registers are loaded; NULL before the first switch */
+	unsigned index;
 };
 extern struct arch_cpu boot_cpu;
 
@@ -56,6 +57,13 @@ static inline void *cpu_current(void)
 static inline void cpu_set_current(void *thread)
 {
 	__asm__ volatile("movq %0, %%gs:%c1" :: "r"(thread), "i"(offsetof(struct arch_cpu, current)) : "memory");
+}
+
+static inline unsigned cpu_index(void)
+{
+	unsigned index;
+	__asm__ volatile("movl %%gs:%c1, %0" : "=r"(index) : "i"(offsetof(struct arch_cpu, index)));
+	return index;
 }
 
 static inline uint64_t cpu_cycles(void)

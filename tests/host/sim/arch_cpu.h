@@ -14,6 +14,8 @@ static inline bool cpu_irq_enabled(void) { return true; }
 static inline void cpu_irq_enable(void) {}
 static inline void cpu_irq_disable(void) {}
 static inline void *cpu_current(void) { return sim_current; }
+static inline unsigned cpu_index(void) { return 0; }
+static inline void cpu_poll(void) {}
 static inline void cpu_set_current(void *thread) { sim_current = thread; }
 static inline void page_zero(void *page) { memset(page, 0, (size_t)1 << PAGE_SHIFT); }
 static inline void page_copy(void *to, const void *from) { memcpy(to, from, (size_t)1 << PAGE_SHIFT); }

@@ -197,11 +197,7 @@ void spin_init(struct spinlock *l, const char *name, enum lock_rank rank)
 
 void mutex_init(struct mutex *m, const char *name, enum lock_rank rank)
 {
-	m->owner = NULL;
-	m->waiting = 0;
-	m->rank = rank;
-	m->name = name;
-	waitq_init(&m->queue);
+	*m = (struct mutex){ .rank = rank, .name = name };
 }
 
 void waitq_init(struct waitq *q)
@@ -210,22 +206,69 @@ void waitq_init(struct waitq *q)
 	list_init(&q->waiters);
 }
 
+/* Who waits for which mutex. */
+struct want { struct place place; const struct mutex *mutex; };
+static struct waitq wanting = WAITQ_INIT(wanting);
+
 /* The caller may have prepared to wait for something else: that place in a queue is not touched. */
 void mutex_lock_slow(struct mutex *m)
 {
-	struct place place = { .link = LIST_INIT(place.link), .thread = sim_current };
+	struct want want = { .place = { .link = LIST_INIT(want.place.link), .thread = sim_current }, .mutex = m };
 
-	m->waiting++;
-	for (enter(&m->queue, &place); m->owner; enter(&m->queue, &place))
-		sleep_in(&place);
-	list_remove(&place.link);
-	m->owner = cpu_current();
-	m->waiting--;
+	for (enter(&wanting, &want.place); !mutex_try(m); enter(&wanting, &want.place)) {
+		m->owner |= MUTEX_AWAITED;
+		sleep_in(&want.place);
+	}
+	list_remove(&want.place.link);
+	list_for_each(l, &wanting.waiters)
+		if (container_of(l, struct want, place.link)->mutex == m)
+			m->owner |= MUTEX_AWAITED;
 }
 
 void mutex_unlock_slow(struct mutex *m)
 {
-	wake_one(&m->queue);
+	m->owner = 0;
+	list_for_each_safe(l, &wanting.waiters)
+		if (container_of(l, struct want, place.link)->mutex == m)
+			wake(l);
+}
+
+void spin_wait(void)
+{
+	panic("one thread runs at a time, and waits for another");
+}
+
+void spin_lock_slow(struct spinlock *l)
+{
+	panic("spinlock %s is held by another thread", l->name);
+}
+
+void rwlock_init(struct rwlock *l, const char *name, enum lock_rank rank)
+{
+	*l = (struct rwlock){ .readers = 0 };
+	mutex_init(&l->writer, name, rank);
+}
+
+void read_lock_slow(struct rwlock *l)
+{
+	lock_check_drop(l);
+	l->readers--;
+	lock_check_take(l, l->writer.name, l->writer.rank, LOCK_SLEEPS);
+	mutex_take(&l->writer);
+	l->readers++;
+	mutex_give(&l->writer);
+	lock_check_drop(l);
+	lock_check_take(l, l->writer.name, 0, LOCK_READS);
+}
+
+void write_wait(struct rwlock *l)
+{
+	panic("%s: one thread runs at a time, and a reader sleeps", l->writer.name);
+}
+
+void lock_contended(const char *name)
+{
+	(void)name;
 }
 
 /*
@@ -302,7 +345,7 @@ unsigned sim_locks_taken(const char *name)
 }
 
 /* Rank 0: a trylock, which may go against the order.  With LOCK_NESTED one of the same rank may be held. */
-void lock_check_take(const void *lock, const char *name, unsigned rank, bool sleeps)
+void lock_check_take(const void *lock, const char *name, unsigned rank, enum lock_mode mode)
 {
 	struct sim_thread *t = sim_current;
 	bool nested = rank & LOCK_NESTED;
@@ -316,12 +359,12 @@ void lock_check_take(const void *lock, const char *name, unsigned rank, bool sle
 			continue;
 		if (h->rank > rank || (h->rank == rank && !nested))
 			panic("lock order: %s (rank %u) taken while %s (rank %u) is held", name, rank, h->name, h->rank);
-		if (sleeps && !h->sleeps)
+		if (mode != LOCK_SPINS && !h->sleeps)
 			panic("mutex %s taken while spinlock %s is held", name, h->name);
 	}
 	if (t->nlocks == MAX_LOCKS)
 		panic("too many locks held");
-	t->locks[t->nlocks++] = (struct held_lock){ lock, name, rank, sleeps };
+	t->locks[t->nlocks++] = (struct held_lock){ lock, name, rank, mode == LOCK_SLEEPS };
 	taken += counted && strcmp(counted, name) == 0;
 	guard_open(lock);
 }
