@@ -284,14 +284,11 @@ static struct file *file_of(const struct proc_node *n, int fd)
 /* The next open descriptor at or above fd; -1: none. */
 static int next_descriptor(const struct proc_node *n, int fd)
 {
-	struct file *f = NULL;
 	struct process *p = proc_lock_process(n);
 	if (!p)
 		return -1;
-	fd = p->files ? files_next(p->files, fd, &f) : -1;
+	fd = p->files ? files_next(p->files, fd) : -1;
 	proc_unlock_process();
-	if (fd >= 0)
-		file_put(f);
 	return fd;
 }
 
@@ -349,12 +346,14 @@ static ssize fd_readlink(struct vnode *v, char *to, size_t size)
 	if (!f)
 		return -ENOENT;
 	char *path = kmalloc(PATH_MAX_BYTES);
-	ssize len = path ? file_path(current->fs.root, f, path, PATH_MAX_BYTES) : -ENOMEM;
+	struct vnode *root = fs_context_root(&current->fs);
+	ssize len = path ? file_path(root, f, path, PATH_MAX_BYTES) : -ENOMEM;
 	if (len > (ssize)size)
 		len = (ssize)size;
 	if (len > 0)
 		memcpy(to, path, (size_t)len);
 	kfree(path);
+	vnode_put(root);
 	file_put(f);
 	return len;
 }
@@ -417,11 +416,13 @@ static int follow_place(const struct proc_node *n, enum place which, struct vnod
 	if (!p)
 		return -ENOENT;
 	bool allowed = proc_may_inspect(p);
-	struct vnode *v = which == PLACE_EXE ? p->exe : which == PLACE_CWD ? p->fs.cwd : p->fs.root;
-	if (v && allowed)
-		*out = vnode_ref(v);
+	*out = NULL;
+	if (allowed && which == PLACE_EXE)
+		*out = p->exe ? vnode_ref(p->exe) : NULL;
+	else if (allowed && p->fs.root)			/* else it has exited, or is the first and not there yet */
+		*out = which == PLACE_CWD ? fs_context_cwd(&p->fs) : fs_context_root(&p->fs);
 	proc_unlock_process();
-	return !allowed ? -EACCES : v ? 0 : -ENOENT;
+	return !allowed ? -EACCES : *out ? 0 : -ENOENT;
 }
 
 static ssize read_place(const struct proc_node *n, enum place which, char *to, size_t size)
@@ -431,12 +432,14 @@ static ssize read_place(const struct proc_node *n, enum place which, char *to, s
 	if (len)
 		return len;
 	char *path = kmalloc(PATH_MAX_BYTES);
-	len = path ? vnode_path(current->fs.root, target, path, PATH_MAX_BYTES) : -ENOMEM;
+	struct vnode *root = fs_context_root(&current->fs);
+	len = path ? vnode_path(root, target, path, PATH_MAX_BYTES) : -ENOMEM;
 	if (len > (ssize)size)
 		len = (ssize)size;
 	if (len > 0)
 		memcpy(to, path, (size_t)len);
 	kfree(path);
+	vnode_put(root);
 	vnode_put(target);
 	return len;
 }

@@ -729,6 +729,16 @@ struct object *object_ref(struct object *o)
 	return o;
 }
 
+struct object *object_try_ref(struct object *o)
+{
+	unsigned n = __atomic_load_n(&o->refs, __ATOMIC_RELAXED);
+
+	while (n > 0)
+		if (__atomic_compare_exchange_n(&o->refs, &n, n + 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+			return o;
+	return NULL;
+}
+
 void object_put(struct object *o)
 {
 	if (__atomic_sub_fetch(&o->refs, 1, __ATOMIC_ACQ_REL) > 0)

@@ -64,6 +64,8 @@ enum { OBJECT_FANOUT_BITS = 6, OBJECT_FANOUT = 1 << OBJECT_FANOUT_BITS };
 /* An object with one reference; NULL: no memory. */
 struct object *object_create(const struct pager *, void *backing, uint64_t size);
 struct object *object_ref(struct object *);
+/* The same where nobody may have one any more: NULL then. */
+struct object *object_try_ref(struct object *);
 /*
  * Commits the whole of an object that starts zeroed (pager NULL) and has no page yet, until it goes; -ENOMEM (vm/account.h).  One that has not been committed
  * commits each page when it comes, and -ENOSPC is the answer if that is forbidden.
