@@ -194,8 +194,10 @@ static int take_comm(struct vnode *v, void *arg, char *string, size_t len)
 		len--;
 	if (len >= sizeof current->name)
 		len = sizeof current->name - 1;
+	mutex_lock(&tree_lock);
 	memset(current->name, 0, sizeof current->name);
 	memcpy(current->name, string, len);
+	mutex_unlock(&tree_lock);
 	return 0;
 }
 

@@ -298,10 +298,12 @@ static int take_name(struct vnode *v, void *arg, char *string, size_t len)
 	return 0;
 }
 
+static struct spinlock boot_id_lock = SPINLOCK_INIT("boot id", RANK_LEAF);
+static unsigned char boot_id[16];		/* boot_id_lock; zeros: nobody has asked yet */
+
 /* A random UUID (version 4, RFC 4122); boot_id keeps the first one. */
 static int make_uuid(struct text *t, struct vnode *v, void *arg)
 {
-	static unsigned char boot_id[16];
 	const struct proc_node *n = arg;
 	unsigned char id[16];
 	(void)v;
@@ -309,9 +311,11 @@ static int make_uuid(struct text *t, struct vnode *v, void *arg)
 	id[6] = (unsigned char)((id[6] & 0x0f) | 0x40);
 	id[8] = (unsigned char)((id[8] & 0x3f) | 0x80);
 	if (strcmp(n->entry->name, "boot_id") == 0) {
+		spin_lock(&boot_id_lock);
 		if (boot_id[6] == 0)
 			memcpy(boot_id, id, sizeof id);
 		memcpy(id, boot_id, sizeof id);
+		spin_unlock(&boot_id_lock);
 	}
 	for (int i = 0; i < 16; i++)
 		text_print(t, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", id[i]);
@@ -360,7 +364,10 @@ static int make_file_nr(struct text *t, struct vnode *v, void *arg)
 	return 0;
 }
 
-/* overcommit_memory is the policy; of overcommit_kbytes and overcommit_ratio the one that was written last counts. */
+/*
+ * overcommit_memory is the policy; of overcommit_kbytes and overcommit_ratio the one that was written last counts.  Words, each read whole: a limit that is
+ * asked for in between is by the old one or by the new one.
+ */
 static int make_overcommit(struct text *t, struct vnode *v, void *arg)
 {
 	const struct proc_node *n = arg;
@@ -388,7 +395,8 @@ static int take_overcommit(struct vnode *v, void *arg, char *string, size_t len)
 		return -EINVAL;
 	switch (n->entry->name[sizeof "overcommit_" - 1]) {
 	case 'k':
-		overcommit = (struct overcommit_policy){ overcommit.mode, 0, (size_t)value };
+		__atomic_store_n(&overcommit.kbytes, (size_t)value, __ATOMIC_RELEASE);
+		__atomic_store_n(&overcommit.ratio, 0, __ATOMIC_RELEASE);
 		break;
 	case 'm':
 		if (value > OVERCOMMIT_NEVER)
@@ -396,7 +404,8 @@ static int take_overcommit(struct vnode *v, void *arg, char *string, size_t len)
 		overcommit.mode = (unsigned)value;
 		break;
 	default:
-		overcommit = (struct overcommit_policy){ overcommit.mode, (unsigned)value, 0 };
+		__atomic_store_n(&overcommit.ratio, (unsigned)value, __ATOMIC_RELEASE);
+		__atomic_store_n(&overcommit.kbytes, 0, __ATOMIC_RELEASE);
 	}
 	return 0;
 }

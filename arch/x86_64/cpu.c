@@ -95,7 +95,7 @@ static uint64_t mix(uint64_t x)
 
 void cpu_random(void *to, size_t n)
 {
-	static uint64_t state;		/* protected by nothing: a lost update changes one guess for another */
+	static uint64_t state;		/* protected by nothing: a lost update changes one guess for another; its caller (kernel/random.c) has a lock */
 	uint8_t *out = to;
 
 	while (n > 0) {
