@@ -218,16 +218,35 @@ static pfn_t take_at_hand(page_word word)
 	return pfn;
 }
 
+/* The cache is locked and has room. */
+static void put_at_hand(struct frame_cache *c, pfn_t pfn)
+{
+	page_word_set(pfn, page_kernel(0, USE_AT_HAND));
+	c->frame[c->n++] = pfn;
+}
+
 static void keep_at_hand(pfn_t pfn)
 {
 	struct frame_cache *c = &caches[cpu_index()];
 
 	spin_lock(&c->lock);
-	page_word_set(pfn, page_kernel(0, USE_AT_HAND));
-	c->frame[c->n++] = pfn;
+	put_at_hand(c, pfn);
 	if (c->n == CACHE_FRAMES)
 		return_frames(c, CACHE_BATCH);
 	spin_unlock(&c->lock);
+}
+
+/* As many as make half a cache; returns how many that were. */
+static unsigned keep_some(const pfn_t *frame, unsigned n)
+{
+	struct frame_cache *c = &caches[cpu_index()];
+	unsigned kept = 0;
+
+	spin_lock(&c->lock);
+	while (kept < n && c->n < CACHE_BATCH)
+		put_at_hand(c, frame[kept++]);
+	spin_unlock(&c->lock);
+	return kept;
 }
 
 size_t frame_drain(void)
@@ -313,6 +332,18 @@ void frame_free(pfn_t pfn, unsigned order)
 	}
 	spin_lock(&zone_lock);
 	give_back(pfn, order);
+	spin_unlock(&zone_lock);
+}
+
+void frame_free_all(const pfn_t *frame, unsigned n)
+{
+	unsigned i = n > 0 && !frame_is_short() ? keep_some(frame, n) : 0;
+
+	if (i == n)
+		return;
+	spin_lock(&zone_lock);
+	for (; i < n; i++)
+		give_back(frame[i], 0);
 	spin_unlock(&zone_lock);
 }
 

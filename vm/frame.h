@@ -37,6 +37,8 @@ pfn_t frame_alloc_anon_zeroed(void);
 pfn_t frame_alloc_table(void);
 /* Gives 2^order frames back. */
 void frame_free(pfn_t, unsigned order);
+/* The same for n single frames. */
+void frame_free_all(const pfn_t *, unsigned n);
 
 struct frame_stats {
 	size_t managed;			/* frames under the allocator's care */

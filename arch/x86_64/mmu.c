@@ -201,22 +201,28 @@ bool mmu_replace(struct mmu *mmu, vaddr_t va, pfn_t old, pfn_t new, unsigned pro
 	return true;
 }
 
-/* The entry with other rights; the processor may have set its bits meanwhile. */
-static pte_t with_rights(vaddr_t va, pte_t old, unsigned prot, enum mmu_write write)
-{
-	bool may_write = write == MMU_WRITE_SHARED || page_is_mine(*word_of(old));
+/* The bits of an entry with these rights, and of one that may not be written; which of them it gets depends on its page. */
+struct rights { pte_t full, unwritable; bool ask; };
 
-	return pte_make(va, pte_pfn(old), may_write ? prot : prot & ~(unsigned)VM_WRITE) | (old & (PTE_ACCESSED | PTE_DIRTY));
+static struct rights rights_of(vaddr_t va, unsigned prot, enum mmu_write write)
+{
+	return (struct rights){ pte_make(va, 0, prot), pte_make(va, 0, prot & ~(unsigned)VM_WRITE), write == MMU_WRITE_OWN && prot & VM_WRITE };
+}
+
+static pte_t with_rights(pte_t old, const struct rights *r)
+{
+	return (old & (PTE_FRAME | PTE_ACCESSED | PTE_DIRTY)) | (r->ask && !page_is_mine(*word_of(old)) ? r->unwritable : r->full);
 }
 
 bool mmu_loosen(struct mmu *mmu, vaddr_t va, pfn_t pfn, unsigned prot, enum mmu_write write)
 {
+	const struct rights rights = rights_of(va, prot, write);
 	page_word word;
 	pte_t *e = lock_entry(mmu, va, pfn, &word);
 
 	if (!e)
 		return false;
-	pte_write(e, with_rights(va, *e, prot, write));
+	pte_write(e, with_rights(*e, &rights));
 	unlock_table(va, e, word);
 	mmu_flush_local(mmu, va);
 	return true;
@@ -234,13 +240,34 @@ static void protect_huge(pte_t *entry, vaddr_t va, unsigned prot, struct mmu_gat
 	gather->pages++;
 }
 
+/* Rights for the entries [e, last) of a leaf table, the first of which maps va. */
+static void protect_entries(pte_t *e, pte_t *last, vaddr_t va, unsigned prot, enum mmu_write write, struct mmu_gather *gather)
+{
+	const struct rights rights = rights_of(va, prot, write);
+	pte_t *first = NULL, *end = NULL, lost = 0, won = 0;
+
+	va -= (vaddr_t)e / sizeof *e * PAGE_SIZE;
+	for (; e < last; e++) {
+		pte_t old = *e, new = with_rights(old, &rights);
+		if (!old || new == old)
+			continue;
+		pte_write(e, new);
+		lost |= old & ~new;
+		won |= new & ~old;
+		gather->pages++;
+		first = first ? first : e;
+		end = e + 1;
+	}
+	if (first)
+		mmu_gather_change(gather, va + (vaddr_t)first / sizeof *e * PAGE_SIZE, va + (vaddr_t)end / sizeof *e * PAGE_SIZE, lost, won);
+}
+
 void mmu_protect(struct mmu *mmu, vaddr_t start, vaddr_t end, unsigned prot, enum mmu_write write, struct mmu_gather *gather)
 {
 	struct path path;
 
 	for (vaddr_t va = start; next_leaf(mmu, &va, end, &path); va = after_leaf(va)) {
-		unsigned i = index_at(va, 0), last = last_in_leaf(va, end);
-		vaddr_t base = leaf_start(va);
+		unsigned i = index_at(va, 0);
 
 		if (!path.leaf) {
 			assert(covers_leaf(va, end));
@@ -248,17 +275,7 @@ void mmu_protect(struct mmu *mmu, vaddr_t start, vaddr_t end, unsigned prot, enu
 			continue;
 		}
 		page_word word = lock_table(va, path.leaf);
-		for (; i < last; i++) {
-			pte_t old = path.leaf[i];
-			if (!old)
-				continue;
-			assert(!is_user(va) || !is_shared(&path));
-			pte_t new = with_rights(base, old, prot, write);
-			if (new == old)
-				continue;
-			pte_write(&path.leaf[i], new);
-			mmu_gather_change(gather, base + ((vaddr_t)i << PAGE_SHIFT), old, new);
-		}
+		protect_entries(&path.leaf[i], &path.leaf[last_in_leaf(va, end)], va, prot, write, gather);
 		unlock_table(va, path.leaf, word);
 	}
 }

@@ -50,15 +50,14 @@ void mmu_flush(struct mmu *mmu, vaddr_t start, vaddr_t end, enum flush what)
 	stats.full++;
 }
 
-/* Nobody can reach it any more. */
-static void give_back(pfn_t what)
+/* Nobody can reach it any more: true if it is a frame to free. */
+static bool is_free(pfn_t what)
 {
-	if (what & GATHER_BLOCK)
+	if (__builtin_expect(what & GATHER_BLOCK, 0)) {
 		frame_free(what & ~GATHER_BLOCK, MMU_HUGE_ORDER);
-	else if (what & GATHER_TABLE)
-		frame_free(what & ~GATHER_TABLE, 0);
-	else if (page_entry_put(what) == PAGE_PUT_LAST)
-		frame_free(what, 0);
+		return false;
+	}
+	return what & GATHER_TABLE || page_is_mine(page_word_of(what)) || page_entry_put(what) == PAGE_PUT_LAST;
 }
 
 /* A table may be all that is left to flush: its entries went with an earlier, full gather. */
@@ -66,8 +65,11 @@ void mmu_gather_finish(struct mmu_gather *g)
 {
 	if (g->start < g->end || g->tables)
 		mmu_flush(g->mmu, g->start, g->end, g->tables ? FLUSH_TABLES : g->others ? FLUSH_PAGES : FLUSH_HERE);
+	unsigned n = 0;
 	for (unsigned i = 0; i < g->nframes; i++)
-		give_back(g->frame[i]);
+		if (is_free(g->frame[i]))
+			g->frame[n++] = g->frame[i] & ~GATHER_TABLE;
+	frame_free_all(g->frame, n);
 	mmu_gather_begin(g, g->mmu);
 }
 

@@ -27,14 +27,13 @@ static inline void mmu_gather_entry(struct mmu_gather *g, vaddr_t va)
 	g->pages++;
 }
 
-/* An entry has other rights.  Who may do more than before finds out by a fault that there is nothing to do. */
-static inline void mmu_gather_change(struct mmu_gather *g, vaddr_t va, pte_t old, pte_t new)
+/* Entries in [start, end) have lost some bits and won some.  Who may do more than before finds out by a fault that there is nothing to do. */
+static inline void mmu_gather_change(struct mmu_gather *g, vaddr_t start, vaddr_t end, pte_t lost, pte_t won)
 {
-	bool others = g->others;
+	bool others = g->others || lost & (PTE_PRESENT | PTE_WRITE) || won & PTE_NX;
 
-	mmu_gather_entry(g, va);
-	if (!(old & ~new & (PTE_PRESENT | PTE_WRITE)) && !(new & ~old & PTE_NX))
-		g->others = others;
+	mmu_gather_range(g, start, end);
+	g->others = others;
 }
 
 /* The gather may be emptied on the way: then what it was told of ranges is done with. */
