@@ -57,6 +57,7 @@ struct faultstat {
 	uint64_t pages_read;			/* pages read through a pager (system-wide only: 0 otherwise, see flags) */
 	uint64_t tlb_pages, tlb_full, tlb_loads;	/* system-wide only: entries flushed singly, whole flushes, address-space loads */
 	uint64_t pages_scanned, pages_reclaimed;	/* system-wide only: pages of files that reclaim looked at, and gave back */
+	uint64_t tlb_interrupts;		/* system-wide only: processors that were interrupted for a flush */
 };
 
 #define VMCHECK_VERSION 1

@@ -11,7 +11,15 @@
  * An entry that is not present can hold a value of vm/'s own, such as a place in a swap device: MMU_VALUE_BITS (arch_mmu.h) bits of it, not all 0.  A bit of
  * the format, which only such an entry has, tells it from an empty one and from one with rights 0.  No operation makes one yet.
  *
- * => every operation on a user mmu is called with its space's lock held (vm/space.h); on kernel_mmu with the kspace lock.
+ * => map, replace, loosen, query and flush_local of a user mmu are called with its space locked for reading or writing (vm/space.h), all others for
+ *    writing; those on kernel_mmu with the kspace lock.  So while faults of one space run side by side, tables may come, but none goes, and none is replaced.
+ *    A leaf table's entries and counts change under its own lock (vm/page.h: table_lock), as does its count of references, which belongs to several spaces.
+ *
+ * Order of memory: a table is empty, or a page filled, before the store that makes it reachable; that store releases.  An entry that is taken out is
+ * written before the flush is asked for, and a processor that begins to run a space says so before it loads the root: so either it is asked,
+ * or it does not see the entry.  What was mapped is given back, and a count that falls told to others, after the flush.
+ * The processor itself sets accessed and dirty bits at any time.  Those that it sets while an entry is rewritten may be lost: they are hints.
+ *
  * struct mmu, struct mmu_gather's size and the inline parts are in arch_mmu.h:
  *
  *   void *direct(pfn_t)            the frame in the direct map
@@ -27,14 +35,16 @@ extern struct mmu kernel_mmu;
 #define MMU_HUGE_ORDER	(HUGE_SHIFT - PAGE_SHIFT)
 
 /*
- * Frames to free once no TLB can hold them, and the range to flush for that.  Filled by the operations, emptied by mmu_gather_finish: first
- * flushes (every processor that runs the space; paging-structure caches too when tables went), then frees.  Also when full.
+ * What has been taken out, to be given back once no TLB can hold it, and the range to flush for that.  Filled by the operations, emptied by mmu_gather_finish: first
+ * flushes (every processor that runs the space; paging-structure caches too when tables went), then drops the entry that each page had counted, and frees
+ * pages and tables that nobody has.  Also when full.
  */
 enum { GATHER_FRAMES = 128 };
 struct mmu_gather {
 	struct mmu *mmu;
 	vaddr_t start, end;		/* what to flush: nothing when start >= end */
 	unsigned pages;			/* entries changed in that range */
+	bool others;			/* other processors must not go on with what they have; else it is only stricter than need be */
 	bool tables;			/* tables were taken out */
 	unsigned nframes;
 	pfn_t frame[GATHER_FRAMES];
@@ -45,7 +55,7 @@ static inline void mmu_gather_begin(struct mmu_gather *g, struct mmu *mmu)
 	g->start = (vaddr_t)-1;
 	g->end = 0;
 	g->pages = 0;
-	g->tables = false;
+	g->others = g->tables = false;
 	g->nframes = 0;
 }
 void mmu_gather_finish(struct mmu_gather *);
@@ -55,18 +65,31 @@ int  mmu_create(struct mmu *);
 void mmu_destroy(struct mmu *);
 /* Runs this processor on it (NULL: on the kernel's alone). */
 void mmu_activate(struct mmu *);
+/*
+ * This processor uses no user memory until the next mmu_activate, but may keep what it has loaded: it is not interrupted for flushes meanwhile, they are made up for when it
+ * comes back.  A space that goes away may be under it: then it is moved to the kernel's tables.
+ */
+void mmu_rest(void);
 
 /*
  * Map: installs pfns[i] at va + i pages, i < n, where pfns[i] is not PFN_NONE and no entry is present yet; counts each.
  * All n lie in one leaf table's reach (MMU_TABLE_REACH bytes, aligned).
- * => returns the number of entries installed, or -ENOMEM (no table to be had; nothing changed).
+ * => returns the number of entries installed (another processor may have been first), or -ENOMEM (no table to be had; nothing changed).
  */
 ssize mmu_map(struct mmu *, vaddr_t va, const pfn_t *pfns, size_t n, unsigned prot);
 
 /*
- * Replace one present entry: takes it out, flushes it everywhere, drops its page's count (freeing the page at zero), then installs pfn. Cannot fail.
+ * Replace one present entry, if it still maps `old`: takes it out, flushes it everywhere, drops its page's count (freeing the page at zero), then installs
+ * `new`.  false: it maps something else by now.
  */
-void mmu_replace(struct mmu *, vaddr_t va, pfn_t pfn, unsigned prot);
+bool mmu_replace(struct mmu *, vaddr_t va, pfn_t old, pfn_t new, unsigned prot);
+
+/*
+ * Loosen one present entry, if it still maps pfn: gives it these rights, which are no fewer than it has; writing as mmu_protect gives it.  Other processors may hold the
+ * stricter one until they fault, and find that all is well.  false: it maps something else by now, or may not be written.
+ */
+enum mmu_write { MMU_WRITE_OWN, MMU_WRITE_SHARED };
+bool mmu_loosen(struct mmu *, vaddr_t va, pfn_t pfn, unsigned prot, enum mmu_write);
 
 /*
  * A huge entry: maps a block of 2^MMU_HUGE_ORDER frames, allocated as one, at va, both aligned to MMU_TABLE_REACH, where no table is.  Its frames
@@ -106,14 +129,13 @@ int mmu_copy(struct mmu *dst, struct mmu *src, struct mmu_span, enum mmu_copy, s
 int  mmu_move_prepare(struct mmu *, vaddr_t from, vaddr_t to, size_t size);
 void mmu_move(struct mmu *, vaddr_t from, vaddr_t to, size_t size, struct mmu_gather *);
 
-/* Drop: empties the whole user part of an mmu that no processor runs, so nothing is flushed. */
+/* Drop: empties the whole user part of an mmu that no processor runs (one that rests on it is moved away), so nothing is flushed. */
 void mmu_drop(struct mmu *);
 
 /*
  * Protect: entries in [start, end), which is owned (TABLES), get these rights.  Writing is given only where it cannot be seen by others: MMU_WRITE_OWN gives it where
  * page_is_mine() (vm/page.h); MMU_WRITE_SHARED everywhere.  What is stricter than the region says is loosened by the fault handler.
  */
-enum mmu_write { MMU_WRITE_OWN, MMU_WRITE_SHARED };
 void mmu_protect(struct mmu *, vaddr_t start, vaddr_t end, unsigned prot, enum mmu_write, struct mmu_gather *);
 
 /*
@@ -152,6 +174,6 @@ void mmu_walk(const struct mmu *, vaddr_t start, vaddr_t end, const struct mmu_w
 void mmu_boot_map(vaddr_t va, size_t npages);
 extern size_t mmu_boot_table_bytes;	/* what the tables for that took */
 
-/* What instruction counts do not show: entries flushed one by one, whole flushes, address-space loads. Protected by: per-CPU later, one CPU now. */
-struct tlb_stats { uint64_t pages, full, loads; };
-extern struct tlb_stats tlb_stats;
+/* What instruction counts do not show: entries flushed one by one, whole flushes, address-space loads, processors interrupted for a flush.  Sums over all processors. */
+struct tlb_stats { uint64_t pages, full, loads, interrupts; };
+struct tlb_stats mmu_tlb_stats(void);

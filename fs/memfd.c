@@ -56,24 +56,13 @@ long file_seals(struct file *f)
 }
 
 /* object->lock is held. */
-static bool mapped_for_writing(struct object *o)
-{
-	list_for_each(l, &o->mappings) {
-		const struct region *r = container_of(l, struct region, mapping);
-
-		if ((r->flags & (REGION_SHARED | REGION_NOWRITE)) == REGION_SHARED)
-			return true;
-	}
-	return false;
-}
-
 static int add_seals(struct object *o, unsigned seals, uint32_t mode)
 {
 	if (o->seals & SEAL_SEAL)
 		return -EPERM;
 	if (seals & SEAL_EXEC && mode & 0111)
 		seals |= SEAL_SHRINK | SEAL_GROW | SEAL_WRITE | SEAL_FUTURE_WRITE;	/* a program that stays what it is */
-	if (seals & ~o->seals & SEAL_WRITE && mapped_for_writing(o))
+	if (seals & ~o->seals & SEAL_WRITE && object_mapped_for_writing(o))
 		return -EBUSY;
 	o->seals |= seals;
 	return 0;

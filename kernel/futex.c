@@ -60,14 +60,14 @@ static int find_key(vaddr_t word, unsigned op, struct futex_key *key, struct obj
 	*key = (struct futex_key){ s, word };
 	if (op & FUTEX_PRIVATE)
 		return 0;
-	mutex_lock(&s->lock);
+	read_lock(&s->lock);
 	struct region *r = region_find(&s->regions, word);
 	bool inside = r && r->start <= word;
 	if (inside && (r->flags & REGION_SHARED) && r->object) {
 		*object = object_ref(r->object);
 		*key = (struct futex_key){ r->object, (r->offset << PAGE_SHIFT) + (word - r->start) };
 	}
-	mutex_unlock(&s->lock);
+	read_unlock(&s->lock);
 	return inside ? 0 : -EFAULT;
 }
 

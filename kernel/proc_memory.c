@@ -157,7 +157,7 @@ static int make_statm(struct text *t, struct vnode *v, void *arg)
 /* Appends the bytes of [start, end) of the space, as far as they are resident. */
 static void append_memory(struct text *t, struct space *s, vaddr_t start, vaddr_t end)
 {
-	mutex_lock(&s->lock);
+	write_lock(&s->lock);
 	while (start < end && !t->error) {
 		struct mmu_entry e = mmu_query(&s->mmu, start);
 		vaddr_t next = page_floor(start) + PAGE_SIZE;
@@ -168,7 +168,7 @@ static void append_memory(struct text *t, struct space *s, vaddr_t start, vaddr_
 		text_append(t, (const char *)direct(e.pfn) + (start & PAGE_MASK), next - start);
 		start = next;
 	}
-	mutex_unlock(&s->lock);
+	write_unlock(&s->lock);
 }
 
 static int make_cmdline(struct text *t, struct vnode *v, void *arg)

@@ -29,10 +29,10 @@ static void count_record(struct census *c, const struct page_record *r)
 		c->borrowed++;
 		return;
 	}
-	c->mapped += r->entries > 0;
+	c->mapped += record_entries(r) > 0;
 	if (r->object && r->object->pager) {
 		c->files++;
-		c->active += r->used || r->entries > 0;
+		c->active += r->used || record_entries(r) > 0;
 	} else {
 		c->shared++;
 	}
@@ -103,7 +103,8 @@ static int make_meminfo(struct text *t, struct vnode *v, void *arg)
 static int make_vmstat(struct text *t, struct vnode *v, void *arg)
 {
 	struct census c = count_frames();
-	uint64_t major = stats_major(&system_faults), all = stats_minor(&system_faults) + major;
+	struct fault_stats faults = stats_system();
+	uint64_t major = stats_major(&faults), all = stats_minor(&faults) + major;
 	(void)v, (void)arg;
 	text_print(t, "nr_free_pages %zu\nnr_anon_pages %zu\nnr_mapped %zu\nnr_file_pages %zu\nnr_shmem %zu\nnr_page_table_pages %zu\n",
 		frame_free_count(), c.anonymous, c.mapped, c.files + c.shared, c.shared, c.tables);
@@ -142,9 +143,11 @@ void proc_print_faults(struct text *t, const struct fault_stats *s)
 static int make_faults(struct text *t, struct vnode *v, void *arg)
 {
 	(void)v, (void)arg;
-	proc_print_faults(t, &system_faults);
+	struct fault_stats faults = stats_system();
+	struct tlb_stats tlb = mmu_tlb_stats();
+	proc_print_faults(t, &faults);
 	text_print(t, "%-20s %12lu\n%-20s %12lu\n%-20s %12lu\n%-20s %12lu\n", "pages-read", (unsigned long)system_pages_read,
-		"tlb-pages", (unsigned long)tlb_stats.pages, "tlb-full", (unsigned long)tlb_stats.full, "tlb-loads", (unsigned long)tlb_stats.loads);
+		"tlb-pages", (unsigned long)tlb.pages, "tlb-full", (unsigned long)tlb.full, "tlb-loads", (unsigned long)tlb.loads);
 	return 0;
 }
 

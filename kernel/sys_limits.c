@@ -35,10 +35,10 @@ static void apply_stack_limit(struct process *p, uint64_t limit)
 	struct space *s = p->space;
 	if (!s)
 		return;
-	mutex_lock(&s->lock);
+	write_lock(&s->lock);
 	size_t gap = s->stack_top - s->mmap_top;
 	s->stack_limit = limit < gap ? limit : gap;
-	mutex_unlock(&s->lock);
+	write_unlock(&s->lock);
 }
 
 /* tree_lock held. */

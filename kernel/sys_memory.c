@@ -158,12 +158,17 @@ static size_t known_size(size_t asked, size_t size)
 static int find_stats(enum faultstat_what what, pid_type pid, struct faultstat *to)
 {
 	int error = 0;
+	if (what == FAULTSTAT_SYSTEM) {
+		struct fault_stats sum = stats_system();
+		stats_export(&sum, STATS_OF_SYSTEM, to);
+		return 0;
+	}
 	mutex_lock(&tree_lock);
 	const struct process *p = what == FAULTSTAT_PROCESS ? process_find(pid) : current;
 	if (!p)
 		error = -ESRCH;
 	else
-		stats_export(what == FAULTSTAT_SYSTEM ? &system_faults : what == FAULTSTAT_CHILDREN ? &p->child_faults : &p->faults, to);
+		stats_export(what == FAULTSTAT_CHILDREN ? &p->child_faults : &p->faults, STATS_OF_PROCESS, to);
 	mutex_unlock(&tree_lock);
 	return error;
 }

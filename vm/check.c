@@ -5,7 +5,7 @@
  * to, so that every count must then be zero, and a third puts all back.  Counts wrap around without harm, so even a wrong
  * count is restored.
  *
- * => runs on one processor with nothing else in vm/: it takes no locks and does not sleep.
+ * => runs with nothing else in vm/, on any processor (kernel/sched.h: sched_stop_others): it takes no locks, but those that guard what processors have at hand, and does not sleep.
  */
 #include "vm/check.h"
 #include "vm/account.h"
@@ -149,6 +149,12 @@ static void judge_space(struct check *c)
 
 /* ---- second and third walk: counts down to zero and back --------------------------------------------------------------------- */
 
+/* The entries alone, which may wrap around. */
+static void count_record(struct page_record *r, unsigned delta)
+{
+	r->uses = (r->uses & ~(RECORD_HOLD - 1)) | (record_entries(r) + delta);
+}
+
 static void count_leaf(void *context, vaddr_t va, struct mmu_entry e)
 {
 	struct check *c = context;
@@ -159,7 +165,7 @@ static void count_leaf(void *context, vaddr_t va, struct mmu_entry e)
 	if (page_type(pages[e.pfn]) == PAGE_ANON)
 		pages[e.pfn] += c->delta * PAGE_ANON_ONE;
 	else
-		page_record(pages[e.pfn])->entries += (unsigned)c->delta;
+		count_record(page_record(pages[e.pfn]), (unsigned)c->delta);
 }
 
 /* A table is met once for each upper entry that points to it; its own entries count once: when the last is taken off, or the first put back. */
@@ -195,7 +201,9 @@ static void tally_kernel(struct vmcheck *report, page_word word)
 {
 	uint64_t n = (uint64_t)1 << page_order(word);
 
-	if (page_use(word) == USE_HEAP)
+	if (word == page_kernel(0, USE_AT_HAND))
+		report->free_frames += n;
+	else if (page_use(word) == USE_HEAP)
 		report->heap_frames += n;
 	else if (page_use(word) == USE_STACK)
 		report->stack_frames += n;
@@ -211,8 +219,10 @@ static void judge_record(struct vmcheck *report, pfn_t pfn, struct page_record *
 		report->object_frames++;
 	if (record->pfn != pfn)
 		wrong(report, "record of another frame", "frame", pfn, record->pfn);
-	if (record->entries)
-		wrong(report, "page of an object with a wrong count of entries: off by", "frame", pfn, record->entries);
+	if (record_entries(record))
+		wrong(report, "page of an object with a wrong count of entries: off by", "frame", pfn, record_entries(record));
+	if (record->uses >> 32 != (uint64_t)(record->object != NULL) + (record->pins > 0))
+		wrong(report, "page of an object with a wrong count of holds", "frame", pfn, record->uses >> 32);
 }
 
 /* Returns how many frames the word at pfn speaks for. */
@@ -271,7 +281,7 @@ static void judge_frames(struct vmcheck *report)
 
 static void judge_free_lists(struct vmcheck *report)
 {
-	uint64_t listed = 0;
+	uint64_t listed = frame_cached();
 
 	for (int zone = 0; zone < ZONES; zone++)
 		for (unsigned order = 0; order <= FRAME_MAX_ORDER; order++)
@@ -353,6 +363,8 @@ void vm_check(struct vmcheck *report)
 	struct check c = { .report = report };
 
 	*report = (struct vmcheck){ .size = sizeof *report, .version = VMCHECK_VERSION };
+	heap_drain();				/* so that frames are where they were before their processors took them to hand */
+	frame_drain();
 	each_space(&c, judge_space);
 	c.delta = (uintptr_t)-1;
 	each_space(&c, count_space);

@@ -30,11 +30,14 @@
  *               '-- a page of an object: copy ---------------------------------> file-cow
  *  wherever a frame or table cannot be had --------------------------------------> oom
  *
- * One struct fault goes through small steps; each step says DONE (class is set), AGAIN (the state may have changed: look
- * again), or FILL (the page must be read first, without locks).  A page is filled before any entry shows it; a new
- * translation goes in after the old one is gone.
+ * One struct fault goes through small steps; each step says DONE (class is set), NEXT (not settled: on to the next step), AGAIN (another processor has
+ * changed what we saw: look again), ALONE (this needs the space for itself), or FILL (the page must be read first, without locks).  A page is filled before any entry shows it;
+ * a new translation goes in after the old one is gone.
  *
- * Locks: space->lock for the whole of an attempt, object->lock inside it; none while a page is read.
+ * Faults of one space run side by side: an attempt is a reader of the space.  So regions and tables stay, but an entry may have changed between the look at it and its change, which therefore
+ * is made under the lock of its table and only if it still is what was seen.  What grows a stack, or replaces a table, is done alone, as a writer.
+ *
+ * Locks: space->lock for the whole of an attempt, object->lock inside it, a table's lock inside that (arch/mmu.h); none while a page is read.
  */
 #include "vm/fault.h"
 #include "vm/account.h"
@@ -43,7 +46,7 @@
 #include "vm/reclaim.h"
 #include "vm/vm.h"
 
-enum step { STEP_DONE, STEP_FILL };
+enum step { STEP_DONE, STEP_NEXT, STEP_AGAIN, STEP_ALONE, STEP_FILL };
 
 enum { AROUND_PAGES = 16, STACK_GUARD_PAGES = 256 };
 
@@ -58,10 +61,12 @@ struct fault {
 	int outcome;
 	unsigned flags;			/* bit n: enum fault_flag n */
 	size_t neighbours;
+	bool alone;			/* space->lock is, or is to be, held for writing */
 	struct object *fill;		/* STEP_FILL: what to read, with a reference */
 	uint64_t fill_index;
 };
 
+static enum step locked_attempt(struct fault *);
 static enum step attempt(struct fault *);
 static void fill(struct fault *);
 static void account(const struct fault *, struct fault_stats *who, uint64_t cycles);
@@ -75,19 +80,40 @@ struct fault_result vm_fault(struct space *space, vaddr_t addr, enum fault_acces
 	while (f.class == FAULT_CLASSES) {
 		if (frame_is_short())
 			reclaim_some();
-		mutex_lock(&space->lock);
-		enum step next = attempt(&f);
-		mutex_unlock(&space->lock);
-		if (next == STEP_FILL)
+		if (locked_attempt(&f) == STEP_FILL)
 			fill(&f);
 	}
 	account(&f, who, cpu_cycles() - began);
 	return (struct fault_result){ f.class, f.outcome };
 }
 
+/* As a reader; and once more, from its beginning, as the writer if it turns out that it needs that. */
+static enum step locked_attempt(struct fault *f)
+{
+	struct rwlock *lock = &f->space->lock;
+	enum step next;
+
+	if (f->alone)
+		write_lock(lock);
+	else
+		read_lock(lock);
+	while ((next = attempt(f)) == STEP_ALONE) {
+		f->alone = true;
+		if (!read_upgrade(lock)) {
+			read_unlock(lock);
+			write_lock(lock);
+		}
+	}
+	if (f->alone)
+		write_unlock(lock);
+	else
+		read_unlock(lock);
+	return next;
+}
+
 static void account(const struct fault *f, struct fault_stats *who, uint64_t cycles)
 {
-	struct fault_stats *each[2] = { &system_faults, who };
+	struct fault_stats *each[2] = { stats_here(), who };
 
 	for (int i = 0; i < 2 && each[i]; i++) {
 		each[i]->count[f->class]++;
@@ -121,26 +147,34 @@ static enum step no_memory(struct fault *f)
 
 /* ---- find the region, check the right ------------------------------------------------------------------------------------ */
 
-/* A stack grows down to the page, if its limit and the guard gap below allow it. */
-static bool grow_stack(struct fault *f, struct region *r)
+/* May a stack grow down to the page?  Its limit and the guard gap below say so. */
+static bool may_grow(const struct fault *f, const struct region *r)
 {
 	struct region *below = region_prev(r);
 
 	if (!(r->flags & REGION_GROWSDOWN) || r->end - f->page > f->space->stack_limit || f->page < USER_MIN)
 		return false;
-	if (below && !(below->flags & REGION_GROWSDOWN) && below->rights && f->page - below->end < STACK_GUARD_PAGES * PAGE_SIZE)
-		return false;
-	if (account_more(f->space, r, (r->start - f->page) >> PAGE_SHIFT, (struct range_sum){ 0 }) < 0)
-		return false;
-	region_resize(&f->space->regions, r, f->page, r->end);
-	f->flags |= 1u << FAULT_FLAG_GREW;
-	return true;
+	return !below || (below->flags & REGION_GROWSDOWN) || !below->rights || f->page - below->end >= STACK_GUARD_PAGES * PAGE_SIZE;
 }
 
-static bool find_region(struct fault *f)
+static enum step grow_stack(struct fault *f, struct region *r)
 {
-	f->region = region_find(&f->space->regions, f->page);
-	return f->region && (f->page >= f->region->start || (f->mode != FAULT_POPULATE && grow_stack(f, f->region)));
+	if (account_more(f->space, r, (r->start - f->page) >> PAGE_SHIFT, (struct range_sum){ 0 }) < 0)
+		return refuse(f, FAULT_SEGV, FAULT_SIGNAL_SEGV_MAPERR);
+	region_resize(&f->space->regions, r, f->page, r->end);
+	f->flags |= 1u << FAULT_FLAG_GREW;
+	return STEP_NEXT;
+}
+
+static enum step find_region(struct fault *f)
+{
+	struct region *r = f->region = region_find(&f->space->regions, f->page);
+
+	if (r && f->page >= r->start)
+		return STEP_NEXT;
+	if (!r || f->mode == FAULT_POPULATE || !may_grow(f, r))
+		return refuse(f, FAULT_SEGV, FAULT_SIGNAL_SEGV_MAPERR);
+	return f->alone ? grow_stack(f, r) : STEP_ALONE;
 }
 
 /* Who may write or execute may read. */
@@ -172,15 +206,19 @@ static enum step attempt(struct fault *f)
 {
 	if (f->space->reaped)
 		return no_memory(f);
-	if (!find_region(f))
-		return refuse(f, FAULT_SEGV, FAULT_SIGNAL_SEGV_MAPERR);
+	enum step found = find_region(f);
+	if (found != STEP_NEXT)
+		return found;
 	if (!allows(f->region->rights, f->access))
 		return refuse(f, FAULT_SEGV, FAULT_SIGNAL_SEGV_ACCERR);
 	if (is_served(f)) {
 		mmu_flush_local(&f->space->mmu, f->page);
 		return done(f, FAULT_SPURIOUS);
 	}
-	if (wants_huge(f) && map_huge(f))
+	bool huge = wants_huge(f);
+	if (!f->alone && (huge || f->entry.table > MMU_TABLE_OWN))
+		return STEP_ALONE;
+	if (huge && map_huge(f))
 		return done(f, FAULT_HUGE);
 	if (f->entry.table > MMU_TABLE_OWN) {
 		if (!own_table(f))
@@ -231,10 +269,21 @@ static unsigned entry_rights(const struct fault *f)
 /* Installs a frame that nobody else has, where nothing is yet. */
 static enum step install_own(struct fault *f, pfn_t pfn, enum fault_class class)
 {
-	if (mmu_map(&f->space->mmu, f->page, &pfn, 1, entry_rights(f)) == 1)
+	ssize n = mmu_map(&f->space->mmu, f->page, &pfn, 1, entry_rights(f));
+
+	if (n == 1)
 		return done(f, class);
 	frame_free(pfn, 0);
-	return no_memory(f);
+	return n < 0 ? no_memory(f) : STEP_AGAIN;
+}
+
+/* The same in place of the entry that was seen. */
+static enum step replace(struct fault *f, pfn_t pfn, enum fault_class class)
+{
+	if (mmu_replace(&f->space->mmu, f->page, f->entry.pfn, pfn, entry_rights(f)))
+		return done(f, class);
+	frame_free(pfn, 0);
+	return STEP_AGAIN;
 }
 
 /* The private copy of a page that others have: of `from`, in place of the entry if there is one. */
@@ -247,8 +296,7 @@ static enum step install_copy(struct fault *f, pfn_t from, enum fault_class clas
 	page_copy(direct(pfn), direct(from));
 	if (f->entry.pfn == PFN_NONE)
 		return install_own(f, pfn, class);
-	mmu_replace(&f->space->mmu, f->page, pfn, entry_rights(f));
-	return done(f, class);
+	return replace(f, pfn, class);
 }
 
 /* ---- no entry: private anonymous memory -------------------------------------------------------------------------------------- */
@@ -262,9 +310,9 @@ static enum step demand_zero(struct fault *f)
 
 static enum step zero_read(struct fault *f)
 {
-	if (mmu_map(&f->space->mmu, f->page, &zero_frame, 1, entry_rights(f) & ~VM_WRITE) == 1)
-		return done(f, FAULT_ZERO_READ);
-	return no_memory(f);
+	ssize n = mmu_map(&f->space->mmu, f->page, &zero_frame, 1, entry_rights(f) & ~VM_WRITE);
+
+	return n == 1 ? done(f, FAULT_ZERO_READ) : n < 0 ? no_memory(f) : STEP_AGAIN;
 }
 
 unsigned huge_policy = HUGE_MADVISE;
@@ -342,7 +390,7 @@ static enum step map_around(struct fault *f, struct object *o, enum fault_class 
 	unsigned rights = f->region->flags & REGION_SHARED ? entry_rights(f) : entry_rights(f) & ~VM_WRITE;
 	ssize n = mmu_map(&f->space->mmu, start, frame, last - first + 1, rights);
 	if (n < 1)
-		return no_memory(f);
+		return n < 0 ? no_memory(f) : STEP_AGAIN;
 	if (n > 1) {
 		f->neighbours = (size_t)n - 1;
 		f->flags |= 1u << FAULT_FLAG_AROUND;
@@ -371,9 +419,10 @@ static enum step resolve_object_locked(struct fault *f, struct object *o, uint64
 	if (private_write(f))
 		return install_copy(f, r->pfn, FAULT_FILE_COW);
 	if (dirtying_write(f)) {
-		if (mmu_map(&f->space->mmu, f->page, &r->pfn, 1, entry_rights(f)) != 1)
-			return no_memory(f);
-		r->dirty = RECORD_DIRTY;
+		r->dirty = RECORD_DIRTY;		/* before another thread can write: who cleans it takes this object's lock first */
+		ssize n = mmu_map(&f->space->mmu, f->page, &r->pfn, 1, entry_rights(f));
+		if (n < 1)
+			return n < 0 ? no_memory(f) : STEP_AGAIN;
 		return done(f, FAULT_SHARED_WRITE);
 	}
 	if (made)
@@ -410,13 +459,9 @@ static void fill(struct fault *f)
 /* The region allows what the entry does not, and nobody else is affected. */
 static enum step loosen(struct fault *f, enum fault_class class)
 {
-	struct mmu_gather gather;
+	bool same = mmu_loosen(&f->space->mmu, f->page, f->entry.pfn, entry_rights(f), f->region->flags & REGION_SHARED ? MMU_WRITE_SHARED : MMU_WRITE_OWN);
 
-	mmu_gather_begin(&gather, &f->space->mmu);
-	mmu_protect(&f->space->mmu, f->page, f->page + PAGE_SIZE, entry_rights(f),
-		f->region->flags & REGION_SHARED ? MMU_WRITE_SHARED : MMU_WRITE_OWN, &gather);
-	mmu_gather_finish(&gather);
-	return done(f, class);
+	return same ? done(f, class) : STEP_AGAIN;
 }
 
 /* The page is in its object's index, or (a truncation is on its way here) cut off: then being dirty means nothing. */
@@ -425,7 +470,7 @@ static enum step shared_write(struct fault *f)
 	struct object *o = f->region->object;
 
 	spin_lock(&o->lock);
-	page_record(pages[f->entry.pfn])->dirty = RECORD_DIRTY;
+	page_record(page_word_of(f->entry.pfn))->dirty = RECORD_DIRTY;
 	spin_unlock(&o->lock);
 	return loosen(f, FAULT_SHARED_WRITE);
 }
@@ -436,13 +481,13 @@ static enum step zero_upgrade(struct fault *f)
 
 	if (pfn == PFN_NONE)
 		return no_memory(f);
-	mmu_replace(&f->space->mmu, f->page, pfn, entry_rights(f));
-	return done(f, FAULT_ZERO_UPGRADE);
+	return replace(f, pfn, FAULT_ZERO_UPGRADE);
 }
 
+/* The page may be replaced, and its frame be something else, by the time it is looked at or copied: then `replace` finds out. */
 static enum step write_private(struct fault *f)
 {
-	page_word word = pages[f->entry.pfn];
+	page_word word = page_word_of(f->entry.pfn);
 
 	if (f->entry.pfn == zero_frame)
 		return zero_upgrade(f);

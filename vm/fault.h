@@ -24,7 +24,7 @@ extern unsigned huge_policy;
 
 /*
  * Serves one fault at addr in a user space.  May sleep: no spinlock held, nor space->lock.
- * Counts it in `who` (may be NULL) and in system_faults.
+ * Counts it in `who` (may be NULL; nobody else writes it meanwhile) and for this processor.
  */
 struct fault_result vm_fault(struct space *, vaddr_t addr, enum fault_access, enum fault_mode, struct fault_stats *who);
 

@@ -6,13 +6,14 @@
  * is free and whole exactly if the word at (pfn XOR size) is (PAGE_FREE, order): one comparison decides a merge, and
  * split and merge change two words.
  *
- * Lock: zone_lock (RANK_ZONE) guards the lists, the counts, and the words of free frames.
+ * Locks: zone_lock (RANK_ZONE) guards the lists, the counts, and the words of free frames; before it, a cache's own (RANK_CACHE).
  */
 #include "vm/frame.h"
 #include "vm/physmap.h"
 #include "vm/sync.h"
 #include "arch/mmu.h"
 #include "lib/list.h"
+#include "lib/string.h"
 
 struct zone {
 	struct list free[FRAME_MAX_ORDER + 1];
@@ -28,7 +29,7 @@ LOCK_GUARDS(zone_lock, zones);
 static size_t managed, reserve, reserve_low, reserve_used;
 struct frame_level frame_level;
 
-unsigned frame_emergency;
+const void *frame_emergency;
 
 #ifndef NDEBUG
 unsigned long alloc_fail_at;
@@ -36,7 +37,7 @@ const void *alloc_fail_thread;
 
 bool alloc_should_fail(void)
 {
-	return alloc_fail_at && (!alloc_fail_thread || alloc_fail_thread == cpu_current()) && --alloc_fail_at == 0;
+	return alloc_fail_at && (!alloc_fail_thread || alloc_fail_thread == cpu_current()) && __atomic_sub_fetch(&alloc_fail_at, 1, __ATOMIC_RELAXED) == 0;
 }
 #endif
 
@@ -49,7 +50,7 @@ static enum zone_id zone_of(pfn_t pfn)
 
 static void block_push(struct zone *zone, pfn_t pfn, unsigned order)
 {
-	pages[pfn] = page_make(PAGE_FREE, order);
+	page_word_set(pfn, page_make(PAGE_FREE, order));
 	list_push(&zone->free[order], direct(pfn));
 	zone->blocks[order]++;
 	zone->orders |= 1u << order;
@@ -83,7 +84,7 @@ static pfn_t take_from(struct zone *zone, unsigned order)
 /* May this allocation leave so few frames free?  The reserve is for allocations inside the allocator. */
 static bool reserve_allows(size_t left, enum frame_need need)
 {
-	return left >= reserve || (need == FRAME_KERNEL && frame_emergency);
+	return left >= reserve || (need == FRAME_KERNEL && __atomic_load_n(&frame_emergency, __ATOMIC_RELAXED) == cpu_current());
 }
 
 static void note_reserve_use(size_t left)
@@ -95,29 +96,206 @@ static void note_reserve_use(size_t left)
 		reserve_low = left;
 }
 
-static pfn_t alloc_locked(unsigned order, enum zone_id highest, enum frame_need need)
+/* zone_lock held. */
+static void level_change(size_t frames)
+{
+	__atomic_store_n(&frame_level.free, frame_level.free + frames, __ATOMIC_RELAXED);
+}
+
+static pfn_t take_locked(unsigned order, enum zone_id highest, enum frame_need need)
 {
 	size_t count = (size_t)1 << order;
 	pfn_t pfn = PFN_NONE;
 
-	if (frame_level.free < count || !reserve_allows(frame_level.free - count, need) || alloc_should_fail())
+	if (frame_level.free < count || !reserve_allows(frame_level.free - count, need))
 		return PFN_NONE;
 	for (int z = (int)highest; z >= 0 && pfn == PFN_NONE; z--)
 		pfn = take_from(&zones[z], order);
 	if (pfn == PFN_NONE)
 		return PFN_NONE;
-	frame_level.free -= count;
+	level_change(-count);
 	note_reserve_use(frame_level.free);
 	return pfn;
 }
 
-static pfn_t alloc(unsigned order, page_word word, enum zone_id highest, enum frame_need need)
+static pfn_t take(unsigned order, page_word word, enum zone_id highest, enum frame_need need)
 {
 	spin_lock(&zone_lock);
-	pfn_t pfn = alloc_locked(order, highest, need);
+	pfn_t pfn = take_locked(order, highest, need);
 	if (pfn != PFN_NONE)
-		pages[pfn] = word;
+		page_word_set(pfn, word);
 	spin_unlock(&zone_lock);
+	return pfn;
+}
+
+/* zone_lock held. */
+static void give_back(pfn_t pfn, unsigned order)
+{
+	struct zone *zone = &zones[zone_of(pfn)];
+
+	level_change((size_t)1 << order);
+	while (order < FRAME_MAX_ORDER) {
+		pfn_t buddy = pfn ^ ((pfn_t)1 << order);
+
+		if (page_word_of(buddy) != page_make(PAGE_FREE, order))
+			break;
+		block_unlink(zone, buddy, order);
+		page_word_set(pfn | buddy, page_make(PAGE_PART, 0));	/* the upper half is a part now */
+		pfn &= buddy;
+		order++;
+	}
+	block_push(zone, pfn, order);
+}
+
+/* ---- frames at hand ----------------------------------------------------------------------------------------------------------------- */
+
+enum { CACHE_FRAMES = 64, CACHE_BATCH = 32 };
+
+/* The processor's own; its lock is for those who come from elsewhere to empty it. */
+static struct frame_cache {
+	struct spinlock lock;
+	unsigned n;
+	pfn_t frame[CACHE_FRAMES];
+} CPU_LOCAL caches[CPUS_MAX] = { [0 ... CPUS_MAX - 1] = { .lock = SPINLOCK_INIT("frames at hand", RANK_CACHE) } };
+
+/* Fragments first: at most `want` frames that lie together, from this zone; returns how many. */
+static size_t take_fragment(struct zone *zone, size_t want, pfn_t *pfn)
+{
+	unsigned most = 63 - (unsigned)__builtin_clzll(want), order = (unsigned)__builtin_ctz(zone->orders);
+
+	if (order > most)
+		order = most;
+	*pfn = take_from(zone, order);
+	return (size_t)1 << order;
+}
+
+/* The cache is empty and locked.  Leaves the reserve alone. */
+static void refill(struct frame_cache *c)
+{
+	spin_lock(&zone_lock);
+	size_t room = frame_level.free > reserve ? frame_level.free - reserve : 0, want = room < CACHE_BATCH ? room : CACHE_BATCH;
+
+	level_change(-want);
+	for (int z = ZONE_NORMAL; z >= 0; z--)
+		while (want > 0 && zones[z].orders) {
+			pfn_t pfn;
+			size_t n = take_fragment(&zones[z], want, &pfn);
+
+			want -= n;
+			while (n-- > 0) {
+				page_word_set(pfn + n, page_kernel(0, USE_AT_HAND));
+				c->frame[c->n++] = pfn + n;
+			}
+		}
+	assert(want == 0);
+	spin_unlock(&zone_lock);
+}
+
+/* The cache is locked: its oldest n frames go back. */
+static void return_frames(struct frame_cache *c, unsigned n)
+{
+	spin_lock(&zone_lock);
+	for (unsigned i = 0; i < n; i++)
+		give_back(c->frame[i], 0);
+	spin_unlock(&zone_lock);
+	c->n -= n;
+	memmove(c->frame, c->frame + n, c->n * sizeof c->frame[0]);
+}
+
+static pfn_t take_at_hand(page_word word)
+{
+	struct frame_cache *c = &caches[cpu_index()];
+	pfn_t pfn = PFN_NONE;
+
+	spin_lock(&c->lock);
+	if (c->n == 0)
+		refill(c);
+	if (c->n > 0) {
+		pfn = c->frame[--c->n];
+		page_word_set(pfn, word);
+	}
+	spin_unlock(&c->lock);
+	return pfn;
+}
+
+/* The cache is locked and has room. */
+static void put_at_hand(struct frame_cache *c, pfn_t pfn)
+{
+	page_word_set(pfn, page_kernel(0, USE_AT_HAND));
+	c->frame[c->n++] = pfn;
+}
+
+static void keep_at_hand(pfn_t pfn)
+{
+	struct frame_cache *c = &caches[cpu_index()];
+
+	spin_lock(&c->lock);
+	put_at_hand(c, pfn);
+	if (c->n == CACHE_FRAMES)
+		return_frames(c, CACHE_BATCH);
+	spin_unlock(&c->lock);
+}
+
+/* As many as make half a cache; returns how many that were. */
+static unsigned keep_some(const pfn_t *frame, unsigned n)
+{
+	struct frame_cache *c = &caches[cpu_index()];
+	unsigned kept = 0;
+
+	spin_lock(&c->lock);
+	while (kept < n && c->n < CACHE_BATCH)
+		put_at_hand(c, frame[kept++]);
+	spin_unlock(&c->lock);
+	return kept;
+}
+
+size_t frame_drain(void)
+{
+	size_t n = 0;
+
+	for (struct frame_cache *c = caches; c < caches + cpu_count; c++) {
+		spin_lock(&c->lock);
+		n += c->n;
+		return_frames(c, c->n);
+		spin_unlock(&c->lock);
+	}
+	return n;
+}
+
+size_t frame_cached(void)
+{
+	size_t n = 0;
+
+	for (struct frame_cache *c = caches; c < caches + cpu_count; c++)
+		n += __atomic_load_n(&c->n, __ATOMIC_RELAXED);
+	return n;
+}
+
+size_t frame_free_count(void)
+{
+	return __atomic_load_n(&frame_level.free, __ATOMIC_RELAXED) + frame_cached();
+}
+
+size_t frame_managed(void)
+{
+	return managed;			/* does not change after the start */
+}
+
+/* ---- the calls ------------------------------------------------------------------------------------------------------------------------ */
+
+/* What other processors have at hand is taken from them before an allocation fails. */
+static pfn_t alloc(unsigned order, page_word word, enum zone_id highest, enum frame_need need)
+{
+	pfn_t pfn = PFN_NONE;
+
+	if (alloc_should_fail())
+		return PFN_NONE;
+	if (order == 0 && highest == ZONE_NORMAL)
+		pfn = take_at_hand(word);
+	if (pfn == PFN_NONE)
+		pfn = take(order, word, highest, need);
+	if (__builtin_expect(pfn == PFN_NONE, 0) && frame_drain() > 0)
+		pfn = take(order, word, highest, need);
 	return pfn;
 }
 
@@ -149,31 +327,35 @@ pfn_t frame_alloc_table(void)
 	return pfn;
 }
 
+/* When memory is short, what is freed is to be seen by all. */
 void frame_free(pfn_t pfn, unsigned order)
 {
-	struct zone *zone = &zones[zone_of(pfn)];
-
-	assert(page_type(pages[pfn]) != PAGE_FREE && page_type(pages[pfn]) != PAGE_PART);
-	spin_lock(&zone_lock);
-	frame_level.free += (size_t)1 << order;
-	while (order < FRAME_MAX_ORDER) {
-		pfn_t buddy = pfn ^ ((pfn_t)1 << order);
-
-		if (pages[buddy] != page_make(PAGE_FREE, order))
-			break;
-		block_unlink(zone, buddy, order);
-		pages[pfn | buddy] = page_make(PAGE_PART, 0);	/* the upper half is a part now */
-		pfn &= buddy;
-		order++;
+	assert(page_type(page_word_of(pfn)) != PAGE_FREE && page_type(page_word_of(pfn)) != PAGE_PART && page_word_of(pfn) != page_kernel(0, USE_AT_HAND));
+	if (order == 0 && !frame_is_short()) {
+		keep_at_hand(pfn);
+		return;
 	}
-	block_push(zone, pfn, order);
+	spin_lock(&zone_lock);
+	give_back(pfn, order);
+	spin_unlock(&zone_lock);
+}
+
+void frame_free_all(const pfn_t *frame, unsigned n)
+{
+	unsigned i = n > 0 && !frame_is_short() ? keep_some(frame, n) : 0;
+
+	if (i == n)
+		return;
+	spin_lock(&zone_lock);
+	for (; i < n; i++)
+		give_back(frame[i], 0);
 	spin_unlock(&zone_lock);
 }
 
 void frame_get_stats(struct frame_stats *to)
 {
 	spin_lock(&zone_lock);
-	*to = (struct frame_stats){ .managed = managed, .free = frame_level.free, .reserve = reserve,
+	*to = (struct frame_stats){ .managed = managed, .free = frame_free_count(), .reserve = reserve,
 		.reserve_low = reserve_low, .reserve_used = reserve_used };
 	for (int z = 0; z < ZONES; z++)
 		for (int order = 0; order <= FRAME_MAX_ORDER; order++)
@@ -243,8 +425,10 @@ void frame_init(void)
 			while (pfn + ((pfn_t)1 << order) > r[i].end)
 				order--;
 			for (pfn_t k = 1; k < (pfn_t)1 << order; k++)
-				pages[pfn + k] = page_make(PAGE_PART, 0);
-			frame_free(pfn, order);
+				page_word_set(pfn + k, page_make(PAGE_PART, 0));
+			spin_lock(&zone_lock);
+			give_back(pfn, order);
+			spin_unlock(&zone_lock);
 			managed += (size_t)1 << order;
 			pfn += (pfn_t)1 << order;
 		}

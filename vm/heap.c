@@ -5,12 +5,13 @@
  * word.  The classes are what divides the room of a slab evenly, so nearly nothing is lost at its end.  An object never
  * starts on a page boundary, a large block always does: that is how kfree tells them apart.
  *
- * Lock: heap_lock (RANK_HEAP) guards all slabs; taken before the zone's.
+ * Each processor keeps a few free objects of each class at hand, so that two processors meet at the slabs once in so many objects.
+ *
+ * Locks: a processor's own for what it has at hand, which is for those who come from elsewhere to empty it; heap_lock (RANK_HEAP) guards all slabs; both before the zone's.
  */
 #include "vm/heap.h"
 #include "vm/frame.h"
 #include "vm/kspace.h"
-#include "vm/sync.h"
 #include "arch/mmu.h"
 #include "lib/string.h"
 
@@ -30,9 +31,22 @@ enum { CLASSES = sizeof class_size / sizeof class_size[0], SMALL_MAX = 2016 };
 static struct list partial[CLASSES];			/* slabs with a free object */
 static unsigned char class_of_size[SMALL_MAX / 16 + 1];	/* by size / 16, rounded up */
 static struct spinlock heap_lock = SPINLOCK_INIT("heap", RANK_HEAP);
-static struct heap_stats stats;
+static size_t slab_frames;				/* heap_lock */
+static size_t large_frames;				/* atomic */
 LOCK_GUARDS(heap_lock, partial);
-LOCK_GUARDS(heap_lock, stats);
+LOCK_GUARDS(heap_lock, slab_frames);
+
+enum { MAGAZINE = 16, MAGAZINE_BATCH = MAGAZINE / 2 };
+/* Free objects of a class that a processor has at hand. */
+struct magazine {
+	unsigned n;
+	void *object[MAGAZINE];
+};
+static struct heap_cpu {
+	struct spinlock lock;
+	size_t bytes, objects;				/* handed out here, less those that were given back here: the sum over all processors counts */
+	struct magazine of[CLASSES];
+} CPU_LOCAL heap_cpus[CPUS_MAX] = { [0 ... CPUS_MAX - 1] = { .lock = SPINLOCK_INIT("heap objects at hand", RANK_HEAP - 1) } };
 
 static unsigned objects_per_slab(unsigned class)
 {
@@ -75,55 +89,115 @@ static struct slab *slab_create(unsigned class)
 		slab->free = object;
 	}
 	list_push(&partial[class], &slab->link);
-	stats.slab_frames++;
+	slab_frames++;
 	return slab;
 }
 
 static void slab_destroy(struct slab *slab)
 {
 	list_remove(&slab->link);
-	stats.slab_frames--;
+	slab_frames--;
 	frame_free(direct_pfn(slab), 0);
 }
 
-static void *alloc_small(unsigned class)
+/* heap_lock held. */
+static void *take_object(unsigned class)
 {
-	void *object = NULL;
+	struct slab *slab = list_empty(&partial[class]) ? slab_create(class) : container_of(partial[class].next, struct slab, link);
+	if (!slab)
+		return NULL;
 
-	spin_lock(&heap_lock);
-	if (!alloc_should_fail()) {
-		struct slab *slab = list_empty(&partial[class]) ? slab_create(class)
-			: container_of(partial[class].next, struct slab, link);
-		if (slab) {
-			object = slab->free;
-			slab->free = *(void **)object;
-			slab->used++;
-			if (!slab->free)
-				list_remove(&slab->link);
-			stats.bytes += class_size[class];
-			stats.objects++;
-		}
-	}
-	spin_unlock(&heap_lock);
+	void *object = slab->free;
+	slab->free = *(void **)object;
+	slab->used++;
+	if (!slab->free)
+		list_remove(&slab->link);
 	return object;
 }
 
-static void free_small(void *object)
+/* heap_lock held. */
+static void give_object(void *object)
 {
 	struct slab *slab = slab_of(object);
 	struct list *list = &partial[slab->class];
 
-	spin_lock(&heap_lock);
 	assert(slab->used > 0 && slab->class < CLASSES);
 	if (!slab->free)
 		list_push(list, &slab->link);
 	*(void **)object = slab->free;
 	slab->free = object;
-	stats.bytes -= class_size[slab->class];
-	stats.objects--;
 	if (--slab->used == 0 && (list->next != list->prev || frame_is_short()))	/* the class keeps one slab that is not full, if it may */
 		slab_destroy(slab);
+}
+
+/* At most half a magazine; fewer when memory is short: the first may be the last. */
+static void load_magazine(struct magazine *m, unsigned class)
+{
+	spin_lock(&heap_lock);
+	do
+		if (!(m->object[m->n] = take_object(class)))
+			break;
+	while (++m->n < MAGAZINE_BATCH && !list_empty(&partial[class]));
 	spin_unlock(&heap_lock);
+}
+
+/* The oldest n objects go back to their slabs. */
+static void unload_magazine(struct magazine *m, unsigned n)
+{
+	spin_lock(&heap_lock);
+	for (unsigned i = 0; i < n; i++)
+		give_object(m->object[i]);
+	spin_unlock(&heap_lock);
+	m->n -= n;
+	memmove(m->object, m->object + n, m->n * sizeof m->object[0]);
+}
+
+static void *alloc_small(unsigned class)
+{
+	struct heap_cpu *cpu = &heap_cpus[cpu_index()];
+	struct magazine *m = &cpu->of[class];
+	void *object = NULL;
+
+	if (alloc_should_fail())
+		return NULL;
+	spin_lock(&cpu->lock);
+	if (m->n == 0)
+		load_magazine(m, class);
+	if (m->n > 0) {
+		object = m->object[--m->n];
+		cpu->bytes += class_size[class];
+		cpu->objects++;
+	}
+	spin_unlock(&cpu->lock);
+	return object;
+}
+
+static void free_small(void *object)
+{
+	struct heap_cpu *cpu = &heap_cpus[cpu_index()];
+	unsigned class = slab_of(object)->class;
+	struct magazine *m = &cpu->of[class];
+
+	spin_lock(&cpu->lock);
+	cpu->bytes -= class_size[class];
+	cpu->objects--;
+	m->object[m->n++] = object;
+	if (frame_is_short())
+		unload_magazine(m, m->n);
+	else if (m->n == MAGAZINE)
+		unload_magazine(m, MAGAZINE_BATCH);
+	spin_unlock(&cpu->lock);
+}
+
+void heap_drain(void)
+{
+	for (struct heap_cpu *cpu = heap_cpus; cpu < heap_cpus + cpu_count; cpu++) {
+		spin_lock(&cpu->lock);
+		for (unsigned class = 0; class < CLASSES; class++)
+			if (cpu->of[class].n > 0)
+				unload_magazine(&cpu->of[class], cpu->of[class].n);
+		spin_unlock(&cpu->lock);
+	}
 }
 
 static unsigned order_for(size_t size)
@@ -137,11 +211,13 @@ static unsigned order_for(size_t size)
 
 static void count_large(ptrdiff_t frames)
 {
-	spin_lock(&heap_lock);
-	stats.large_frames += (size_t)frames;
-	stats.bytes += (size_t)frames << PAGE_SHIFT;
-	stats.objects += frames > 0 ? 1 : (size_t)-1;
-	spin_unlock(&heap_lock);
+	struct heap_cpu *cpu = &heap_cpus[cpu_index()];
+
+	spin_lock(&cpu->lock);
+	cpu->bytes += (size_t)frames << PAGE_SHIFT;
+	cpu->objects += frames > 0 ? 1 : (size_t)-1;
+	spin_unlock(&cpu->lock);
+	__atomic_fetch_add(&large_frames, (size_t)frames, __ATOMIC_RELAXED);
 }
 
 static void *alloc_large(size_t size)
@@ -169,9 +245,9 @@ static void free_large(void *block)
 		return;
 	}
 	pfn_t pfn = direct_pfn(block);
-	unsigned order = page_order(pages[pfn]);
+	unsigned order = page_order(page_word_of(pfn));
 
-	assert(page_type(pages[pfn]) == PAGE_KERNEL && page_use(pages[pfn]) == USE_BLOCK);
+	assert(page_type(page_word_of(pfn)) == PAGE_KERNEL && page_use(page_word_of(pfn)) == USE_BLOCK);
 	count_large(-((ptrdiff_t)1 << order));
 	frame_free(pfn, order);
 }
@@ -204,20 +280,21 @@ size_t heap_usable_size(const void *p)
 {
 	if ((uintptr_t)p & PAGE_MASK)
 		return class_size[slab_of(p)->class];
-	return in_kspace(p) ? kspace_size(p) : PAGE_SIZE << page_order(pages[direct_pfn(p)]);
+	return in_kspace(p) ? kspace_size(p) : PAGE_SIZE << page_order(page_word_of(direct_pfn(p)));
 }
 
 size_t heap_trim(void)
 {
 	size_t before, after;
 
+	heap_drain();
 	spin_lock(&heap_lock);
-	before = stats.slab_frames;
+	before = slab_frames;
 	for (unsigned class = 0; class < CLASSES; class++)
 		list_for_each_safe(pos, &partial[class])
 			if (container_of(pos, struct slab, link)->used == 0)
 				slab_destroy(container_of(pos, struct slab, link));
-	after = stats.slab_frames;
+	after = slab_frames;
 	spin_unlock(&heap_lock);
 	return before - after;
 }
@@ -225,8 +302,14 @@ size_t heap_trim(void)
 void heap_get_stats(struct heap_stats *to)
 {
 	spin_lock(&heap_lock);
-	*to = stats;
+	*to = (struct heap_stats){ .slab_frames = slab_frames, .large_frames = __atomic_load_n(&large_frames, __ATOMIC_RELAXED) };
 	spin_unlock(&heap_lock);
+	for (struct heap_cpu *cpu = heap_cpus; cpu < heap_cpus + cpu_count; cpu++) {
+		spin_lock(&cpu->lock);
+		to->bytes += cpu->bytes;
+		to->objects += cpu->objects;
+		spin_unlock(&cpu->lock);
+	}
 }
 
 size_t heap_check(void)
@@ -242,7 +325,7 @@ size_t heap_check(void)
 			for (void *o = slab->free; o && n <= total && slab_of(o) == slab; o = *(void **)o)
 				n++;
 			if (slab->class != class || n == 0 || n + slab->used != total
-			    || pages[direct_pfn(slab)] != page_kernel(0, USE_HEAP))
+			    || page_word_of(direct_pfn(slab)) != page_kernel(0, USE_HEAP))
 				errors++;
 		}
 	spin_unlock(&heap_lock);

@@ -52,6 +52,18 @@ static void unmap_free(vaddr_t start, vaddr_t end)
 	}
 }
 
+/* One level: what is below does not come back here.  kspace_lock is held. */
+static void begin_emergency(void)
+{
+	assert(!frame_emergency);
+	__atomic_store_n(&frame_emergency, cpu_current(), __ATOMIC_RELAXED);
+}
+
+static void end_emergency(void)
+{
+	__atomic_store_n(&frame_emergency, NULL, __ATOMIC_RELAXED);
+}
+
 /* Maps one zeroed frame; payload frames do not come from the reserve, tables may. */
 static int map_one(vaddr_t va, enum kernel_use use)
 {
@@ -60,10 +72,9 @@ static int map_one(vaddr_t va, enum kernel_use use)
 		return -ENOMEM;
 
 	page_zero(direct(pfn));
-	frame_emergency++;
-	assert(frame_emergency == 1);		/* one level: what is below does not come back here */
+	begin_emergency();
 	ssize n = mmu_map(&kernel_mmu, va, &pfn, 1, VM_READ | VM_WRITE);
-	frame_emergency--;
+	end_emergency();
 	if (n != 1) {
 		frame_free(pfn, 0);
 		return -ENOMEM;
@@ -80,9 +91,9 @@ static struct region *range_create(size_t npages, unsigned flags)
 	if (npages == 0 || npages > (KSPACE_END - KSPACE_START) >> PAGE_SHIFT
 	    || !region_gap(&ranges, size, KSPACE_START, KSPACE_END, &start))
 		return NULL;
-	frame_emergency++;
+	begin_emergency();
 	struct region *r = kzalloc(sizeof *r);
-	frame_emergency--;
+	end_emergency();
 	if (!r)
 		return NULL;
 	r->start = start;

@@ -53,10 +53,10 @@ static int punch_hole(struct space *s, struct region *r, vaddr_t start, vaddr_t 
 		return -EPERM;
 	struct object *o = object_ref(r->object);
 	uint64_t from = (r->offset << PAGE_SHIFT) + (start - r->start);
-	mutex_unlock(&s->lock);
+	write_unlock(&s->lock);
 	vm_punch(o, from, from + (end - start));
 	object_put(o);
-	mutex_lock(&s->lock);
+	write_lock(&s->lock);
 	return 0;
 }
 
@@ -72,12 +72,12 @@ static int read_ahead(struct space *s, struct region *r, vaddr_t start, vaddr_t 
 	if (!o || !o->pager)
 		return 0;
 	object_ref(o);
-	mutex_unlock(&s->lock);
+	write_unlock(&s->lock);
 	for (unsigned n = 0; index < last && n < READ_AHEAD_PAGES && reclaim_keep_free(); index++, n++)
 		if (object_fill(o, index, &waited) < 0)
 			break;
 	object_put(o);
-	mutex_lock(&s->lock);
+	write_lock(&s->lock);
 	return 0;
 }
 
@@ -156,11 +156,11 @@ int vm_madvise(struct space *s, vaddr_t start, size_t length, int advice, struct
 		return start + length < start ? -EINVAL : -ENOMEM;
 	if (populates)
 		return vm_touch(s, start, end, advice == MADV_POPULATE_WRITE ? FAULT_WRITE : FAULT_READ, who);
-	mutex_lock(&s->lock);
+	write_lock(&s->lock);
 	int error = a->kind == DISCARD ? advise_locked(s, start, end, &owning) : 0;
 	if (error != -EAGAIN)
 		error = a->kind == CHANGE ? change_locked(s, start, end, a) : advise_locked(s, start, end, a);
-	mutex_unlock(&s->lock);
+	write_unlock(&s->lock);
 	return error;
 }
 
@@ -183,7 +183,7 @@ int vm_mincore(struct space *s, vaddr_t start, size_t npages, unsigned char *to)
 {
 	int error = 0;
 
-	mutex_lock(&s->lock);
+	read_lock(&s->lock);
 	for (size_t i = 0; i < npages && !error; i++) {
 		vaddr_t va = start + (i << PAGE_SHIFT);
 		struct region *r = region_find(&s->regions, va);
@@ -193,7 +193,7 @@ int vm_mincore(struct space *s, vaddr_t start, size_t npages, unsigned char *to)
 		else
 			to[i] = is_resident(s, r, va);
 	}
-	mutex_unlock(&s->lock);
+	read_unlock(&s->lock);
 	return error;
 }
 
@@ -212,9 +212,9 @@ int vm_msync(struct space *s, vaddr_t start, size_t length, unsigned flags)
 		return 0;
 	if (!range_of_user(start, length, &end))
 		return -ENOMEM;
-	mutex_lock(&s->lock);
+	write_lock(&s->lock);
 	int error = advise_locked(s, start, end, &(struct advice){ .kind = HINT, .apply = flags & MS_INVALIDATE ? if_unlocked : NULL });
-	mutex_unlock(&s->lock);
+	write_unlock(&s->lock);
 	if ((flags & MS_SYNC) && error != -EBUSY)
 		vm_writeback_range(s, start, end);
 	return error;

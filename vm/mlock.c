@@ -42,9 +42,9 @@ int vm_touch(struct space *s, vaddr_t start, vaddr_t end, enum fault_access acce
 	int error = 0;
 
 	for (; start < end && !error; start += PAGE_SIZE) {
-		mutex_lock(&s->lock);
+		read_lock(&s->lock);
 		struct mmu_entry e = mmu_query(&s->mmu, start);
-		mutex_unlock(&s->lock);
+		read_unlock(&s->lock);
 		if (!has_right(&e, access))
 			error = fetch(s, start, access, who);
 	}
@@ -57,7 +57,7 @@ static bool next_part(struct space *s, vaddr_t *start, vaddr_t *stop, vaddr_t en
 	unsigned wanted = which == POPULATE_LOCKED ? REGION_LOCKED : 0;
 	struct region *r;
 
-	mutex_lock(&s->lock);
+	read_lock(&s->lock);
 	r = region_find(&s->regions, *start);
 	while (r && (r->flags & (wanted | REGION_LOCKONFAULT)) != wanted)
 		r = region_next(r);
@@ -67,7 +67,7 @@ static bool next_part(struct space *s, vaddr_t *start, vaddr_t *stop, vaddr_t en
 		*stop = r->end < end ? r->end : end;
 		*access = (r->rights & VM_WRITE) && !(r->flags & REGION_SHARED) ? FAULT_WRITE : FAULT_READ;	/* copies are made now, too */
 	}
-	mutex_unlock(&s->lock);
+	read_unlock(&s->lock);
 	return found;
 }
 
@@ -110,10 +110,10 @@ static int change(struct space *s, vaddr_t start, size_t length, unsigned flags,
 	int error = -ENOMEM;
 
 	start = page_floor(start);
-	mutex_lock(&s->lock);
+	write_lock(&s->lock);
 	if (!flags || may_lock(s, start, size))
 		error = start + size < start ? -EINVAL : size == 0 ? 0 : mark(s, start, start + size, flags);
-	mutex_unlock(&s->lock);
+	write_unlock(&s->lock);
 	if (error || !(flags & REGION_LOCKED))
 		return error;
 	error = vm_populate(s, start, start + size, POPULATE_LOCKED, who);
@@ -142,14 +142,14 @@ int vm_mlockall(struct space *s, unsigned flags, struct fault_stats *who)
 		return -EINVAL;
 	if (!account_may_lock_any())
 		return -EPERM;
-	mutex_lock(&s->lock);
+	write_lock(&s->lock);
 	bool may = !(flags & MCL_CURRENT) || account_may_lock(s->mapped);
 	if (may) {
 		s->new_flags = flags & MCL_FUTURE ? lock : 0;
 		if (flags & MCL_CURRENT)
 			range_mark(s, 0, USER_MAX, REGION_LOCKED | REGION_LOCKONFAULT, lock);	/* splits nothing: cannot fail */
 	}
-	mutex_unlock(&s->lock);
+	write_unlock(&s->lock);
 	if (may && (flags & MCL_CURRENT))
 		vm_populate(s, 0, USER_MAX, POPULATE_LOCKED, who);
 	return may ? 0 : -ENOMEM;
@@ -157,8 +157,8 @@ int vm_mlockall(struct space *s, unsigned flags, struct fault_stats *who)
 
 void vm_munlockall(struct space *s)
 {
-	mutex_lock(&s->lock);
+	write_lock(&s->lock);
 	s->new_flags = 0;
 	range_mark(s, 0, USER_MAX, REGION_LOCKED | REGION_LOCKONFAULT, 0);
-	mutex_unlock(&s->lock);
+	write_unlock(&s->lock);
 }

@@ -25,9 +25,9 @@ int vm_munmap(struct space *s, vaddr_t start, size_t length)
 
 	if (!range_of_user(start, length, &end))
 		return -EINVAL;
-	mutex_lock(&s->lock);
+	write_lock(&s->lock);
 	int error = range_remove(s, start, end);
-	mutex_unlock(&s->lock);
+	write_unlock(&s->lock);
 	return error;
 }
 
@@ -36,7 +36,7 @@ int vm_detach(struct space *s, vaddr_t base)
 	const struct object *o = NULL;
 	struct region *next;
 
-	mutex_lock(&s->lock);
+	write_lock(&s->lock);
 	for (struct region *r = region_find(&s->regions, base); r; r = next) {
 		next = region_next(r);
 		if (!r->object || !r->object->watch || (o && r->object != o) || (r->start - base) >> PAGE_SHIFT != r->offset)
@@ -44,7 +44,7 @@ int vm_detach(struct space *s, vaddr_t base)
 		o = r->object;
 		range_unmap(s, r->start, r->end, NULL);		/* whole regions: no hole */
 	}
-	mutex_unlock(&s->lock);
+	write_unlock(&s->lock);
 	return o ? 0 : -EINVAL;
 }
 
@@ -63,11 +63,6 @@ static vaddr_t mmap_locked(struct space *s, vaddr_t at, struct region what, unsi
 			return as_error(-EEXIST);
 	} else if (!range_room(s, at, size, flags, &at)) {
 		return as_error(-ENOMEM);
-	}
-	if (what.flags & REGION_SHARED && what.object->seals & (SEAL_WRITE | SEAL_FUTURE_WRITE)) {
-		if (what.rights & VM_WRITE)
-			return as_error(-EPERM);
-		what.flags |= REGION_NOWRITE;
 	}
 	unsigned holes = range_holes(s, at, at + size);
 	struct range_sum gone = range_sum(s, at, at + size);
@@ -149,9 +144,15 @@ vaddr_t vm_mmap(struct space *s, vaddr_t hint, size_t length, unsigned rights, u
 			goto out;
 		}
 	}
-	mutex_lock(&s->lock);
+	if (shared && (error = object_will_map(what.object, what.rights, &what.flags)) < 0) {
+		at = as_error(error);
+		goto out;
+	}
+	write_lock(&s->lock);
 	at = mmap_locked(s, hint, what, flags);
-	mutex_unlock(&s->lock);
+	write_unlock(&s->lock);
+	if (shared)
+		object_mapped(what.object, what.flags);
 out:
 	if (own)
 		object_put(own);
@@ -283,11 +284,11 @@ int vm_mprotect(struct space *s, vaddr_t start, size_t length, unsigned long pro
 		return -EINVAL;
 	if (!range_of_user(start, length, &end))
 		return -ENOMEM;
-	mutex_lock(&s->lock);
+	write_lock(&s->lock);
 	int error = grows ? extend(s, &start, end, grows) : 0;
 	if (!error)
 		error = mprotect_locked(s, start, end, (unsigned)prot & VM_RIGHTS);
-	mutex_unlock(&s->lock);
+	write_unlock(&s->lock);
 	return error;
 }
 
@@ -295,9 +296,9 @@ int vm_mprotect(struct space *s, vaddr_t start, size_t length, unsigned long pro
 
 void vm_set_brk(struct space *s, vaddr_t start)
 {
-	mutex_lock(&s->lock);
+	write_lock(&s->lock);
 	s->brk_start = s->brk = start;
-	mutex_unlock(&s->lock);
+	write_unlock(&s->lock);
 }
 
 /* Maps [from, to), page-aligned, as heap; false: something is in the way, or no memory. */
@@ -333,9 +334,9 @@ static vaddr_t brk_locked(struct space *s, vaddr_t to)
 
 vaddr_t vm_brk(struct space *s, vaddr_t to)
 {
-	mutex_lock(&s->lock);
+	write_lock(&s->lock);
 	vaddr_t now = brk_locked(s, to);
-	mutex_unlock(&s->lock);
+	write_unlock(&s->lock);
 	return now;
 }
 
@@ -349,7 +350,7 @@ int vm_map_stack(struct space *s, vaddr_t top, size_t initial, unsigned rights)
 	if (!r)
 		return -ENOMEM;
 	*r = (struct region){ .start = start, .end = top, .rights = rights & VM_RIGHTS, .flags = REGION_GROWSDOWN | REGION_STACK | REGION_COMMITTED };
-	mutex_lock(&s->lock);
+	write_lock(&s->lock);
 	above = region_find(&s->regions, start);
 	bool taken = above && above->start < top;		/* by a segment of a program that says it belongs there */
 	if (!taken)
@@ -358,7 +359,7 @@ int vm_map_stack(struct space *s, vaddr_t top, size_t initial, unsigned rights)
 		s->stack_top = top;
 		range_add(s, r);
 	}
-	mutex_unlock(&s->lock);
+	write_unlock(&s->lock);
 	if (taken)
 		kfree(r);
 	return taken ? -ENOMEM : 0;

@@ -18,6 +18,7 @@
 #include "vm/frame.h"
 #include "vm/heap.h"
 #include "vm/reclaim.h"
+#include "vm/region.h"
 #include "vm/stats.h"
 #include "arch/mmu.h"
 #include "lib/string.h"
@@ -25,7 +26,12 @@
 struct spinlock object_list_lock = SPINLOCK_INIT("objects", RANK_OBJECT - 1);
 struct list object_list = LIST_INIT(object_list);
 LOCK_GUARDS(object_list_lock, object_list);
-static struct object_stats live;	/* protected by: one processor; atomic with the second */
+static struct object_stats live;	/* atomic */
+
+static void count(size_t *what, ssize change)
+{
+	__atomic_fetch_add(what, (size_t)change, __ATOMIC_RELAXED);
+}
 
 /* ---- the index ------------------------------------------------------------------------------------------------------- */
 
@@ -78,6 +84,12 @@ bool object_skip(struct object *o, uint64_t *index)
 	bool found = skip_gaps(o, index);
 	spin_unlock(&o->lock);
 	return found;
+}
+
+static void set_size(struct object *o, uint64_t size)
+{
+	assert(spin_held(&o->lock));
+	__atomic_store_n(&o->size, size, __ATOMIC_RELAXED);
 }
 
 static void **node_create(void)
@@ -177,34 +189,40 @@ static struct page_record *record_insert(struct object *o, uint64_t index, pfn_t
 		kfree(r);
 		return NULL;
 	}
-	*r = (struct page_record){ .object = o, .index = index, .pfn = pfn, .state = (unsigned char)state, .borrowed = borrowed };
+	*r = (struct page_record){ .object = o, .index = index, .uses = RECORD_HOLD, .pfn = pfn, .state = (unsigned char)state, .borrowed = borrowed };
 	*slot = r;
-	pages[pfn] = (page_word)r | PAGE_RECORD;
+	page_word_set(pfn, (page_word)r | PAGE_RECORD);
 	o->npages++;
-	++*reason(o);
-	live.borrowed += borrowed;
+	count(reason(o), 1);
+	count(&live.borrowed, borrowed);
 	list_init(&r->age);
 	if (o->pager && !borrowed)
 		reclaim_add(r);
 	return r;
 }
 
-/* Frees a record that nobody uses.  The frame's word becomes what it is without it; the frame itself is the caller's. */
-static void record_free(struct page_record *r)
+/*
+ * One use less: an entry, or a RECORD_HOLD.  With the last the record goes, which has been cut off before; the frame's word becomes what it is without it.  true: the frame is the
+ * caller's to free.
+ */
+static bool record_drop(struct page_record *r, uint64_t use)
 {
-	assert(r->entries == 0 && r->pins == 0);
-	live.borrowed -= r->borrowed;
-	pages[r->pfn] = r->borrowed ? page_make(PAGE_RESERVED, 0) : page_make(PAGE_ANON, 0);
+	if (__atomic_sub_fetch(&r->uses, use, __ATOMIC_ACQ_REL) > 0)
+		return false;
+	bool borrowed = r->borrowed;
+	assert(!r->object && r->pins == 0);
+	count(&live.records_cut, -1);
+	count(&live.borrowed, -(ssize)borrowed);
+	page_word_set(r->pfn, borrowed ? page_make(PAGE_RESERVED, 0) : page_make(PAGE_ANON, 0));
 	kfree(r);
+	return !borrowed;
 }
 
-static void record_free_with_frame(struct page_record *r)
+static void record_drop_hold(struct page_record *r)
 {
 	pfn_t pfn = r->pfn;
-	bool borrowed = r->borrowed;
 
-	record_free(r);
-	if (!borrowed)
+	if (record_drop(r, RECORD_HOLD))
 		frame_free(pfn, 0);
 }
 
@@ -221,14 +239,11 @@ static void record_cut(struct object *o, struct page_record *r)
 	if (commits_pages(o))
 		commit_release(1);
 	o->npages--;
-	--*reason(o);
+	count(reason(o), -1);
+	count(&live.records_cut, 1);
 	reclaim_remove(r);
-	if (r->entries == 0 && r->pins == 0) {
-		record_free_with_frame(r);
-		return;
-	}
-	r->object = NULL;
-	live.records_cut++;
+	__atomic_store_n(&r->object, NULL, __ATOMIC_RELAXED);
+	record_drop_hold(r);
 }
 
 /* object->lock held.  A page that is written again while it is cleaned stays dirty. */
@@ -237,7 +252,7 @@ static void write_back(struct object *o, struct page_record *r)
 	if (r->dirty == RECORD_CLEAN)
 		return;
 	o->pager->write(o, r->index, direct(r->pfn));
-	if (r->dirty == RECORD_CLEANING || r->entries == 0)
+	if (r->dirty == RECORD_CLEANING || record_entries(r) == 0)
 		r->dirty = RECORD_CLEAN;
 }
 
@@ -250,19 +265,16 @@ void object_evict(struct object *o, struct page_record *r)
 
 enum page_put page_put_record(struct page_record *r)
 {
-	assert(r->entries > 0);
-	if (--r->entries > 0 || r->object || r->pins > 0)
-		return PAGE_PUT_KEPT;
-	bool borrowed = r->borrowed;
-	live.records_cut--;
-	record_free(r);
-	return borrowed ? PAGE_PUT_KEPT : PAGE_PUT_LAST;
+	assert(record_entries(r) > 0);
+	return record_drop(r, 1) ? PAGE_PUT_LAST : PAGE_PUT_KEPT;
 }
 
 static void pin(struct page_record *r)
 {
-	if (r->pins++ == 0)
-		live.records_pinned++;
+	if (r->pins++ > 0)
+		return;
+	__atomic_fetch_add(&r->uses, RECORD_HOLD, __ATOMIC_RELAXED);
+	count(&live.records_pinned, 1);
 }
 
 static void unpin(struct page_record *r)
@@ -270,11 +282,8 @@ static void unpin(struct page_record *r)
 	assert(r->pins > 0);
 	if (--r->pins > 0)
 		return;
-	live.records_pinned--;
-	if (!r->object && r->entries == 0) {
-		live.records_cut--;
-		record_free_with_frame(r);
-	}
+	count(&live.records_pinned, -1);
+	record_drop_hold(r);
 }
 
 void object_unpin(struct object *o, struct page_record *r)
@@ -294,7 +303,7 @@ static struct page_record *make_at_once(struct object *o, uint64_t index, int *w
 	*why = -EAGAIN;
 	if (o->pager) {
 		pfn_t pfn = o->pager->borrow ? o->pager->borrow(o, index) : PFN_NONE;
-		if (pfn == PFN_NONE || page_type(pages[pfn]) != PAGE_RESERVED)
+		if (pfn == PFN_NONE || page_type(page_word_of(pfn)) != PAGE_RESERVED)
 			return NULL;		/* or a damaged image gives one cluster to two files: the second gets a copy */
 		r = record_insert(o, index, pfn, RECORD_READY, true);
 	} else {
@@ -428,7 +437,7 @@ int object_fill(struct object *o, uint64_t index, bool *waited)
 
 	error = o->pager->read(o, index, direct(r->pfn));
 	if (!error)
-		system_pages_read++;
+		__atomic_fetch_add(&system_pages_read, 1, __ATOMIC_RELAXED);
 	end_fill(o, r, error);
 	return error;
 }
@@ -472,11 +481,12 @@ struct object *object_next_unsynced(unsigned round)
 	list_for_each(l, &object_list) {
 		struct object *o = container_of(l, struct object, all);
 
-		if (!object_tracks(o) || o->synced == round || o->refs == 0)
+		if (!object_tracks(o) || o->synced == round)
 			continue;
 		o->synced = round;
-		found = object_ref(o);
-		break;
+		found = object_try_ref(o);
+		if (found)
+			break;
 	}
 	spin_unlock(&object_list_lock);
 	return found;
@@ -559,13 +569,15 @@ ssize object_read(struct object *o, struct uio *uio, uint64_t offset)
 	size_t done = 0;
 	int error = 0;
 
-	while (uio->left > 0 && offset < o->size && !error) {
+	uint64_t size = object_size(o);
+
+	while (uio->left > 0 && offset < size && !error) {
 		size_t within = offset & PAGE_MASK, wanted = RUN_PAGES * PAGE_SIZE - within;
 
 		if (wanted > uio->left)
 			wanted = uio->left;
-		if (wanted > o->size - offset)
-			wanted = o->size - offset;
+		if (wanted > size - offset)
+			wanted = size - offset;
 		size_t n = pin_run(o, offset >> PAGE_SHIFT, (within + wanted + PAGE_MASK) >> PAGE_SHIFT, run);
 		if (n == 0 && (error = object_pin(o, offset >> PAGE_SHIFT, &run[n++])) != 0)
 			break;
@@ -602,6 +614,18 @@ static int pin_to_write(struct object *o, uint64_t index, struct page_record **o
 	}
 }
 
+/* Bytes have been written to the page, which was pinned for that, up to `end` of the object; 0: none. */
+static void written(struct object *o, struct page_record *r, uint64_t end)
+{
+	spin_lock(&o->lock);
+	if (o->pager && end > 0)
+		r->dirty = RECORD_DIRTY;
+	if (end > o->size)
+		set_size(o, end);
+	unpin(r);
+	spin_unlock(&o->lock);
+}
+
 ssize object_write(struct object *o, struct uio *uio, uint64_t offset)
 {
 	size_t done = 0;
@@ -618,15 +642,11 @@ ssize object_write(struct object *o, struct uio *uio, uint64_t offset)
 		if (error)
 			break;
 		moved = uio_in(uio, (char *)direct(r->pfn) + within, n);
-		if (o->pager && moved > 0)
-			r->dirty = RECORD_DIRTY;
-		object_unpin(o, r);
+		written(o, r, moved > 0 ? offset + moved : 0);
 		if (moved < n)
 			error = -EFAULT;
 		done += moved;
 		offset += moved;
-		if (moved > 0 && offset > o->size)
-			o->size = offset;
 	}
 	return done ? (ssize)done : error;
 }
@@ -685,8 +705,46 @@ void object_resize(struct object *o, uint64_t size)
 		punch(o, size, OBJECT_ENDLESS);
 	else if (o->size & PAGE_MASK)		/* a mapping may have written behind the end */
 		zero_part(o, o->size, object_pages(o->size) << PAGE_SHIFT);
-	o->size = size;
+	set_size(o, size);
 	spin_unlock(&o->lock);
+}
+
+/* ---- seals and mappings ---------------------------------------------------------------------------------------------------- */
+
+static bool can_write(unsigned flags)
+{
+	return (flags & (REGION_SHARED | REGION_NOWRITE)) == REGION_SHARED;
+}
+
+int object_will_map(struct object *o, unsigned rights, unsigned *flags)
+{
+	int error = 0;
+
+	spin_lock(&o->lock);
+	if (o->seals & (SEAL_WRITE | SEAL_FUTURE_WRITE) && *flags & REGION_SHARED) {
+		error = rights & VM_WRITE ? -EPERM : 0;
+		*flags |= REGION_NOWRITE;
+	}
+	o->maps_coming += !error && can_write(*flags);
+	spin_unlock(&o->lock);
+	return error;
+}
+
+void object_mapped(struct object *o, unsigned flags)
+{
+	spin_lock(&o->lock);
+	o->maps_coming -= can_write(flags);
+	spin_unlock(&o->lock);
+}
+
+bool object_mapped_for_writing(const struct object *o)
+{
+	bool found = o->maps_coming > 0;
+
+	assert(spin_held(&o->lock));
+	list_for_each(l, &o->mappings)
+		found = found || can_write(container_of(l, struct region, mapping)->flags);
+	return found;
 }
 
 /* ---- life ---------------------------------------------------------------------------------------------------------------- */
@@ -698,7 +756,7 @@ struct object *object_create(const struct pager *pager, void *backing, uint64_t 
 	if (!o)
 		return NULL;
 	spin_init(&o->lock, "object", RANK_OBJECT);
-	mutex_init(&o->cleaning, "object cleaning", RANK_SPACE - 2);
+	mutex_init(&o->visiting, "object visit", RANK_SPACE - 2);
 	waitq_init(&o->filled);
 	list_init(&o->mappings);
 	o->refs = 1;
@@ -707,7 +765,7 @@ struct object *object_create(const struct pager *pager, void *backing, uint64_t 
 	o->size = size;
 	spin_lock(&object_list_lock);
 	list_append(&object_list, &o->all);
-	live.objects++;
+	count(&live.objects, 1);
 	spin_unlock(&object_list_lock);
 	return o;
 }
@@ -745,7 +803,7 @@ void object_put(struct object *o)
 		return;
 	spin_lock(&object_list_lock);
 	list_remove(&o->all);
-	live.objects--;
+	count(&live.objects, -1);
 	spin_unlock(&object_list_lock);
 
 	if (object_tracks(o))

@@ -45,12 +45,13 @@ struct object {
 	size_t npages;			/* records in the index */
 	unsigned seals;			/* enum seal; lock (fs/memfd.c) */
 	size_t committed;		/* pages, by object_commit */
-	struct mutex cleaning;		/* one at a time hands pages back to the pager: vm/writeback.c */
+	struct mutex visiting;		/* one at a time goes through all mappings: vm/truncate.c, vm/writeback.c */
 	unsigned synced;		/* the last vm_sync that has seen it; object_list_lock */
 	struct waitq filled;		/* those who wait for a RECORD_FILLING page */
 	struct list mappings;		/* regions that map it */
 	void (*watch)(struct object *, int change);	/* NULL, or is told of a region that came (1) or goes (-1), with the space's lock or while it is destroyed */
-	unsigned visits;		/* of the mappings: vm/truncate.c; atomic */
+	unsigned visits;		/* of the mappings: vm/truncate.c; visiting */
+	unsigned maps_coming;		/* shared mappings that may become writable and are not in the list yet; lock */
 	struct list all;		/* in object_list; object_list_lock */
 };
 
@@ -96,6 +97,15 @@ bool object_skip(struct object *, uint64_t *index);
 /* Frees what pages first to last took in the index, where none is left: after a hole, when nobody needs object_skip any more. */
 void object_trim(struct object *, uint64_t first, uint64_t last);
 
+/*
+ * A mapping is on its way: rights, and flags (enum region_flags), as they are to be; what is sealed against writing gets REGION_NOWRITE, or -EPERM.  0: object_mapped when it is
+ * there, or not to be.
+ */
+int object_will_map(struct object *, unsigned rights, unsigned *flags);
+void object_mapped(struct object *, unsigned flags);
+/* object->lock held.  May anybody write through a shared mapping, now or after an mprotect? */
+bool object_mapped_for_writing(const struct object *);
+
 /* ---- for the fault handler ------------------------------------------------------------------------------------------ */
 
 /* Pages that hold `bytes` bytes. */
@@ -104,10 +114,15 @@ static inline uint64_t object_pages(uint64_t bytes)
 	return (bytes >> PAGE_SHIFT) + (bytes & PAGE_MASK ? 1 : 0);
 }
 
+/* Its size where the lock is not held: it may be another at once. */
+static inline uint64_t object_size(const struct object *o) { return __atomic_load_n(&o->size, __ATOMIC_RELAXED); }
+
 /* Is page `index` beyond the last page that has bytes? */
 static inline bool object_beyond(const struct object *o, uint64_t index)
 {
-	return o->size != OBJECT_ENDLESS && (o->size == 0 || index > (o->size - 1) >> PAGE_SHIFT);
+	uint64_t size = object_size(o);
+
+	return size != OBJECT_ENDLESS && (size == 0 || index > (size - 1) >> PAGE_SHIFT);
 }
 
 /*

@@ -75,7 +75,7 @@ unsigned range_splits(struct space *s, vaddr_t start, vaddr_t end)
 {
 	struct region *a = region_find(&s->regions, start), *b = region_find(&s->regions, end);
 
-	assert(mutex_held(&s->lock));
+	assert(write_held(&s->lock));
 	return (a && a->start < start) + (b && b->start < end);
 }
 
@@ -162,7 +162,7 @@ void range_unmap(struct space *s, vaddr_t start, vaddr_t end, struct reserve *re
 	struct region *r = region_find(&s->regions, start);
 	struct mmu_gather gather;
 
-	assert(mutex_held(&s->lock));
+	assert(write_held(&s->lock));
 	if (!r || r->start >= end)
 		return;
 	space_note_peak(s);
@@ -227,7 +227,7 @@ void range_add(struct space *s, struct region *r)
 {
 	struct region *next;
 
-	assert(mutex_held(&s->lock));
+	assert(write_held(&s->lock));
 	region_attach(s, r);
 	r = merge_below(s, r);
 	next = region_next(r);

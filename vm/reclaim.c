@@ -6,7 +6,7 @@
  * forgotten.  Otherwise it is taken out of all mappings and freed.  What is borrowed from the boot image would free nothing, and
  * memory of its own (anonymous, tmpfs) has no place to go to: neither is in the list.
  *
- * Progress: the RECLAIM_YOUNGEST last of the list are never touched.  A page that was read for a fault is the last; it stays until that many others
+ * Progress: the RECLAIM_YOUNGEST last of the list, for each processor, are never touched.  A page that was read for a fault is the last; it stays until that many others
  * have been read or found in use after it.  One instruction needs fewer pages than that, so it has them all at once in the end,
  * however short memory is.
  *
@@ -26,18 +26,24 @@ static struct spinlock age_lock = SPINLOCK_INIT("page ages", RANK_OBJECT + 2);
 static struct list by_age = LIST_INIT(by_age);		/* records, the oldest first; age_lock, as is reclaim_stats.pages */
 LOCK_GUARDS(age_lock, by_age);
 
+/* age_lock held, but for those who only want to know about how many there are. */
+static void pages_change(ssize n) { __atomic_store_n(&reclaim_stats.pages, reclaim_stats.pages + (size_t)n, __ATOMIC_RELAXED); }
+static size_t reclaimable(void) { return __atomic_load_n(&reclaim_stats.pages, __ATOMIC_RELAXED); }
+/* So many for each processor's instruction. */
+static size_t youngest(void) { return (size_t)RECLAIM_YOUNGEST * cpu_count; }
+
 void reclaim_add(struct page_record *r)
 {
 	spin_lock(&age_lock);
 	list_append(&by_age, &r->age);
-	reclaim_stats.pages++;
+	pages_change(1);
 	spin_unlock(&age_lock);
 }
 
 void reclaim_remove(struct page_record *r)
 {
 	spin_lock(&age_lock);
-	reclaim_stats.pages -= !list_empty(&r->age);
+	pages_change(-(ssize)!list_empty(&r->age));
 	list_remove(&r->age);
 	spin_unlock(&age_lock);
 }
@@ -46,9 +52,13 @@ void reclaim_remove(struct page_record *r)
 static struct page_record *take_oldest(void)
 {
 	spin_lock(&age_lock);
+	if (reclaim_stats.pages <= youngest()) {		/* others were quicker */
+		spin_unlock(&age_lock);
+		return NULL;
+	}
 	struct page_record *r = container_of(list_pop(&by_age), struct page_record, age);
 	if (spin_trylock(&r->object->lock)) {
-		reclaim_stats.pages--;
+		pages_change(-1);
 	} else {
 		list_append(&by_age, &r->age);
 		r = NULL;
@@ -97,15 +107,15 @@ static bool visit_region(struct page_record *r, const struct region *m, entry_fn
 /* All entries that map the page.  false: a space's lock was not to be had, so that not all were found. */
 static bool visit_entries(struct page_record *r, entry_fn fn)
 {
-	unsigned left = r->entries;
+	unsigned left = record_entries(r);
 
 	for (struct list *pos = r->object->mappings.next; left > 0 && pos != &r->object->mappings; pos = pos->next) {
 		struct region *m = container_of(pos, struct region, mapping);
 
-		if (!mutex_trylock(&m->space->lock))
+		if (!write_trylock(&m->space->lock))
 			return false;
 		left -= visit_region(r, m, fn);
-		mutex_unlock(&m->space->lock);
+		write_unlock(&m->space->lock);
 	}
 	return left == 0;
 }
@@ -127,7 +137,7 @@ static bool reclaim_oldest(void)
 	struct page_record *r = take_oldest();
 	bool goes = false;
 
-	reclaim_stats.scanned++;
+	__atomic_fetch_add(&reclaim_stats.scanned, 1, __ATOMIC_RELAXED);
 	if (r) {
 		struct object *o = r->object;
 
@@ -138,7 +148,7 @@ static bool reclaim_oldest(void)
 			reclaim_add(r);
 		spin_unlock(&o->lock);
 	}
-	reclaim_stats.stolen += goes;
+	__atomic_fetch_add(&reclaim_stats.stolen, goes, __ATOMIC_RELAXED);
 	return goes;
 }
 
@@ -146,14 +156,14 @@ static size_t reclaim_looking(size_t wanted, size_t looks)
 {
 	size_t freed = 0;
 
-	while (freed < wanted && looks-- > 0 && reclaim_stats.pages > RECLAIM_YOUNGEST)
+	while (freed < wanted && looks-- > 0 && reclaimable() > youngest())
 		freed += reclaim_oldest();
 	return freed;
 }
 
 size_t reclaim_frames(size_t wanted)
 {
-	size_t freed = reclaim_looking(wanted, 2 * reclaim_stats.pages);
+	size_t freed = reclaim_looking(wanted, 2 * reclaimable());
 
 	return freed ? freed : heap_trim();
 }
@@ -167,5 +177,5 @@ bool reclaim_keep_free(void)
 {
 	if (frame_is_short())
 		reclaim_frames(RECLAIM_BATCH);
-	return frame_level.free >= frame_level.low / 2;
+	return frame_free_count() >= frame_level.low / 2;
 }

@@ -33,7 +33,7 @@ enum {
 void reclaim_add(struct page_record *);		/* as the youngest */
 void reclaim_remove(struct page_record *);	/* does no harm to a page that was not added */
 
-/* Protected by: one processor; atomic with the second. */
+/* pages: age_lock; the others are atomic. */
 struct reclaim_stats {
 	size_t pages;			/* that can be reclaimed, as far as they are not in use */
 	uint64_t scanned, stolen;	/* pages looked at, and given back, since boot */

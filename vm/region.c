@@ -44,7 +44,7 @@ struct region *region_first(const struct region_tree *tree)
 
 struct region *region_find(struct region_tree *tree, vaddr_t addr)
 {
-	struct region *best = tree->last;
+	struct region *best = __atomic_load_n(&tree->last, __ATOMIC_RELAXED);
 
 	if (best && addr >= best->start && addr < best->end)
 		return best;
@@ -62,7 +62,7 @@ struct region *region_find(struct region_tree *tree, vaddr_t addr)
 		}
 	}
 	if (best)
-		tree->last = best;
+		__atomic_store_n(&tree->last, best, __ATOMIC_RELAXED);
 	return best;
 }
 

@@ -42,7 +42,7 @@ struct region {
 	unsigned visit;			/* the last visit of the object's mappings that has seen it; object->lock */
 };
 
-struct region_tree { struct rb_root root; size_t count; struct region *last; };
+struct region_tree { struct rb_root root; size_t count; struct region *last; };	/* last: that was found; readers race for it, to whichever it points is there */
 
 /* The region that contains addr, or the first one above it; NULL: none. */
 struct region *region_find(struct region_tree *, vaddr_t addr);

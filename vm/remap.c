@@ -216,8 +216,8 @@ vaddr_t vm_mremap(struct space *s, vaddr_t from, size_t old_size, size_t new_siz
 	int error = check_arguments(&m);
 	if (error)
 		return as_error(error);
-	mutex_lock(&s->lock);
+	write_lock(&s->lock);
 	vaddr_t at = remap_locked(&m);
-	mutex_unlock(&s->lock);
+	write_unlock(&s->lock);
 	return at;
 }

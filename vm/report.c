@@ -10,7 +10,7 @@
 /* How many leaf entries show the page to somebody: those that point to it, this one once for each space that has its table. */
 static uintptr_t sharers(page_word word, const struct mmu_entry *e)
 {
-	return (page_type(word) == PAGE_ANON ? page_value(word) : page_record(word)->entries) + e->spaces - 1;
+	return (page_type(word) == PAGE_ANON ? page_value(word) : record_entries(page_record(word))) + e->spaces - 1;
 }
 
 static bool is_dirty(const struct region *r, page_word word, const struct mmu_entry *e)
@@ -26,7 +26,7 @@ static void report_page(void *context, vaddr_t va, struct mmu_entry e)
 {
 	const struct report *report = context;
 	struct region_info *to = report->info;
-	page_word word = pages[e.pfn];
+	page_word word = page_word_of(e.pfn);
 
 	(void)va;
 	if (!page_counted(word))
@@ -63,7 +63,7 @@ static void name_region(const struct region *r, struct region_info *to)
 
 bool vm_region_info(struct space *s, vaddr_t from, struct region_info *to)
 {
-	mutex_lock(&s->lock);
+	write_lock(&s->lock);
 	struct region *r = region_find(&s->regions, from);
 	if (r) {
 		*to = (struct region_info){ .start = r->start, .end = r->end, .rights = r->rights, .flags = r->flags,
@@ -73,6 +73,6 @@ bool vm_region_info(struct space *s, vaddr_t from, struct region_info *to)
 		mmu_walk(&s->mmu, r->start, r->end, &walker);
 		name_region(r, to);
 	}
-	mutex_unlock(&s->lock);
+	write_unlock(&s->lock);
 	return r != NULL;
 }

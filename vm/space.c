@@ -27,7 +27,7 @@ struct space *space_create(void)
 		kfree(s);
 		return NULL;
 	}
-	mutex_init(&s->lock, "space", RANK_SPACE);
+	rwlock_init(&s->lock, "space", RANK_SPACE);
 	s->refs = 1;
 	s->mmap_top = USER_MAX;
 	spin_lock(&space_list_lock);
@@ -62,10 +62,10 @@ void space_put(struct space *s)
 	spaces--;
 	spin_unlock(&space_list_lock);
 
-	mutex_lock(&s->lock);
+	write_lock(&s->lock);
 	mmu_drop(&s->mmu);
 	free_regions(s);
-	mutex_unlock(&s->lock);
+	write_unlock(&s->lock);
 	mmu_destroy(&s->mmu);
 	kfree(s);
 }
@@ -162,18 +162,18 @@ struct space *space_fork(struct space *parent)
 
 	if (!child)
 		return NULL;
-	mutex_lock(&parent->lock);
+	write_lock(&parent->lock);
 	error = parent->reaped ? -ENOMEM : 0;	/* a child would find zeros where its parent's memory was */
 	copy_limits(child, parent);
-	mutex_lock_nested(&child->lock);	/* reclaim finds it as soon as it has a region of an object */
+	write_lock_nested(&child->lock);	/* reclaim finds it as soon as it has a region of an object */
 	mmu_gather_begin(&gather, &parent->mmu);
 	for (struct region *r = region_first(&parent->regions); r && !error; r = region_next(r))
 		error = fork_region(child, parent, r);
 	if (!error)
 		error = fork_entries(child, parent, &gather);
 	mmu_gather_finish(&gather);		/* nobody writes through an old right once fork has returned */
-	mutex_unlock(&child->lock);
-	mutex_unlock(&parent->lock);
+	write_unlock(&child->lock);
+	write_unlock(&parent->lock);
 	if (error) {
 		space_put(child);
 		return NULL;
@@ -186,13 +186,13 @@ bool space_may_fork(struct space *s)
 	size_t charged = 0, charge = 0;
 	bool may = true;
 
-	mutex_lock(&s->lock);
+	read_lock(&s->lock);
 	for (struct region *r = region_first(&s->regions); r && may; r = region_next(r)) {
 		charged += charge;
 		charge = fork_charge(r);
 		may = commit_charge(s, charge) == 0;
 	}
-	mutex_unlock(&s->lock);
+	read_unlock(&s->lock);
 	commit_release(charged + (may ? charge : 0));
 	return may;
 }
@@ -204,7 +204,7 @@ size_t space_resident(const struct space *s)
 
 static void count_owned(void *context, vaddr_t va, struct mmu_entry e)
 {
-	page_word w = pages[e.pfn];
+	page_word w = page_word_of(e.pfn);
 
 	(void)va;
 	*(size_t *)context += page_counted(w) && !(page_type(w) == PAGE_RECORD && page_record(w)->borrowed);
@@ -215,10 +215,10 @@ size_t space_owned(struct space *s)
 	size_t n = 0;
 	struct mmu_walker walker = { .context = &n, .leaf = count_owned };
 
-	if (!mutex_trylock(&s->lock))
+	if (!write_trylock(&s->lock))
 		return s->mmu.resident;
 	mmu_walk(&s->mmu, 0, USER_MAX, &walker);
-	mutex_unlock(&s->lock);
+	write_unlock(&s->lock);
 	return n;
 }
 
@@ -226,7 +226,7 @@ void space_reap(struct space *s)
 {
 	struct mmu_gather gather;
 
-	if (s->reaped || __atomic_load_n(&s->refs, __ATOMIC_ACQUIRE) > 1 || !mutex_trylock(&s->lock))
+	if (s->reaped || __atomic_load_n(&s->refs, __ATOMIC_ACQUIRE) > 1 || !write_trylock(&s->lock))
 		return;
 	s->reaped = true;
 	if (s->mmu.resident > s->peak_resident)
@@ -234,7 +234,7 @@ void space_reap(struct space *s)
 	mmu_gather_begin(&gather, &s->mmu);
 	mmu_unmap(&s->mmu, 0, USER_MAX, &gather);
 	mmu_gather_finish(&gather);
-	mutex_unlock(&s->lock);
+	write_unlock(&s->lock);
 }
 
 size_t space_tables(const struct space *s)

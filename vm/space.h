@@ -1,8 +1,8 @@
 /*
  * vm/space.h - address spaces: create, fork, destroy.
  *
- * space->lock (a mutex, rank RANK_SPACE) guards the regions, the page tables below mmu, and all fields.  It is not held over pager calls nor
- * over copies from or to user memory.
+ * space->lock (readers and a writer, rank RANK_SPACE) guards the regions, the page tables below mmu, and all fields.  The fault handler is a reader (arch/mmu.h says what readers
+ * may do to the tables), what changes regions a writer.  It is not held over pager calls nor over copies from or to user memory.
  */
 #pragma once
 #include "vm/region.h"
@@ -10,7 +10,7 @@
 #include "arch/mmu.h"
 
 struct space {
-	struct mutex lock;
+	struct rwlock lock;
 	unsigned refs;			/* atomic */
 	struct mmu mmu;
 	struct region_tree regions;

@@ -4,8 +4,22 @@
 #include "arch/mmu.h"
 #include "lib/string.h"
 
-struct fault_stats system_faults;
+static struct { struct fault_stats faults; } CPU_LOCAL cpus[CPUS_MAX];
 uint64_t system_pages_read;
+
+struct fault_stats *stats_here(void)
+{
+	return &cpus[cpu_index()].faults;
+}
+
+struct fault_stats stats_system(void)
+{
+	struct fault_stats sum = { 0 };
+
+	for (unsigned i = 0; i < cpu_count; i++)
+		stats_add(&sum, &cpus[i].faults);
+	return sum;
+}
 
 void stats_add(struct fault_stats *to, const struct fault_stats *what)
 {
@@ -32,18 +46,20 @@ uint64_t stats_minor(const struct fault_stats *s)
 	return n - stats_major(s);
 }
 
-void stats_export(const struct fault_stats *s, struct faultstat *to)
+void stats_export(const struct fault_stats *s, enum stats_scope scope, struct faultstat *to)
 {
 	*to = (struct faultstat){ .size = sizeof *to, .version = FAULTSTAT_VERSION, .neighbours = s->neighbours };
 	memcpy(to->count, s->count, sizeof s->count);
 	memcpy(to->cost, s->cost, sizeof s->cost);
 	memcpy(to->flags, s->flags, sizeof s->flags);
-	if (s != &system_faults)
+	if (scope != STATS_OF_SYSTEM)
 		return;
-	to->pages_read = system_pages_read;
-	to->tlb_pages = tlb_stats.pages;
-	to->tlb_full = tlb_stats.full;
-	to->tlb_loads = tlb_stats.loads;
+	struct tlb_stats tlb = mmu_tlb_stats();
+	to->pages_read = __atomic_load_n(&system_pages_read, __ATOMIC_RELAXED);
+	to->tlb_pages = tlb.pages;
+	to->tlb_full = tlb.full;
+	to->tlb_loads = tlb.loads;
+	to->tlb_interrupts = tlb.interrupts;
 	to->pages_scanned = reclaim_stats.scanned;
 	to->pages_reclaimed = reclaim_stats.stolen;
 }

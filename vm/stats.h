@@ -1,12 +1,12 @@
 /*
  * vm/stats.h - fault counters.
  *
- * A process has a struct fault_stats, the system has one; the fault handler counts into both.  Protected by: the system's, one processor
- * (per-CPU later); a process's, its own threads (one now).
+ * A thread has a struct fault_stats, and so has each processor; the fault handler counts into both, and nobody else writes them.  Sums are made by those who read.
  */
 #pragma once
 #include "vm/types.h"
 #include "abi/faultline.h"
+#include "arch/cpu.h"
 
 struct fault_stats {
 	uint64_t count[FAULT_CLASSES];
@@ -14,12 +14,16 @@ struct fault_stats {
 	uint64_t flags[FAULT_FLAGS];
 	uint64_t neighbours;
 };
-extern struct fault_stats system_faults;
-extern uint64_t system_pages_read;
+/* This processor's. */
+struct fault_stats *stats_here(void);
+/* Those of all processors. */
+struct fault_stats stats_system(void);
+extern uint64_t system_pages_read;		/* atomic */
 
 void stats_add(struct fault_stats *to, const struct fault_stats *what);
 /* As getrusage counts: major faults had to read, minor ones did not; signals are neither. */
 uint64_t stats_minor(const struct fault_stats *);
 uint64_t stats_major(const struct fault_stats *);
-/* The ABI structure; system-wide extras only for system_faults. */
-void stats_export(const struct fault_stats *, struct faultstat *);
+/* The ABI structure; STATS_OF_SYSTEM: with what is counted for the whole system alone. */
+enum stats_scope { STATS_OF_PROCESS, STATS_OF_SYSTEM };
+void stats_export(const struct fault_stats *, enum stats_scope, struct faultstat *);

@@ -5,7 +5,8 @@
  *   a hole       those in the middle; private copies stay with who made them, and the next touch reads zeros
  *
  * The order of locks is space before object, but here the way leads from the object to the spaces that map it.  So its list of mappings is
- * only looked at under its lock, for one space at a time that has not been visited; that gets a reference, and is locked alone.
+ * only looked at under its lock, for one space at a time that has not been visited; that gets a reference, and is locked alone.  One at a time makes such a visit
+ * (object->visiting): each marks the regions that it has seen.
  * A mapping that comes meanwhile finds the new size, and new pages in a hole: to unmap such a page costs a fault and loses nothing.
  */
 #include "vm/range.h"
@@ -49,7 +50,7 @@ static void unmap_uncopied(struct space *s, const struct region *r, uint64_t fro
 		vaddr_t va = r->start + ((from++ - r->offset) << PAGE_SHIFT);
 		pfn_t pfn = mmu_query(&s->mmu, va).pfn;
 
-		if (pfn != PFN_NONE && page_type(pages[pfn]) == PAGE_RECORD)
+		if (pfn != PFN_NONE && page_type(page_word_of(pfn)) == PAGE_RECORD)
 			mmu_unmap(&s->mmu, va, va + PAGE_SIZE, gather);
 	}
 }
@@ -58,7 +59,7 @@ static void unmap_from(struct space *s, const struct cut *cut)
 {
 	struct mmu_gather gather;
 
-	mutex_lock(&s->lock);
+	write_lock(&s->lock);
 	mmu_gather_begin(&gather, &s->mmu);
 	for (struct region *r = region_first(&s->regions); r; r = region_next(r)) {
 		uint64_t from = r->offset, to = from + ((r->end - r->start) >> PAGE_SHIFT);
@@ -75,33 +76,36 @@ static void unmap_from(struct space *s, const struct cut *cut)
 			mmu_unmap(&s->mmu, r->start + ((from - r->offset) << PAGE_SHIFT), r->start + ((to - r->offset) << PAGE_SHIFT), &gather);
 	}
 	mmu_gather_finish(&gather);
-	mutex_unlock(&s->lock);
+	write_unlock(&s->lock);
 }
 
+/* object->visiting is held. */
 static void unmap_everywhere(const struct cut *cut)
 {
-	unsigned visit = __atomic_add_fetch(&cut->object->visits, 1, __ATOMIC_RELAXED);
+	unsigned visit = ++cut->object->visits;
 	struct space *s;
 
 	while ((s = object_next_space(cut->object, visit))) {
 		unmap_from(s, cut);
 		space_put(s);
 	}
-	if (visit == __atomic_load_n(&cut->object->visits, __ATOMIC_RELAXED))		/* or a later one needs the index still */
-		object_trim(cut->object, cut->first, cut->end);
+	object_trim(cut->object, cut->first, cut->end);
 }
 
 void vm_truncate(struct object *o, uint64_t size)
 {
-	bool cuts = size <= o->size;
-
+	mutex_lock(&o->visiting);
+	bool cuts = size <= object_size(o);
 	object_resize(o, size);
 	if (cuts)
 		unmap_everywhere(&(struct cut){ o, object_pages(size), object_pages(OBJECT_ENDLESS), COPIES_GO });
+	mutex_unlock(&o->visiting);
 }
 
 void vm_punch(struct object *o, uint64_t from, uint64_t to)
 {
+	mutex_lock(&o->visiting);
 	object_punch(o, from, to);
 	unmap_everywhere(&(struct cut){ o, object_pages(from), to >> PAGE_SHIFT, COPIES_STAY });
+	mutex_unlock(&o->visiting);
 }

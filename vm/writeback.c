@@ -11,7 +11,7 @@
  * A write before 2 is in what the pager gets; one after 2 leaves the record dirty.  Nothing is lost, whoever writes in between.  Another who cleans must not run in
  * between: the first to come to its 3 would take the other's mark for its own, while the other's 2 is still to come.
  *
- * Locks: none is held on entry.  object->cleaning for all three.  One space after the other, as in vm/truncate.c; an object's lock inside.
+ * Locks: none is held on entry.  object->visiting for all three.  One space after the other, as in vm/truncate.c; an object's lock inside.
  */
 #include "vm/range.h"
 #include "vm/object.h"
@@ -21,7 +21,7 @@ static void protect_in(struct space *s, const struct object *o, uint64_t first, 
 {
 	struct mmu_gather gather;
 
-	mutex_lock(&s->lock);
+	write_lock(&s->lock);
 	mmu_gather_begin(&gather, &s->mmu);
 	for (struct region *r = region_first(&s->regions); r; r = region_next(r)) {
 		uint64_t from = r->offset, to = from + ((r->end - r->start) >> PAGE_SHIFT) - 1;
@@ -35,7 +35,7 @@ static void protect_in(struct space *s, const struct object *o, uint64_t first, 
 				(r->rights & ~VM_WRITE) | VM_READ, MMU_WRITE_SHARED, &gather);
 	}
 	mmu_gather_finish(&gather);
-	mutex_unlock(&s->lock);
+	write_unlock(&s->lock);
 }
 
 void vm_writeback(struct object *o, uint64_t first, uint64_t last)
@@ -44,15 +44,15 @@ void vm_writeback(struct object *o, uint64_t first, uint64_t last)
 
 	if (!object_tracks(o))
 		return;
-	mutex_lock(&o->cleaning);
+	mutex_lock(&o->visiting);
 	object_begin_clean(o, first, last);
-	unsigned visit = __atomic_add_fetch(&o->visits, 1, __ATOMIC_RELAXED);
+	unsigned visit = ++o->visits;
 	while ((s = object_next_space(o, visit))) {
 		protect_in(s, o, first, last);
 		space_put(s);
 	}
 	object_end_clean(o, first, last);
-	mutex_unlock(&o->cleaning);
+	mutex_unlock(&o->visiting);
 }
 
 void vm_sync(void)
@@ -88,9 +88,9 @@ void vm_writeback_range(struct space *s, vaddr_t start, vaddr_t end)
 	while (start < end) {
 		uint64_t first, last;
 
-		mutex_lock(&s->lock);
+		read_lock(&s->lock);
 		struct object *o = next_tracked(s, &start, end, &first, &last);
-		mutex_unlock(&s->lock);
+		read_unlock(&s->lock);
 		if (!o)
 			return;
 		vm_writeback(o, first, last);

@@ -18,14 +18,15 @@ unsigned mmu_copy_entries(pte_t *e, pte_t *last, pte_t *to, pte_t lose, unsigned
 		}
 		if (old & lose) {
 			old &= ~lose;
-			*to = *e = old;
+			*to = old;
+			pte_write(e, old);
 			if (!*first_lost)
 				*first_lost = e;
 			*end_lost = e + 1;
 		}
 		page_word *word = word_of(old);
 		if (__builtin_expect(page_type(*word) == PAGE_ANON, 1))
-			*word += PAGE_ANON_ONE;
+			__atomic_fetch_add(word, PAGE_ANON_ONE, __ATOMIC_RELAXED);
 		else if (!page_entry_get(pte_pfn(old)))
 			uncounted++;
 	}
@@ -37,30 +38,29 @@ unsigned mmu_copy_entries(pte_t *e, pte_t *last, pte_t *to, pte_t lose, unsigned
 static bool share_table(struct mmu *dst, vaddr_t va, struct path *path, struct mmu_gather *gather)
 {
 	pte_t *upper = path->upper[1];
-	page_word *word = &pages[pte_pfn(*upper)];
 	struct path to;
 
 	if (!reach(dst, va, &to, 1))
 		return false;
 	assert(!*to.upper[1]);
+	page_word word = table_lock(pte_pfn(*upper));
 	if (*upper & PTE_WRITE) {
-		*upper &= ~PTE_WRITE;
+		pte_write(upper, *upper & ~PTE_WRITE);
 		mmu_gather_range(gather, va, va + MMU_TABLE_REACH);
-		gather->pages += table_entries(*word);
+		gather->pages += table_entries(word);
 		gather->tables = true;
 	}
-	*to.upper[1] = *upper;
-	*word += PAGE_TABLE_REF;
+	pte_write(to.upper[1], *upper);
+	table_unlock(pte_pfn(*upper), word + PAGE_TABLE_REF);
 	count_upper(va, to.upper[1], 1);
-	dst->resident += table_resident(*word);
-	dst->tables++;
+	count_mmu(dst, (ssize)table_resident(word), 1);
 	return true;
 }
 
 /* May the leaf table at the end of the path be shared, and is it worth it? */
 static inline bool can_share(const struct path *path, vaddr_t va, const struct mmu_span *span)
 {
-	return leaf_start(va) >= span->low && after_leaf(va) <= span->high && table_entries(pages[pte_pfn(*path->upper[1])]) >= WORTH_SHARING;
+	return leaf_start(va) >= span->low && after_leaf(va) <= span->high && table_entries(page_word_of(pte_pfn(*path->upper[1]))) >= WORTH_SHARING;
 }
 
 int mmu_copy(struct mmu *dst, struct mmu *src, struct mmu_span span, enum mmu_copy how, struct mmu_gather *gather)
@@ -87,8 +87,11 @@ int mmu_copy(struct mmu *dst, struct mmu *src, struct mmu_span span, enum mmu_co
 			continue;		/* the table belongs to neighbours of this range */
 		if (!reach(dst, va, &to, 0))
 			return -ENOMEM;
+		page_word word = lock_table(va, from.leaf);
 		unsigned copied = mmu_copy_entries(&from.leaf[i], &from.leaf[last], &to.leaf[i], lose, &resident, &first_lost, &end_lost);
-		count_leaf(dst, va, to.leaf, (int)copied, (int)resident);
+		unlock_table(va, from.leaf, word);
+		unlock_table(va, to.leaf, table_count(lock_table(va, to.leaf), (int)copied, (int)resident));
+		count_mmu(dst, (ssize)resident, 0);
 		if (!first_lost)
 			continue;
 		gather->pages += (unsigned)(end_lost - first_lost);
@@ -114,40 +117,45 @@ static void drop_entries(pte_t *e, unsigned left)
 	do {
 		e = next_entry(e);
 		pte_t old = *e++;
-		page_word *word = word_of(old);
-		if (__builtin_expect(page_type(*word) == PAGE_ANON && page_value(*word) > 1, 1)) {
-			*word -= PAGE_ANON_ONE;
-			continue;
-		}
-		if (page_entry_put(pte_pfn(old)) == PAGE_PUT_LAST)
+		page_word word = page_word_of(pte_pfn(old));
+		if (page_is_mine(word) || (page_counted(word) && page_entry_put(pte_pfn(old)) == PAGE_PUT_LAST))
 			frame_free(pte_pfn(old), 0);
 	} while (--left > 0);
+}
+
+/* Of those who leave a table at once, each drops a reference under its lock, and the last finds itself alone with it. */
+void mmu_leave_table(pfn_t table)
+{
+	page_word word = table_lock(table);
+	bool last = table_refs(word) == 1;
+
+	table_unlock(table, last ? word : word - PAGE_TABLE_REF);
+	if (!last)
+		return;
+	if (table_entries(word) > 0)
+		drop_entries(direct(table), table_entries(word));
+	frame_free(table, 0);
 }
 
 /* Frees the huge page, or the table, that this entry of `level` points to and all that hangs below it; a table that others have stays. */
 static void drop_below(struct mmu *mmu, pte_t upper, unsigned level)
 {
-	pte_t *table = table_at(upper);
 	pfn_t pfn = pte_pfn(upper);
-	unsigned left = table_entries(pages[pfn]);
+	page_word word = page_word_of(pfn);
 
 	if (upper & PTE_LARGE) {
 		frame_free(mmu_dissolve_huge(mmu, upper), MMU_HUGE_ORDER);
 		return;
 	}
-	if (level == 1)
-		mmu->resident -= table_resident(pages[pfn]);
-	if (table_refs(pages[pfn]) > 1) {
-		pages[pfn] -= PAGE_TABLE_REF;
+	if (level == 1) {
+		count_mmu(mmu, -(ssize)table_resident(word), 0);
+		mmu_leave_table(pfn);
 		return;
 	}
-	if (level == 1 && left > 0) {
-		drop_entries(table, left);
-	} else {
-		for (pte_t *e = table; left > 0; e++, left--) {
-			e = next_entry(e);
-			drop_below(mmu, *e, level - 1);
-		}
+	unsigned left = table_entries(word);
+	for (pte_t *e = table_at(upper); left > 0; e++, left--) {
+		e = next_entry(e);
+		drop_below(mmu, *e, level - 1);
 	}
 	frame_free(pfn, 0);
 }
@@ -156,14 +164,13 @@ void mmu_drop(struct mmu *mmu)
 {
 	pte_t *root = direct(pfn_of(mmu->root));
 	pfn_t pfn = pfn_of(mmu->root);
-	unsigned left = table_entries(pages[pfn]);
+	unsigned left = table_entries(page_word_of(pfn));
 
-	assert(!mmu_is_active(mmu));
 	for (pte_t *e = root; left > 0; e++, left--) {
 		e = next_entry(e);
 		drop_below(mmu, *e, LEVELS - 1);
 		*e = 0;
 	}
-	pages[pfn] = page_table(0, 0, 1);
+	page_word_set(pfn, page_table(0, 0, 1));
 	mmu->tables = 0;
 }

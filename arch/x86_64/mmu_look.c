@@ -9,7 +9,7 @@ static enum mmu_table state_of(vaddr_t va, pte_t upper)
 		return MMU_TABLE_HUGE;
 	if (!is_user(va))
 		return MMU_TABLE_OWN;
-	if (table_refs(pages[pte_pfn(upper)]) > 1)
+	if (table_refs(page_word_of(pte_pfn(upper))) > 1)
 		return MMU_TABLE_SHARED;
 	return upper & PTE_WRITE ? MMU_TABLE_OWN : MMU_TABLE_HELD;
 }
@@ -22,9 +22,9 @@ static struct mmu_entry entry_of(vaddr_t va, pte_t upper, pte_t e)
 	if (found.table == MMU_TABLE_HUGE)
 		e = (upper & ~PTE_LARGE) + ((pte_t)index_at(va, 0) << PAGE_SHIFT);
 	else
-		found.bare = is_user(va) && table_resident(pages[pte_pfn(upper)]) == 0;
+		found.bare = is_user(va) && table_resident(page_word_of(pte_pfn(upper))) == 0;
 	if (found.table == MMU_TABLE_SHARED)
-		found.spaces = (unsigned)table_refs(pages[pte_pfn(upper)]);
+		found.spaces = (unsigned)table_refs(page_word_of(pte_pfn(upper)));
 	if (!e)
 		return found;
 	found.pfn = pte_pfn(e);
@@ -41,7 +41,7 @@ struct mmu_entry mmu_query(const struct mmu *mmu, vaddr_t va)
 
 	if (!walk(mmu, va, &path, &skip))
 		return (struct mmu_entry){ .pfn = PFN_NONE, .bare = true };
-	return entry_of(va, *path.upper[1], path.leaf ? path.leaf[index_at(va, 0)] : 0);
+	return entry_of(va, *path.upper[1], path.leaf ? pte_read(&path.leaf[index_at(va, 0)]) : 0);
 }
 
 void mmu_clear_accessed(struct mmu *mmu, vaddr_t va, struct mmu_gather *gather)
@@ -50,7 +50,7 @@ void mmu_clear_accessed(struct mmu *mmu, vaddr_t va, struct mmu_gather *gather)
 	size_t skip;
 
 	if (walk(mmu, va, &path, &skip)) {
-		path.leaf[index_at(va, 0)] &= ~PTE_ACCESSED;
+		__atomic_fetch_and(&path.leaf[index_at(va, 0)], ~PTE_ACCESSED, __ATOMIC_RELAXED);
 		mmu_gather_entry(gather, va);
 	}
 }

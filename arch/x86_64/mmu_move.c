@@ -1,7 +1,7 @@
 /*
  * arch/x86_64/mmu_move.c - mremap: entries move from one range to another, their pages and counts stay.
  *
- * The source is taken in stretches that lie in one leaf table and go into one.
+ * The source is taken in stretches that lie in one leaf table and go into one.  The space is locked for writing and both tables are its own, so nobody else changes entries of them.
  */
 #include "arch/x86_64/mmu_path.h"
 
@@ -35,6 +35,15 @@ static bool next_stretch(struct mmu *mmu, vaddr_t *va, vaddr_t end, vaddr_t by, 
 	return true;
 }
 
+/* Returns how many entries the table has then. */
+static unsigned count_entries(vaddr_t va, const pte_t *table, int entries, int resident)
+{
+	page_word word = table_count(lock_table(va, table), entries, resident);
+
+	unlock_table(va, table, word);
+	return table_entries(word);
+}
+
 enum hold { HOLD, RELEASE };
 
 /*
@@ -54,7 +63,7 @@ static vaddr_t hold_targets(struct mmu *mmu, vaddr_t from, vaddr_t to, size_t si
 		reached = after_leaf(s.to);
 		if (!reach(mmu, s.to, &target, 0))
 			return s.to;
-		if (count_leaf(mmu, s.to, target.leaf, how == HOLD ? 1 : -1, 0) == 0)
+		if (count_entries(s.to, target.leaf, how == HOLD ? 1 : -1, 0) == 0)
 			mmu_prune(mmu, s.to, NULL);
 	}
 	return 0;
@@ -81,8 +90,8 @@ static int move_entries(const struct stretch *s, pte_t *target, vaddr_t *last, i
 		if (!*e)
 			continue;
 		*resident += page_counted(*word_of(*e));
-		*target = *e;
-		*e = 0;
+		pte_write(target, *e);
+		pte_write(e, 0);
 		moved++;
 		*last = s->va + ((vaddr_t)(e - s->first) << PAGE_SHIFT);
 	}
@@ -103,11 +112,11 @@ void mmu_move(struct mmu *mmu, vaddr_t from, vaddr_t to, size_t size, struct mmu
 		if (!walk(mmu, s.to, &target, &skip))
 			panic("mmu_move: no table at %#lx", s.to);
 		int moved = move_entries(&s, &target.leaf[index_at(s.to, 0)], &last, &resident);
-		count_leaf(mmu, s.to, target.leaf, moved - (s.to >= reached), resident);
+		count_entries(s.to, target.leaf, moved - (s.to >= reached), resident);
 		reached = after_leaf(s.to);
 		mmu_gather_range(gather, s.va, last + PAGE_SIZE);
 		gather->pages += (unsigned)moved;
-		if (count_leaf(mmu, s.va, s.source.leaf, -moved, -resident) == 0)
+		if (count_entries(s.va, s.source.leaf, -moved, -resident) == 0)
 			mmu_prune(mmu, s.va, gather);
 	}
 }

@@ -3,18 +3,10 @@
  */
 #include "arch/x86_64/mmu_path.h"
 
-/* The upper entry has changed, not the pages: what processors have cached of the way to [start, end) goes. */
-static void changed_way(struct mmu *mmu, vaddr_t start, vaddr_t end)
-{
-	struct mmu_gather gather;
-
-	mmu_gather_begin(&gather, mmu);
-	mmu_gather_range(&gather, start, end);
-	gather.tables = true;
-	mmu_gather_finish(&gather);
-}
-
-/* Gives mmu its own copy of the shared leaf table at the end of the path; the pages are shared from now on, each copy-on-write. */
+/*
+ * Gives mmu its own copy of the shared leaf table at the end of the path; the pages are shared from now on, each copy-on-write.  Others who have the table may take their
+ * copy at the same time, or leave it: so it is left, maybe as the last, when no TLB knows the way to it any more.
+ */
 static bool copy_table(struct mmu *mmu, vaddr_t va, struct path *path)
 {
 	pfn_t old = pte_pfn(*path->upper[1]), new = frame_alloc(0, page_table(0, 0, 1), FRAME_KERNEL);
@@ -23,11 +15,13 @@ static bool copy_table(struct mmu *mmu, vaddr_t va, struct path *path)
 
 	if (new == PFN_NONE)
 		return false;
+	page_word word = table_lock(old);
 	unsigned n = mmu_copy_entries(path->leaf, path->leaf + FANOUT, direct(new), PTE_WRITE, &resident, &ignored, &ignored);
-	pages[new] = page_table(n, resident, 1);
-	pages[old] -= PAGE_TABLE_REF;
-	*path->upper[1] = (pte_t)new << PAGE_SHIFT | PTE_PRESENT | PTE_WRITE | PTE_USER;
-	changed_way(mmu, page_floor(va), page_floor(va) + PAGE_SIZE);
+	table_unlock(old, word);
+	page_word_set(new, page_table(n, resident, 1));
+	pte_write(path->upper[1], (pte_t)new << PAGE_SHIFT | PTE_PRESENT | PTE_WRITE | PTE_USER);
+	mmu_flush(mmu, page_floor(va), page_floor(va) + PAGE_SIZE, FLUSH_TABLES);
+	mmu_leave_table(old);
 	return true;
 }
 
@@ -40,9 +34,9 @@ bool mmu_break_huge(struct mmu *mmu, vaddr_t va, struct path *path)
 	path->leaf = direct(table);
 	for (unsigned i = 0; i < FANOUT; i++)
 		path->leaf[i] = (*path->upper[1] & ~PTE_LARGE) + ((pte_t)i << PAGE_SHIFT);
-	*path->upper[1] = (pte_t)table << PAGE_SHIFT | PTE_PRESENT | PTE_WRITE | PTE_USER;
-	mmu->tables++;
-	changed_way(mmu, page_floor(va), page_floor(va) + PAGE_SIZE);
+	pte_write(path->upper[1], (pte_t)table << PAGE_SHIFT | PTE_PRESENT | PTE_WRITE | PTE_USER);
+	count_mmu(mmu, 0, 1);
+	mmu_flush(mmu, page_floor(va), page_floor(va) + PAGE_SIZE, FLUSH_TABLES);
 	return true;
 }
 
@@ -53,8 +47,8 @@ static bool own_leaf(struct mmu *mmu, vaddr_t va, struct path *path, enum mmu_ow
 	if (is_shared(path))
 		return copy_table(mmu, va, path);
 	if (!(*path->upper[1] & PTE_WRITE)) {
-		*path->upper[1] |= PTE_WRITE;
-		changed_way(mmu, leaf_start(va), after_leaf(va));	/* else each page would cost a spurious fault */
+		pte_write(path->upper[1], *path->upper[1] | PTE_WRITE);
+		mmu_flush(mmu, leaf_start(va), after_leaf(va), FLUSH_HERE);	/* else each page would cost a spurious fault */
 	}
 	return true;
 }
@@ -81,10 +75,10 @@ pfn_t mmu_dissolve_huge(struct mmu *mmu, pte_t huge)
 {
 	pfn_t pfn = pte_pfn(huge);
 
-	pages[pfn] = page_make(PAGE_ANON, 0);
+	page_word_set(pfn, page_make(PAGE_ANON, 0));
 	for (unsigned i = 1; i < FANOUT; i++)
-		pages[pfn + i] = page_make(PAGE_PART, 0);
-	mmu->resident -= FANOUT;
+		page_word_set(pfn + i, page_make(PAGE_PART, 0));
+	count_mmu(mmu, -FANOUT, 0);
 	return pfn;
 }
 
@@ -96,9 +90,9 @@ int mmu_map_huge(struct mmu *mmu, vaddr_t va, pfn_t block, unsigned prot)
 		return -ENOMEM;
 	assert(!*path.upper[1]);
 	for (unsigned i = 0; i < FANOUT; i++)
-		pages[block + i] = page_make(PAGE_ANON, 1);
-	*path.upper[1] = pte_make(va, block, prot) | PTE_LARGE;
+		page_word_set(block + i, page_make(PAGE_ANON, 1));
+	pte_write(path.upper[1], pte_make(va, block, prot) | PTE_LARGE);
 	count_upper(va, path.upper[1], 1);
-	mmu->resident += FANOUT;
+	count_mmu(mmu, FANOUT, 0);
 	return 0;
 }

@@ -10,7 +10,9 @@
  * PTE_WRITE, until mmu_own gives it back.  Tables above the leaf tables are never shared.  Kernel tables below the top level are made at boot
  * for each top-level slot in use, so all roots share them and no root is ever updated later.
  *
- * Protected by: the lock of the space that the tables belong to; kernel tables by the kspace lock.
+ * Protected by: the lock of the space that the tables belong to (kernel tables: the kspace lock).  Its readers may add tables and entries and change entries: a table's entries change
+ * under its own lock, and a table that is missing is put into the one above under that one's lock.  They read entries without: an entry is one word, and what it points to
+ * was filled before it was written.
  */
 #pragma once
 #include "arch/mmu.h"
@@ -26,6 +28,10 @@ struct path {
 	pte_t *upper[LEVELS];
 	pte_t *leaf;			/* first entry of the leaf table; NULL: [1] is a huge entry */
 };
+
+/* Entries are read and written whole, while processors and other readers look at them. */
+static inline pte_t pte_read(const pte_t *e) { return __atomic_load_n(e, __ATOMIC_ACQUIRE); }
+static inline void pte_write(pte_t *e, pte_t v) { __atomic_store_n(e, v, __ATOMIC_RELEASE); }
 
 static inline unsigned index_at(vaddr_t va, unsigned level)
 {
@@ -92,18 +98,19 @@ static inline unsigned pte_prot(pte_t e)
 /* Walks down to the leaf table or huge entry of va; false: there is none, and *skip is how far the emptiness reaches. */
 static inline bool walk(const struct mmu *mmu, vaddr_t va, struct path *path, size_t *skip)
 {
-	pte_t *table = direct(pfn_of(mmu->root));
+	pte_t *table = direct(pfn_of(mmu->root)), upper = 0;
 
 #pragma GCC unroll 3
 	for (unsigned level = LEVELS - 1; level > 0; level--) {
 		path->upper[level] = &table[index_at(va, level)];
-		if (!*path->upper[level]) {
+		upper = pte_read(path->upper[level]);
+		if (!upper) {
 			*skip = reach_of(level);
 			return false;
 		}
-		table = table_at(*path->upper[level]);
+		table = table_at(upper);
 	}
-	path->leaf = *path->upper[1] & PTE_LARGE ? NULL : table;
+	path->leaf = upper & PTE_LARGE ? NULL : table;
 	return true;
 }
 
@@ -150,60 +157,81 @@ static inline bool covers_leaf(vaddr_t va, vaddr_t end)
 /* User leaf tables alone: does another space have it too? */
 static inline bool is_shared(const struct path *path)
 {
-	return table_refs(pages[pte_pfn(*path->upper[1])]) > 1;
+	return table_refs(page_word_of(pte_pfn(*path->upper[1]))) > 1;
 }
 
 /* ---- tables that come and go ---------------------------------------------------------------------------------------------------- */
 
 /*
- * Kernel tables are not counted and not freed: those below a top-level slot are shared by all roots, and a kernel range that needs
+ * Kernel tables are not counted, locked nor freed: those below a top-level slot are shared by all roots, and a kernel range that needs
  * one must be able to get it in an emergency.
  */
-static inline unsigned count_upper(vaddr_t va, const pte_t *table, int delta)
+static inline page_word lock_table(vaddr_t va, const pte_t *table)
 {
-	return is_user(va) ? table_count(direct_pfn(table), delta, 0) : 1;
+	return is_user(va) ? table_lock(direct_pfn(table)) : 0;
 }
 
-/* The same for a leaf table, and for the whole mmu: `resident` of the entries point to counted pages. */
-static inline unsigned count_leaf(struct mmu *mmu, vaddr_t va, const pte_t *table, int entries, int resident)
+static inline void unlock_table(vaddr_t va, const pte_t *table, page_word word)
 {
-	mmu->resident += (size_t)resident;
-	return is_user(va) ? table_count(direct_pfn(table), entries, resident) : 1;
+	if (is_user(va))
+		table_unlock(direct_pfn(table), word);
+}
+
+/* So many more entries of counted pages, and so many more tables. */
+static inline void count_mmu(struct mmu *mmu, ssize resident, ssize tables)
+{
+	if (resident)
+		__atomic_fetch_add(&mmu->resident, (size_t)resident, __ATOMIC_RELAXED);
+	if (tables)
+		__atomic_fetch_add(&mmu->tables, (size_t)tables, __ATOMIC_RELAXED);
+}
+
+/* The table in which the upper entry lies has `entries` more (or fewer). */
+static inline void count_upper(vaddr_t va, pte_t *upper, int entries)
+{
+	const pte_t *table = direct(direct_pfn(upper));
+	unlock_table(va, table, table_count(lock_table(va, table), entries, 0));
 }
 
 /*
- * Takes out the tables on the way to va that are empty, from the leaf up.  gather NULL: frees them at once; they were empty from the
- * start, but the processor may have looked at them all the same.
+ * Takes out the tables on the way to va that are empty, from the leaf up; the space is locked for writing.  gather NULL: frees them at once; they were empty from the
+ * start, but a processor may have looked at them all the same.
  */
 void mmu_prune(struct mmu *, vaddr_t, struct mmu_gather *);
+
+/* Makes the tables on the way to va that are missing, down to level `lowest`; false: no memory, nothing changed. */
+bool mmu_make_tables(struct mmu *, vaddr_t va, unsigned lowest);
 
 /* Walks down to the table of va at level `lowest`, making what is missing; false: no memory, nothing changed. */
 static inline bool reach(struct mmu *mmu, vaddr_t va, struct path *path, unsigned lowest)
 {
-	pte_t *table = direct(pfn_of(mmu->root));
+	for (;;) {
+		pte_t *table = direct(pfn_of(mmu->root));
+		unsigned level = LEVELS - 1;
 
 #pragma GCC unroll 3
-	for (unsigned level = LEVELS - 1; level > lowest; level--) {
-		pte_t *upper = path->upper[level] = &table[index_at(va, level)];
-
-		if (!*upper) {
-			pfn_t pfn = frame_alloc_table();
-			if (pfn == PFN_NONE) {
-				mmu_prune(mmu, va, NULL);
-				return false;
-			}
-			*upper = (pte_t)pfn << PAGE_SHIFT | PTE_PRESENT | PTE_WRITE | (is_user(va) ? PTE_USER : 0);
-			count_upper(va, table, 1);
-			mmu->tables++;
+		for (; level > lowest; level--) {
+			path->upper[level] = &table[index_at(va, level)];
+			pte_t upper = pte_read(path->upper[level]);
+			if (!upper)
+				break;
+			table = table_at(upper);
 		}
-		table = table_at(*upper);
+		if (level == lowest) {
+			path->leaf = table;
+			if (lowest > 0)
+				path->upper[lowest] = &table[index_at(va, lowest)];
+			return true;
+		}
+		if (!mmu_make_tables(mmu, va, lowest))
+			return false;
 	}
-	path->leaf = table;
-	if (lowest > 0)
-		path->upper[lowest] = &table[index_at(va, lowest)];
-	return true;
 }
 
+/*
+ * The mmu has no entry any more that points to this leaf table, and no TLB knows the way: a reference less.  With the last one the entries go, and the table.
+ */
+void mmu_leave_table(pfn_t table);
 /* Breaks the huge entry at the end of the path into a table of entries with its rights; false: no memory. */
 bool mmu_break_huge(struct mmu *, vaddr_t, struct path *);
 /* The frames of a huge entry that is gone are a block again, to go back as one: its first frame. */

@@ -7,13 +7,16 @@
  */
 #include "arch/x86_64/tlb.h"
 #include "vm/frame.h"
+#include "vm/page.h"
 #include "arch/x86_64/x86.h"
 
 enum { FLUSH_SINGLY = 32 };		/* pages; from there on one load of CR3 is cheaper */
 
 struct mmu kernel_mmu;
-struct tlb_stats tlb_stats;
-paddr_t active_root;
+static struct tlb_stats stats;
+static paddr_t active_root;
+
+static bool is_active(const struct mmu *mmu) { return mmu->root == active_root || mmu == &kernel_mmu; }
 
 static void flush_global(void)
 {
@@ -27,38 +30,54 @@ static void flush_global(void)
 	}
 }
 
-/* A table may be all that is left to flush: its entries went with an earlier, full gather. */
-static void flush(const struct mmu_gather *g)
+void mmu_flush(struct mmu *mmu, vaddr_t start, vaddr_t end, enum flush what)
 {
-	size_t range = g->start < g->end ? (g->end - g->start) >> PAGE_SHIFT : 0;
+	size_t range = start < end ? (end - start) >> PAGE_SHIFT : 0;
 
+	(void)what;
+	if (!is_active(mmu))
+		return;
 	if (range > 0 && range <= FLUSH_SINGLY) {
-		for (vaddr_t va = g->start; va < g->end; va += PAGE_SIZE)
+		for (vaddr_t va = start; va < end; va += PAGE_SIZE)
 			flush_page(va);
-		tlb_stats.pages += range;
+		stats.pages += range;
 		return;
 	}
-	if (g->mmu == &kernel_mmu)
+	if (mmu == &kernel_mmu)
 		flush_global();
 	else
 		write_cr3(active_root);
-	tlb_stats.full++;
+	stats.full++;
 }
 
+/* Nobody can reach it any more: true if it is a frame to free. */
+static bool is_free(pfn_t what)
+{
+	if (__builtin_expect(what & GATHER_BLOCK, 0)) {
+		frame_free(what & ~GATHER_BLOCK, MMU_HUGE_ORDER);
+		return false;
+	}
+	return what & GATHER_TABLE || page_is_mine(page_word_of(what)) || page_entry_put(what) == PAGE_PUT_LAST;
+}
+
+/* A table may be all that is left to flush: its entries went with an earlier, full gather. */
 void mmu_gather_finish(struct mmu_gather *g)
 {
-	if ((g->start < g->end || g->tables) && mmu_is_active(g->mmu))
-		flush(g);
+	if (g->start < g->end || g->tables)
+		mmu_flush(g->mmu, g->start, g->end, g->tables ? FLUSH_TABLES : g->others ? FLUSH_PAGES : FLUSH_HERE);
+	unsigned n = 0;
 	for (unsigned i = 0; i < g->nframes; i++)
-		frame_free(g->frame[i] & ~GATHER_BLOCK, g->frame[i] & GATHER_BLOCK ? MMU_HUGE_ORDER : 0);
+		if (is_free(g->frame[i]))
+			g->frame[n++] = g->frame[i] & ~GATHER_TABLE;
+	frame_free_all(g->frame, n);
 	mmu_gather_begin(g, g->mmu);
 }
 
 void mmu_flush_local(struct mmu *mmu, vaddr_t va)
 {
-	if (mmu_is_active(mmu)) {
+	if (is_active(mmu)) {
 		flush_page(va);
-		tlb_stats.pages++;
+		stats.pages++;
 	}
 }
 
@@ -70,5 +89,12 @@ void mmu_activate(struct mmu *mmu)
 		return;
 	active_root = root;
 	write_cr3(root);
-	tlb_stats.loads++;
+	stats.loads++;
+}
+
+void mmu_rest(void) {}
+
+struct tlb_stats mmu_tlb_stats(void)
+{
+	return stats;
 }
