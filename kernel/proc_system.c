@@ -20,17 +20,18 @@
 
 /* ---- memory ---------------------------------------------------------------------------- */
 
-/* How many frames are what, by one walk over the page words. */
+/* How many frames are what, by one walk over the page words and one over the objects. */
 struct census { size_t anonymous, files, active, mapped, borrowed, shared, tables, stacks; };
 
-static void count_record(struct census *c, const struct page_record *r)
+static void count_record(void *census, struct page_record *r)
 {
+	struct census *c = census;
 	if (r->borrowed) {
 		c->borrowed++;
 		return;
 	}
 	c->mapped += record_entries(r) > 0;
-	if (r->object && r->object->pager) {
+	if (r->object->pager) {
 		c->files++;
 		c->active += r->used || record_entries(r) > 0;
 	} else {
@@ -38,7 +39,7 @@ static void count_record(struct census *c, const struct page_record *r)
 	}
 }
 
-/* One processor, and this does not sleep: the words stand still. */
+/* The words change meanwhile, and what they point to may go: each is looked at once, for itself. */
 static struct census count_frames(void)
 {
 	struct census c = { 0 };
@@ -47,7 +48,7 @@ static struct census count_frames(void)
 
 	for (size_t i = 0; i < n; i++) {
 		for (pfn_t pfn = ram[i].start; pfn < ram[i].end; pfn++) {
-			page_word w = pages[pfn];
+			page_word w = page_word_of(pfn);
 			switch (page_type(w)) {
 			case PAGE_FREE:
 				pfn += ((pfn_t)1 << page_order(w)) - 1;
@@ -58,9 +59,6 @@ static struct census count_frames(void)
 			case PAGE_TABLE:
 				c.tables++;
 				break;
-			case PAGE_RECORD:
-				count_record(&c, page_record(w));
-				break;
 			case PAGE_KERNEL:
 				c.stacks += page_use(w) == USE_STACK ? (size_t)1 << page_order(w) : 0;
 				break;
@@ -69,6 +67,7 @@ static struct census count_frames(void)
 			}
 		}
 	}
+	object_each_of_all(count_record, &c);
 	return c;
 }
 

@@ -19,7 +19,9 @@ static size_t lesser(size_t a, size_t b)
 
 size_t commit_limit(void)
 {
-	return overcommit.kbytes ? overcommit.kbytes / (PAGE_SIZE / 1024) : frame_managed() * overcommit.ratio / 100;
+	size_t kbytes = __atomic_load_n(&overcommit.kbytes, __ATOMIC_ACQUIRE);	/* it and the ratio are written while others ask: kernel/proc_system.c */
+
+	return kbytes ? kbytes / (PAGE_SIZE / 1024) : frame_managed() * __atomic_load_n(&overcommit.ratio, __ATOMIC_RELAXED) / 100;
 }
 
 size_t commit_total(void)
