@@ -5,6 +5,7 @@
 #	make guest-test BOOTS='aligned packed'	only these boots (tests/guest/run names them)
 #	make guest-soak INSTRUCTIONS=200000000000	forks, mappings and memory that runs out, for so many instructions; into tests/logs/guest-soak.txt
 #	make smp-soak INSTRUCTIONS=200000000000 SMP=4	racestress on several processors, for so many instructions; into tests/logs/racestress.txt
+#	make boots N=500 SMP=4	so many boots in a row; into tests/logs/boots.txt
 #	make guest-expected	writes down what this Linux answers to the programs in compare/
 #
 # Each is built twice: with musl, and with glibc, which takes other ways into the kernel.
@@ -48,7 +49,7 @@ build/guest/large:
 
 .PHONY: guest-build guest-test
 guest-build: $(GUEST_COMPARE:%=build/guest/compare/%)
-guest-build: $(GUEST_TESTS:%=build/guest/musl/%) $(GUEST_TESTS:%=build/guest/glibc/%) build/guest/big build/guest/large build/guest/alone/reclaim
+guest-build: $(GUEST_TESTS:%=build/guest/musl/%) $(GUEST_TESTS:%=build/guest/glibc/%) build/guest/big build/guest/large build/guest/alone/reclaim build/guest/insn_count.so
 
 guest-test: guest-build
 	$(Q)$(MAKE) --no-print-directory -s all DEBUG=1
@@ -70,3 +71,9 @@ build/guest/insn_count.so: tests/guest/plugin/insn_count.c
 smp-soak: build/guest/insn_count.so
 	$(Q)$(MAKE) --no-print-directory -s all DEBUG=$(DEBUG)
 	$(Q)DEBUG=$(DEBUG) tests/guest/smp-soak $(INSTRUCTIONS) $(SMP) tests/logs/racestress.txt
+
+N ?= 500
+.PHONY: boots
+boots:
+	$(Q)$(MAKE) --no-print-directory -s all DEBUG=$(DEBUG)
+	$(Q)DEBUG=$(DEBUG) tests/run/boots $(N) $(SMP) tests/logs/boots.txt
