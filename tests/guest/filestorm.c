@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stddef.h>
 #include <sys/file.h>
 #include <sys/shm.h>
 #include <sys/statfs.h>
@@ -163,10 +164,30 @@ static void check_log(void)
 	close(fd);
 }
 
+/* Whoever reads along sees the bytes that are written, and no others. */
+static void follow(int i)
+{
+	int fd = open("log", O_RDONLY);
+	char bytes[500];
+
+	(void)i;
+	for (size_t at = 0; !stopped();) {
+		ssize_t n = read(fd, bytes, sizeof bytes);
+		NEED(n >= 0);
+		for (ssize_t k = 0; k < n; k++, at++) {
+			size_t in = at % sizeof(struct record);
+			if (in >= offsetof(struct record, filler))
+				NEED(bytes[k] >= 'a' && bytes[k] < 'a' + CROWD);
+		}
+	}
+	close(fd);
+}
+
 static void run_append(void)
 {
+	static void (*const others[])(int) = { follow };
 	close(open("log", O_CREAT | O_WRONLY, 0600));
-	crowd(CROWD, append_own, NULL, 0);
+	crowd(CROWD, append_own, others, 1);
 	check_log();
 }
 BOTH(append)
