@@ -49,9 +49,9 @@ TEST(large_blocks_are_counted)
 {
 	(void)state;
 	void *block = NULL;
-	EXPECT_LOCKS("heap", 1, block = kmalloc(3 * PAGE_SIZE));
+	EXPECT_LOCKS("heap objects at hand", 1, block = kmalloc(3 * PAGE_SIZE));
 	assert_non_null(block);
-	EXPECT_LOCKS("heap", 1, kfree(block));
+	EXPECT_LOCKS("heap objects at hand", 1, kfree(block));
 }
 
 TEST(an_object_is_used)

@@ -203,9 +203,9 @@ TEST(a_space_that_is_locked_keeps_its_pages)
 	map_file(s, A, 10, VM_READ, MAP_SHARED, &f, 0);
 	check_mapped(s, A, 0);
 	assert_int_equal(s->mmu.resident, 10);
-	mutex_lock(&s->lock);
+	write_lock(&s->lock);
 	assert_int_equal(reclaim_frames(1000), FILE_PAGES - RECLAIM_YOUNGEST);
-	mutex_unlock(&s->lock);
+	write_unlock(&s->lock);
 	for (uint64_t i = 0; i < 10; i++)
 		assert_true(cached(f.object, i));
 	assert_int_equal(s->mmu.resident, 10);
@@ -222,9 +222,9 @@ TEST(a_page_in_a_locked_space_stays_in_the_other)
 	map_all(s, A, MAP_SHARED);
 	map_all(t, A, MAP_SHARED);
 	go_round();
-	mutex_lock(&t->lock);
+	write_lock(&t->lock);
 	assert_int_equal(reclaim_frames(1000), 0);
-	mutex_unlock(&t->lock);
+	write_unlock(&t->lock);
 	assert_int_equal(s->mmu.resident, FILE_PAGES - 1);
 	assert_int_equal(t->mmu.resident, FILE_PAGES - 1);
 	drop_space(s);
