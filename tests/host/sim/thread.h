@@ -4,7 +4,6 @@
  */
 #pragma once
 #include <pthread.h>
-#include <ucontext.h>
 #include "sim.h"
 
 enum { MAX_LOCKS = 16 };
@@ -31,8 +30,7 @@ struct sim_thread {
 	struct list run;		/* in ready, when it could run */
 	bool spinning;			/* waits for another, so that it is not chosen while others could run */
 	long priority;
-	ucontext_t context;
-	void *stack, *fake_stack;
+	void *stack, *stack_pointer, *fake_stack;
 	const void *stack_bottom;
 	size_t stack_size;
 	/* parallel.c */
