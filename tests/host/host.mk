@@ -22,9 +22,12 @@ HOST_OPTIMIZE ?= -O1
 HOST_CFLAGS   = -std=gnu11 $(HOST_OPTIMIZE) -g -D_GNU_SOURCE -DLOCK_CHECK -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-fno-omit-frame-pointer -fno-pie $(HOST_SANITIZE) -I. -Itests/host -Itests/host/sim
 # The simulated machine keeps book of frames: it stands between the frame allocator and those who call it.
-HOST_WRAP     = frame_alloc frame_alloc_zone frame_alloc_anon_zeroed frame_alloc_table frame_free vm_check kspace_describe
+HOST_WRAP     = frame_alloc frame_alloc_zone frame_alloc_anon_zeroed frame_alloc_table frame_free frame_free_all vm_check kspace_describe
 HOST_LDFLAGS  = -no-pie $(HOST_SANITIZE) $(foreach f,$(HOST_WRAP),-Wl,--wrap=$(f)) -lcmocka -lpthread
-HOST_LIB_SRC  = $(sort $(wildcard vm/*.c)) lib/rbtree.c tests/host/harness.c $(addprefix tests/host/sim/,machine.c sync.c tlb.c)
+HOST_LIB_SRC  = $(sort $(wildcard vm/*.c)) lib/rbtree.c tests/host/harness.c $(addprefix tests/host/sim/,machine.c turns.c sync.c tlb.c access.c)
+# What runs on many processors is compiled to let another go on at each basic block: see turns.c.
+HOST_POINTS   = -fsanitize-coverage=trace-pc
+HOST_POINTED  = vm arch tests/host/sim/mmu
 HOST_MMU_SIM  = tests/host/sim/mmu.c
 HOST_MMU_X86  = $(wildcard arch/x86_64/mmu*.c) arch/x86_64/tlb.c tests/host/sim/x86/x86.c
 HOST_MODEL_SRC = $(sort $(wildcard tests/host/model/*.c))
@@ -36,7 +39,7 @@ define host_machine
 $(HOST_BUILD)/$(1)/%.o: %.c
 	$$(say) HOST $$<
 	@mkdir -p $$(@D)
-	$$(Q)$$(HOST_CC) $(2) $$(HOST_CFLAGS) -MMD -MP -c $$< -o $$@
+	$$(Q)$$(HOST_CC) $(2) $$(HOST_CFLAGS) $$(if $$(filter $$(HOST_POINTED:=%),$$<),$$(HOST_POINTS)) -MMD -MP -c $$< -o $$@
 $(HOST_BUILD)/$(1)/%: $(HOST_BUILD)/$(1)/tests/host/%.o $(patsubst %.c,$(HOST_BUILD)/$(1)/%.o,$(HOST_LIB_SRC) $(3))
 	$$(say) LINK $$@
 	$$(Q)$$(HOST_CC) $$^ -o $$@ $$(HOST_LDFLAGS)
