@@ -37,7 +37,7 @@ void arch_start(paddr_t info, paddr_t image)
 	const void *loader_info = (const void *)(DIRECT_BASE + info);
 	uint32_t info_size;
 
-	descriptors_init();
+	descriptors_init(&arch_cpus[0]);
 	cpu_features_init();
 	smap_enable();
 	boot.kernel_start = image;
@@ -55,6 +55,7 @@ void arch_start(paddr_t info, paddr_t image)
 
 void arch_init(void)
 {
-	exception_stacks_init();
+	if (!exception_stacks_make(&arch_cpus[0]))
+		panic("too little memory for the exception stacks");
 	irq_init();
 }

@@ -3,10 +3,13 @@
 #include "arch/cpu.h"
 #include "arch/x86_64/frame.h"
 
-/* Segments and exceptions work, on the boot stack; no interrupts yet. */
-void descriptors_init(void);
-/* Stacks of their own for the exceptions that cannot trust the one in use; needs kernel ranges. */
-void exception_stacks_init(void);
+/* Segments, exceptions and system calls work on this processor, which is this one; no interrupts yet. */
+void descriptors_init(struct arch_cpu *);
+/*
+ * Gives a processor stacks of its own for the exceptions that cannot trust the one in use; needs kernel ranges.  Before it starts, or on processor 0,
+ * which does with an early one until then.  false: no memory.
+ */
+bool exception_stacks_make(struct arch_cpu *);
 /* The stack that a trap from user mode begins on. */
 void trap_stack_set(vaddr_t top);
 /* Writes STAC and CLAC into the code where they belong; before the code becomes read-only. */
