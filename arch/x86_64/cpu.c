@@ -79,14 +79,6 @@ void cpu_features_init(void)
 	measure_extended_state();
 }
 
-unsigned cpu_count = 1;
-
-void cpu_start_others(void) {}
-void cpu_kick(unsigned cpu) { (void)cpu; }
-void cpu_poll(void) {}
-void cpu_barrier(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
-void cpu_stop_others(void) {}
-
 void cpu_idle(void)
 {
 	__asm__ volatile("sti; hlt; cli" ::: "memory");		/* sti takes effect after the next instruction: no interrupt falls between */

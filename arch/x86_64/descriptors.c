@@ -28,7 +28,7 @@ struct __attribute__((packed)) tss {
 struct __attribute__((packed)) table_register { uint16_t limit; const void *base; };
 
 enum { GATE_KERNEL = 0x8e, GATE_USER = 0xee };		/* interrupt gate; who may use it by INT n */
-enum { IST_STACKS = 4, IST_STACK_PAGES = 2 };
+enum { IST_STACKS = 4, IST_STACK_PAGES = 2, OWNER_SIZE = 16 };
 static const uint8_t ist_vector[IST_STACKS] = { VECTOR_DOUBLE_FAULT, VECTOR_NMI, VECTOR_MACHINE_CHECK, VECTOR_DEBUG };
 
 static struct gate idt[VECTORS];		/* written once, at boot */
@@ -94,7 +94,7 @@ static void enable_syscall(void)
 /* The processor aligns the stack to 16 before it puts a frame there. */
 static void set_exception_stack(struct arch_cpu *cpu, unsigned which, char *end)
 {
-	struct arch_cpu **owner = (struct arch_cpu **)(end - 16);
+	struct arch_cpu **owner = (struct arch_cpu **)(end - OWNER_SIZE);
 
 	*owner = cpu;
 	descriptors[cpu->index].tss.ist[which] = (uint64_t)owner;
@@ -114,21 +114,28 @@ void descriptors_init(struct arch_cpu *cpu)
 	enable_syscall();
 }
 
+static void free_exception_stacks(struct arch_cpu *cpu, unsigned n)
+{
+	while (n > 0)
+		kspace_free((char *)descriptors[cpu->index].tss.ist[--n] + OWNER_SIZE - IST_STACK_PAGES * PAGE_SIZE);
+}
+
 bool exception_stacks_make(struct arch_cpu *cpu)
 {
-	char *stack[IST_STACKS];
-	unsigned n = 0;
-
-	while (n < IST_STACKS && (stack[n] = kspace_alloc(IST_STACK_PAGES, KSPACE_MAPPED)))
-		n++;
-	if (n < IST_STACKS) {
-		while (n > 0)
-			kspace_free(stack[--n]);
-		return false;
+	for (unsigned i = 0; i < IST_STACKS; i++) {
+		char *stack = kspace_alloc(IST_STACK_PAGES, KSPACE_MAPPED);
+		if (!stack) {
+			free_exception_stacks(cpu, i);
+			return false;
+		}
+		set_exception_stack(cpu, i, stack + IST_STACK_PAGES * PAGE_SIZE);
 	}
-	for (unsigned i = 0; i < IST_STACKS; i++)
-		set_exception_stack(cpu, i, stack[i] + IST_STACK_PAGES * PAGE_SIZE);
 	return true;
+}
+
+void exception_stacks_free(struct arch_cpu *cpu)
+{
+	free_exception_stacks(cpu, IST_STACKS);
 }
 
 void trap_stack_set(vaddr_t top)

@@ -10,6 +10,7 @@ void descriptors_init(struct arch_cpu *);
  * which does with an early one until then.  false: no memory.
  */
 bool exception_stacks_make(struct arch_cpu *);
+void exception_stacks_free(struct arch_cpu *);		/* it did not start */
 /* The stack that a trap from user mode begins on. */
 void trap_stack_set(vaddr_t top);
 /* Writes STAC and CLAC into the code where they belong; before the code becomes read-only. */
@@ -20,6 +21,10 @@ void trap_dispatch(struct trap_frame *);
 void trap_dispatch_paranoid(struct trap_frame *);
 /* Prints the registers and stops the machine with this reason. */
 void panic_frame(const struct trap_frame *, const char *format, ...) __attribute__((noreturn, cold, format(printf, 2, 3)));
+
+/* requests.c: has another processor told this one to stop; does so. */
+bool cpu_stopping(void);
+void cpu_stop_here(void) __attribute__((noreturn));
 
 /* entry.asm */
 extern const vaddr_t trap_stubs[VECTORS];

@@ -18,7 +18,7 @@ struct arch_cpu {
 	vaddr_t user_sp;		/* scratch of the SYSCALL entry */
 	struct arch_thread *running;	/* whose registers are loaded; NULL before the first switch */
 	unsigned index;			/* set before it starts */
-	uint32_t apic_id;		/* set before it starts */
+	uint32_t apic_id;		/* of its local interrupt controller; set before others look */
 	int64_t cycles_behind;		/* its counter of cycles against processor 0's (time.c) */
 	uint64_t timer_ns;		/* what time_arm was told last */
 } __attribute__((aligned(64)));
