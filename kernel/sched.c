@@ -405,6 +405,13 @@ void sched_idle(void)
 
 /* ---- threads ---------------------------------------------------------------------- */
 
+void sched_set_affinity(struct thread *t, uint64_t mask)
+{
+	unsigned long irq = spin_lock_irq(&run_lock);
+	t->affinity = mask;
+	spin_unlock_irq(&run_lock, irq);
+}
+
 struct thread *thread_create(void)
 {
 	struct thread *t = kzalloc(sizeof *t);
@@ -419,6 +426,7 @@ struct thread *thread_create(void)
 	list_init(&t->timer);
 	list_init(&t->siblings);
 	t->state = THREAD_WAITING;
+	t->affinity = ~(uint64_t)0;
 	return t;
 }
 

@@ -313,6 +313,37 @@ user_fill_zero:
 	fixup .words, .words_failed
 	fixup .bytes, .end
 
+; int user_word_load(const uint32_t *from, uint32_t *value): 0, or -1 if the word cannot be read.  One access.
+global user_word_load
+user_word_load:
+	smap OPEN
+.load:	mov ecx, [rdi]
+	smap CLOSE
+	mov [rsi], ecx
+	xor eax, eax
+	ret
+.failed:
+	smap CLOSE
+	mov eax, -1
+	ret
+	fixup .load, .failed
+
+; int user_word_cmpxchg(uint32_t *at, uint32_t old, uint32_t new, uint32_t *seen): 0, or -1 if the word cannot be written.
+global user_word_cmpxchg
+user_word_cmpxchg:
+	mov eax, esi
+	smap OPEN
+.swap:	lock cmpxchg [rdi], edx
+	smap CLOSE
+	mov [rcx], eax
+	xor eax, eax
+	ret
+.failed:
+	smap CLOSE
+	mov eax, -1
+	ret
+	fixup .swap, .failed
+
 section .rodata
 global trap_stubs
 trap_stubs:

@@ -34,3 +34,5 @@ void thread_first(void);
 void stack_switch(vaddr_t *save, vaddr_t load);
 size_t user_copy(void *to, const void *from, size_t n);
 size_t user_fill_zero(void *to, size_t n);
+int user_word_load(const uint32_t *from, uint32_t *value);
+int user_word_cmpxchg(uint32_t *at, uint32_t old, uint32_t new, uint32_t *seen);
