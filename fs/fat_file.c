@@ -29,6 +29,7 @@ struct fat_file {
 	uint32_t *note;			/* the numbers of clusters 0, 32, 64 ...; NULL: the file is in one piece */
 	uint32_t notes;			/* that it has room for */
 	bool mapped;			/* clusters and note are valid */
+	bool growing;			/* a write has made the file longer, and its bytes are still to come; set under vnode->lock; atomic */
 };
 
 unsigned fat_pager_mode;		/* atomic */
@@ -337,11 +338,33 @@ int fat_file_resize(struct object *o, uint64_t size)
 
 /* ---- reading and writing --------------------------------------------------------------------------------------------- */
 
+/* The size, once what lies below it is there: a write that makes the file longer is waited for. */
+static uint64_t settled_size(struct vnode *v)
+{
+	const struct fat_file *f = v->object->backing;
+	uint64_t size = __atomic_load_n(&v->object->size, __ATOMIC_ACQUIRE);
+	if (__atomic_load_n(&f->growing, __ATOMIC_ACQUIRE)) {
+		mutex_lock(&v->lock);
+		size = v->object->size;
+		mutex_unlock(&v->lock);
+	}
+	return size;
+}
+
 static ssize fat_read_file(struct file *f, struct uio *uio, uint64_t *pos)
 {
-	ssize n = object_read(f->vnode->object, uio, *pos);
-	if (n > 0)
+	uint64_t size = settled_size(f->vnode);
+	struct uio part = *uio;
+	if (*pos >= size)
+		return 0;
+	if (part.left > size - *pos)
+		part.left = size - *pos;
+	ssize n = object_read(f->vnode->object, &part, *pos);
+	if (n > 0) {
 		*pos += (uint64_t)n;
+		uio->base += (size_t)n;
+		uio->left -= (size_t)n;
+	}
 	return n;
 }
 
@@ -360,22 +383,24 @@ static int make_longer(struct object *o, uint64_t least, uint64_t *size)
 }
 
 /*
- * The file is made as long as it will be, then the bytes come from the user; if they do not all come, it gets shorter again.
+ * The file is made as long as it will be, then the bytes come from the user; if they do not all come, it gets shorter again.  Who reads beyond the old end waits.
  */
 static ssize write_locked(struct object *o, struct uio *uio, uint64_t pos, size_t wanted)
 {
+	struct fat_file *f = o->backing;
 	struct uio part = *uio;
 	uint64_t old = o->size, end = pos + wanted < UINT32_MAX ? pos + wanted : UINT32_MAX;
 	if (pos >= UINT32_MAX)
 		return -EFBIG;
+	if (end > old)
+		__atomic_store_n(&f->growing, true, __ATOMIC_SEQ_CST);
 	int error = end > old ? make_longer(o, pos, &end) : 0;
-	if (error)
-		return error;
 	part.left = end - pos;
-	ssize n = object_write(o, &part, pos);
+	ssize n = error ? error : object_write(o, &part, pos);
 	uint64_t done = pos + (n > 0 ? (uint64_t)n : 0);
-	if (end > old && done < end)
+	if (!error && end > old && done < end)
 		fat_file_resize(o, n > 0 && done > old ? done : old);
+	__atomic_store_n(&f->growing, false, __ATOMIC_RELEASE);
 	if (n > 0) {
 		uio->base += (size_t)n;
 		uio->left -= (size_t)n;

@@ -45,18 +45,11 @@ static int may_delete(const struct fs_context *fs, const struct vnode *dir, cons
 	return v->covered_by || v == v->mount->root ? -EBUSY : 0;
 }
 
-/* What maps it is shown by the name that it has now. */
-static void name_changed(struct vnode *v)
-{
-	if (v->object && v->object->name)
-		vnode_name_object(v);
-}
-
 /* The name is gone from dir. */
 static void lost_name(struct vnode *v, const struct vnode *dir, const char *name, size_t len)
 {
 	if (vnode_lose_link(v, dir, name, len))
-		name_changed(v);
+		vnode_path_changed(v);
 }
 
 /* ---- making ------------------------------------------------------------------------------------------------------------ */
@@ -302,10 +295,10 @@ static int rename_locked(struct renaming *r)
 	if (r->replaced && !exchange)
 		lost_name(r->replaced, to_dir, r->to.last, r->to.last_len);
 	vnode_use_link(r->moved, to_dir, name);
-	name_changed(r->moved);
+	vnode_path_changed(r->moved);
 	if (exchange) {
 		vnode_use_link(r->replaced, from_dir, other);
-		name_changed(r->replaced);
+		vnode_path_changed(r->replaced);
 	}
 	return 0;
 }

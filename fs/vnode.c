@@ -261,7 +261,11 @@ ssize vnode_path(struct vnode *root, struct vnode *v, char *to, size_t size)
 	return (ssize)len - 1;
 }
 
-int vnode_name_object(struct vnode *v)
+/* One after the other, so that the path that was found last is the one that stays. */
+static struct mutex naming = { .rank = RANK_LEAF - 2, .name = "object names" };
+
+/* naming is held. */
+static int name_object(struct vnode *v)
 {
 	struct object *o = v->object;
 	char *path = kmalloc(PATH_MAX_BYTES);
@@ -280,4 +284,20 @@ int vnode_name_object(struct vnode *v)
 	spin_unlock(&o->lock);
 	kfree(old);
 	return 0;
+}
+
+int vnode_name_object(struct vnode *v)
+{
+	mutex_lock(&naming);
+	int error = name_object(v);
+	mutex_unlock(&naming);
+	return error;
+}
+
+void vnode_path_changed(struct vnode *v)
+{
+	mutex_lock(&naming);
+	if (v->object && v->object->name)
+		name_object(v);
+	mutex_unlock(&naming);
 }

@@ -104,7 +104,11 @@ bool vnode_lose_link(struct vnode *, const struct vnode *dir, const char *name, 
 bool vnode_is_below(const struct vnode *, const struct vnode *above);
 /* The directory above (a mount's root: above the mount point), referenced; the root's is the root. */
 struct vnode *vnode_parent(struct vnode *);
-/* Names the vnode's object by its present path, for /proc/PID/maps: 0, or -ENOMEM and it keeps the name that it has. */
+/*
+ * Names the vnode's object by its present path, for /proc/PID/maps: 0, or -ENOMEM and it keeps the name that it has.  The path has changed: the same, if there is an
+ * object that has a name.
+ */
 int vnode_name_object(struct vnode *);
+void vnode_path_changed(struct vnode *);
 /* Absolute path as seen from `root`, NUL-terminated: its length, -ERANGE.  An unlinked one ends in " (deleted)". */
 ssize vnode_path(struct vnode *root, struct vnode *, char *to, size_t size);

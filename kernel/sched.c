@@ -339,6 +339,9 @@ void kernel_tick(enum tick_mode mode)
 	struct thread *t = current_thread();
 	uint64_t now_ns = time_now_ns();
 
+	time_arm(now_ns + 10000000);
+	if (cpu_index() > 0)
+		return;
 	if (t == &idle_thread) {
 		sched_stats.idle_ticks++;
 	} else if (mode == TICK_USER) {
@@ -373,6 +376,17 @@ unsigned sched_runnable(void)
 		n++;
 	spin_unlock_irq(&run_lock, irq);
 	return n;
+}
+
+void kernel_cpu_main(void)
+{
+	static struct thread idle[CPUS_MAX];
+
+	cpu_set_current(&idle[cpu_index()]);
+	mmu_rest();
+	time_arm(0);
+	for (;;)
+		cpu_idle();
 }
 
 void sched_idle(void)

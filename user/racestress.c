@@ -861,7 +861,7 @@ static int file_of(const struct arena *a, size_t size, bool empty)
 
 static void make_arena(struct arena *a, enum kind kind)
 {
-	enum layout layout = random_below(3) ? (enum layout)random_below(LAYOUTS - 1) : HUGE;
+	enum layout layout = (enum layout)random_below(LAYOUTS);
 	uint32_t index = (uint32_t)(a - arenas);
 	bool of_file = kind == TRUNCATE || (layout != HUGE && kind != REPLACE && !random_below(3));
 

@@ -191,7 +191,7 @@ static struct lock {
 	char name[LOCK_NAME];
 	long contended[WORKS];
 } locks[LOCKS_MAX];
-static int nlocks = -1;			/* -1: the kernel does not count */
+static int nlocks;			/* -1: the kernel does not count */
 
 static struct lock *lock_of(const char *name)
 {
@@ -213,7 +213,6 @@ static void add_locks(char *text, enum work work, int sign)
 		if (!tab || tab - line >= LOCK_NAME)
 			continue;
 		*tab = 0;
-		nlocks = nlocks < 0 ? 0 : nlocks;
 		struct lock *lock = lock_of(line);
 		if (lock)
 			lock->contended[work] += sign * atol(tab + 1);
@@ -374,6 +373,7 @@ static void parse(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	parse(argc, argv);
+	nlocks = access("/proc/lock_stat", R_OK) ? -1 : 0;
 	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED)
 		die("mmap");

@@ -4,8 +4,10 @@
 # The first rounds are for what is made once and kept.  All seeds come from the round's number.
 round=0 first=2
 
-# How many pages are cached of the programs that run is chance: so all of them are.  What is kept of closed files goes.
+# How many pages are cached of the programs that run is chance: so all of them are.  What is kept of closed files goes.  Children of children that racestress
+# has killed get a second to end.
 counts() {
+	sleep 1
 	cat /proc/1/exe /proc/$$/exe /host/smp-soak.sh > /dev/null
 	echo 3 > /proc/sys/vm/drop_caches
 	echo "@$1 $(vmcheck --json)"

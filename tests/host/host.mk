@@ -22,9 +22,12 @@ HOST_OPTIMIZE ?= -O1
 HOST_CFLAGS   = -std=gnu11 $(HOST_OPTIMIZE) -g -D_GNU_SOURCE -DLOCK_CHECK -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-fno-omit-frame-pointer -fno-pie $(HOST_SANITIZE) -I. -Itests/host -Itests/host/sim
 # The simulated machine keeps book of frames: it stands between the frame allocator and those who call it.
-HOST_WRAP     = frame_alloc frame_alloc_zone frame_alloc_anon_zeroed frame_alloc_table frame_free vm_check kspace_describe
+HOST_WRAP     = frame_alloc frame_alloc_zone frame_alloc_anon_zeroed frame_alloc_table frame_free frame_free_all vm_check kspace_describe
 HOST_LDFLAGS  = -no-pie $(HOST_SANITIZE) $(foreach f,$(HOST_WRAP),-Wl,--wrap=$(f)) -lcmocka -lpthread
-HOST_LIB_SRC  = $(sort $(wildcard vm/*.c)) lib/rbtree.c tests/host/harness.c $(addprefix tests/host/sim/,machine.c sync.c tlb.c)
+HOST_LIB_SRC  = $(sort $(wildcard vm/*.c)) lib/rbtree.c tests/host/harness.c $(addprefix tests/host/sim/,machine.c turns.c sync.c tlb.c access.c)
+# What runs on many processors is compiled to let another go on at each basic block: see turns.c.
+HOST_POINTS   = -fsanitize-coverage=trace-pc
+HOST_POINTED  = vm arch tests/host/sim/mmu
 HOST_MMU_SIM  = tests/host/sim/mmu.c
 HOST_MMU_X86  = $(wildcard arch/x86_64/mmu*.c) arch/x86_64/tlb.c tests/host/sim/x86/x86.c
 HOST_MODEL_SRC = $(sort $(wildcard tests/host/model/*.c))
@@ -36,7 +39,7 @@ define host_machine
 $(HOST_BUILD)/$(1)/%.o: %.c
 	$$(say) HOST $$<
 	@mkdir -p $$(@D)
-	$$(Q)$$(HOST_CC) $(2) $$(HOST_CFLAGS) -MMD -MP -c $$< -o $$@
+	$$(Q)$$(HOST_CC) $(2) $$(HOST_CFLAGS) $$(if $$(filter $$(HOST_POINTED:=%),$$<),$$(HOST_POINTS)) -MMD -MP -c $$< -o $$@
 $(HOST_BUILD)/$(1)/%: $(HOST_BUILD)/$(1)/tests/host/%.o $(patsubst %.c,$(HOST_BUILD)/$(1)/%.o,$(HOST_LIB_SRC) $(3))
 	$$(say) LINK $$@
 	$$(Q)$$(HOST_CC) $$^ -o $$@ $$(HOST_LDFLAGS)
@@ -53,12 +56,13 @@ $(foreach m,$(HOST_MACHINES),$(eval $(HOST_BUILD)/$(m)/test_vfs: $(HOST_VFS_SRC:
 $(foreach m,$(HOST_MACHINES),$(eval $(HOST_BUILD)/$(m)/test_fat_write: $(HOST_VFS_SRC:%.c=$(HOST_BUILD)/$(m)/%.o) $(HOST_BUILD)/$(m)/tests/host/fat_drive.o))
 HOST_MULTIBOOT_SRC = tests/host/multiboot_drive.c arch/x86_64/multiboot.c
 $(foreach m,$(HOST_MACHINES),$(eval $(HOST_BUILD)/$(m)/test_multiboot: $(HOST_MULTIBOOT_SRC:%.c=$(HOST_BUILD)/$(m)/%.o)))
+$(foreach m,$(HOST_MACHINES),$(eval $(HOST_BUILD)/$(m)/test_acpi: $(HOST_BUILD)/$(m)/arch/x86_64/acpi.o))
 $(eval $(call host_machine,3x5,-DSIM_LEVELS=3 -DSIM_TABLE_BITS=5,$(HOST_MMU_SIM)))
 $(eval $(call host_machine,4x4,-DSIM_LEVELS=4 -DSIM_TABLE_BITS=4,$(HOST_MMU_SIM)))
 $(eval $(call host_machine,x86,-DSIM_LEVELS=4 -DSIM_TABLE_BITS=9 -Itests/host/sim/x86,$(HOST_MMU_X86)))
 
 # What has nothing to do with page tables runs on the first machine only.
-HOST_ONCE     = fat fat_write multiboot physmap region stats vfs
+HOST_ONCE     = acpi fat fat_write multiboot physmap region stats vfs
 HOST_UNITS    = $(HOST_TESTS:%=$(HOST_BUILD)/3x5/test_%) $(patsubst %,$(HOST_BUILD)/4x4/test_%,$(filter-out $(HOST_ONCE),$(HOST_TESTS))) \
 	$(patsubst %,$(HOST_BUILD)/x86/test_%,alloc_fail check fault madvise mmap object reclaim remap tables writeback)
 HOST_MODELS   = $(HOST_MACHINES:%=$(HOST_BUILD)/%/model)

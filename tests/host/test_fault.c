@@ -143,11 +143,11 @@ TEST(protect_upgrade_loosens_a_stricter_entry)
 	sim_faults_clear();
 	/* What a harvest leaves: the entry is stricter than the region. */
 	struct mmu_gather gather;
-	mutex_lock(&s->lock);
+	write_lock(&s->lock);
 	mmu_gather_begin(&gather, &s->mmu);
 	mmu_protect(&s->mmu, A, page(1), VM_READ, MMU_WRITE_SHARED, &gather);
 	mmu_gather_finish(&gather);
-	mutex_unlock(&s->lock);
+	write_unlock(&s->lock);
 	write_byte(s, A, 8);
 	EXPECT_FAULT(FAULT_PROTECT_UPGRADE);
 	write_byte(s, A, 9);
@@ -757,11 +757,11 @@ TEST(protect_upgrade_gives_no_write_right_that_others_would_see)
 	map(s, A, 1, RW, MAP_PRIVATE);
 	write_byte(s, A, 7);
 	struct space *child = space_fork(s);
-	mutex_lock(&s->lock);
+	write_lock(&s->lock);
 	mmu_gather_begin(&gather, &s->mmu);
 	mmu_protect(&s->mmu, A, page(1), 0, MMU_WRITE_OWN, &gather);
 	mmu_gather_finish(&gather);
-	mutex_unlock(&s->lock);
+	write_unlock(&s->lock);
 	sim_faults_clear();
 	assert_int_equal(read_byte(s, A), 7);
 	EXPECT_FAULT(FAULT_PROTECT_UPGRADE);

@@ -49,9 +49,9 @@ TEST(large_blocks_are_counted)
 {
 	(void)state;
 	void *block = NULL;
-	EXPECT_LOCKS("heap", 1, block = kmalloc(3 * PAGE_SIZE));
+	EXPECT_LOCKS("heap objects at hand", 1, block = kmalloc(3 * PAGE_SIZE));
 	assert_non_null(block);
-	EXPECT_LOCKS("heap", 1, kfree(block));
+	EXPECT_LOCKS("heap objects at hand", 1, kfree(block));
 }
 
 TEST(an_object_is_used)
@@ -65,7 +65,7 @@ TEST(an_object_is_used)
 	EXPECT_LOCKS("object", 1, object_unpin(f.object, r));
 	struct uio to = uio_kernel(bytes, sizeof bytes);
 	EXPECT_LOCKS("object", 2, object_read(f.object, &to, 0));		/* to pin the page, and to unpin it */
-	EXPECT_LOCKS("object", 1, map_file(s, A, 1, VM_READ, MAP_SHARED, &f, 0));
+	EXPECT_LOCKS("object", 3, map_file(s, A, 1, VM_READ, MAP_SHARED, &f, 0));	/* sealed?  In the list; no more on its way */
 	EXPECT_LOCKS("object", 4, vm_truncate(f.object, PAGE_SIZE));	/* the size; the space that has it; that no other has; the index */
 	EXPECT_LOCKS("object", 1, vm_munmap(s, A, PAGE_SIZE));
 	file_drop(&f);

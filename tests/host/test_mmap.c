@@ -786,9 +786,9 @@ TEST(what_a_death_would_give_back)
 	read_byte(s, page(11));
 	assert_int_equal(space_owned(s), 2);		/* neither what is borrowed nor the zero frame */
 	assert_true(space_resident(s) > 2);
-	mutex_lock(&s->lock);
+	write_lock(&s->lock);
 	assert_int_equal(space_owned(s), space_resident(s));	/* who cannot look says all */
-	mutex_unlock(&s->lock);
+	write_unlock(&s->lock);
 	drop_space(s);
 	file_drop(&f);
 	census_check(&before);

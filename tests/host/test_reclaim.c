@@ -203,9 +203,9 @@ TEST(a_space_that_is_locked_keeps_its_pages)
 	map_file(s, A, 10, VM_READ, MAP_SHARED, &f, 0);
 	check_mapped(s, A, 0);
 	assert_int_equal(s->mmu.resident, 10);
-	mutex_lock(&s->lock);
+	write_lock(&s->lock);
 	assert_int_equal(reclaim_frames(1000), FILE_PAGES - RECLAIM_YOUNGEST);
-	mutex_unlock(&s->lock);
+	write_unlock(&s->lock);
 	for (uint64_t i = 0; i < 10; i++)
 		assert_true(cached(f.object, i));
 	assert_int_equal(s->mmu.resident, 10);
@@ -222,9 +222,9 @@ TEST(a_page_in_a_locked_space_stays_in_the_other)
 	map_all(s, A, MAP_SHARED);
 	map_all(t, A, MAP_SHARED);
 	go_round();
-	mutex_lock(&t->lock);
+	write_lock(&t->lock);
 	assert_int_equal(reclaim_frames(1000), 0);
-	mutex_unlock(&t->lock);
+	write_unlock(&t->lock);
 	assert_int_equal(s->mmu.resident, FILE_PAGES - 1);
 	assert_int_equal(t->mmu.resident, FILE_PAGES - 1);
 	drop_space(s);
@@ -390,8 +390,10 @@ TEST(empty_slabs_are_given_back)
 static void eat_all_but(struct space *s, size_t left)
 {
 	map(s, B, frame_free_count() + reclaim_stats.pages, VM_READ | VM_WRITE, MAP_PRIVATE);
-	for (size_t i = 0; frame_free_count() > left; i++)
+	for (size_t i = 0; frame_free_count() > left; i++) {
 		write_byte(s, B + (i << PAGE_SHIFT), 1);
+		frame_drain();			/* what a processor has at hand makes memory look short */
+	}
 }
 
 struct worker { struct test_file *file; unsigned flags, seed; size_t npages; bool sequential; };
@@ -519,11 +521,14 @@ TEST(few_free_frames_call_for_what_the_cache_can_spare)
 	read_all();
 	assert_true(reclaim_keep_free());
 	assert_int_equal(f.object->npages, FILE_PAGES);		/* there is enough */
-	while (!frame_is_short())
+	while (!frame_is_short()) {
 		taken[n++] = frame_alloc(0, page_kernel(0, USE_BLOCK), FRAME_USER);
+		frame_drain();
+	}
 	assert_true(reclaim_keep_free());
 	assert_true(!frame_is_short() && f.object->npages < FILE_PAGES);
 	reclaim_frames(1000);
+	heap_trim();
 	while (frame_free_count() >= low / 2)
 		taken[n++] = frame_alloc(0, page_kernel(0, USE_BLOCK), FRAME_USER);
 	assert_false(reclaim_keep_free());			/* nothing is left to give */

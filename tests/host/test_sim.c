@@ -66,10 +66,10 @@ static void write_after_free(void)
 static void change_an_entry_and_forget_the_flush(void)
 {
 	struct mmu_gather gather;
-	mutex_lock(&s->lock);
+	write_lock(&s->lock);
 	mmu_gather_begin(&gather, &s->mmu);
 	mmu_protect(&s->mmu, A, A + PAGE_SIZE, VM_READ, MMU_WRITE_OWN, &gather);
-	mutex_unlock(&s->lock);
+	write_unlock(&s->lock);
 	uint8_t byte;
 	sim_read_byte(s, A, &byte);
 }
@@ -77,10 +77,10 @@ static void change_an_entry_and_forget_the_flush(void)
 static void unmap_and_forget_the_flush(void)
 {
 	struct mmu_gather gather;
-	mutex_lock(&s->lock);
+	write_lock(&s->lock);
 	mmu_gather_begin(&gather, &s->mmu);
 	mmu_unmap(&s->mmu, A, A + PAGE_SIZE, &gather);
-	mutex_unlock(&s->lock);
+	write_unlock(&s->lock);
 	sim_tlb_check();
 }
 
@@ -123,7 +123,7 @@ static void copy_user_memory_with_the_space_locked(void)
 	struct uio uio = uio_user(A, 1);
 	char byte;
 	sim_enter(s);
-	mutex_lock(&s->lock);
+	write_lock(&s->lock);
 	uio_in(&uio, &byte, 1);
 }
 

@@ -1,5 +1,6 @@
 /* tests/host/test_stats.c - vm/stats.c: counters are added up and handed out as they are. */
 #include "harness.h"
+#include "thread.h"
 #include "vm/reclaim.h"
 #include "vm/stats.h"
 
@@ -55,7 +56,7 @@ TEST(exported)
 	struct fault_stats s = numbered(1);
 	struct faultstat out;
 	system_pages_read = 33;
-	stats_export(&s, &out);
+	stats_export(&s, STATS_OF_PROCESS, &out);
 	assert_int_equal(out.size, sizeof out);
 	assert_int_equal(out.version, FAULTSTAT_VERSION);
 	assert_memory_equal(out.count, s.count, sizeof s.count);
@@ -65,17 +66,45 @@ TEST(exported)
 	assert_int_equal(out.pages_read, 0);		/* that is the system's */
 	reclaim_stats.scanned = 5;
 	reclaim_stats.stolen = 4;
-	tlb_stats = (struct tlb_stats){ .pages = 1, .full = 2, .loads = 3 };
-	stats_export(&system_faults, &out);
+	stats_export(&s, STATS_OF_SYSTEM, &out);
 	assert_int_equal(out.pages_read, 33);
-	assert_int_equal(out.tlb_pages, 1);
-	assert_int_equal(out.tlb_full, 2);
-	assert_int_equal(out.tlb_loads, 3);
+	assert_int_equal(out.count[3], s.count[3]);
 	assert_int_equal(out.pages_scanned, 5);
 	assert_int_equal(out.pages_reclaimed, 4);
 }
 
+TEST(what_processors_count_is_added_up)
+{
+	(void)state;
+	struct faultstat out;
+	sim_boot(4 << 20);
+	struct space *space = new_space();
+	map(space, USER_MIN, 4, VM_READ | VM_WRITE, MAP_PRIVATE);
+	write_byte(space, USER_MIN, 1);
+	assert_int_equal(vm_munmap(space, USER_MIN, PAGE_SIZE), 0);
+	drop_space(space);
+
+	*stats_here() = numbered(1);
+	cpu_count = 2;
+	sim_current->cpu = 1;
+	*stats_here() = numbered(500);
+	sim_current->cpu = 0;
+	struct fault_stats sum = stats_system();
+	for (int i = 0; i < FAULT_CLASSES; i++)
+		assert_int_equal(sum.count[i], numbered(1).count[i] + numbered(500).count[i]);
+	assert_int_equal(sum.neighbours, numbered(1).neighbours + numbered(500).neighbours);
+
+	struct tlb_stats tlb = mmu_tlb_stats();
+	stats_export(&sum, STATS_OF_SYSTEM, &out);
+	assert_true(tlb.pages > 0 && tlb.loads > 0);
+	assert_int_equal(out.tlb_pages, tlb.pages);
+	assert_int_equal(out.tlb_full, tlb.full);
+	assert_int_equal(out.tlb_loads, tlb.loads);
+	assert_int_equal(out.tlb_interrupts, tlb.interrupts);
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(what_processors_count_is_added_up),
 	cmocka_unit_test(adding),
 	cmocka_unit_test(minor_and_major),
 	cmocka_unit_test(exported),

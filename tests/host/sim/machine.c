@@ -14,7 +14,7 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 #include <unistd.h>
-#include "sim.h"
+#include "thread.h"
 #include "lib/print.h"
 #include "vm/account.h"
 #include "vm/frame.h"
@@ -60,7 +60,30 @@ void panic(const char *format, ...)
 uint64_t cpu_cycles(void)
 {
 	static uint64_t now;
-	return ++now;
+	return __atomic_add_fetch(&now, 1, __ATOMIC_RELAXED);
+}
+
+unsigned cpu_index(void) { return sim_current->cpu; }
+bool cpu_irq_enabled(void) { return !sim_current->irq_off; }
+
+bool sim_irq_set(bool off)
+{
+	bool was = sim_current->irq_off;
+
+	sim_current->irq_off = off;
+	return was;
+}
+
+void page_zero(void *page)
+{
+	size_t n = PAGE_SIZE;
+	__asm__ volatile("rep stosb" : "+D"(page), "+c"(n) : "a"(0) : "memory");
+}
+
+void page_copy(void *to, const void *from)
+{
+	size_t n = PAGE_SIZE;
+	__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(n) :: "memory");
 }
 
 void cpu_random(void *to, size_t n)
@@ -82,11 +105,13 @@ pfn_t __real_frame_alloc_zone(unsigned order, page_word, enum zone_id);
 pfn_t __real_frame_alloc_anon_zeroed(void);
 pfn_t __real_frame_alloc_table(void);
 void __real_frame_free(pfn_t, unsigned order);
+void __real_frame_free_all(const pfn_t *, unsigned n);
 pfn_t __wrap_frame_alloc(unsigned order, page_word, enum frame_need);
 pfn_t __wrap_frame_alloc_zone(unsigned order, page_word, enum zone_id);
 pfn_t __wrap_frame_alloc_anon_zeroed(void);
 pfn_t __wrap_frame_alloc_table(void);
 void __wrap_frame_free(pfn_t, unsigned order);
+void __wrap_frame_free_all(const pfn_t *, unsigned n);
 
 bool sim_frame_in_use(pfn_t pfn)
 {
@@ -105,6 +130,7 @@ static bool filled(const uint8_t *bytes, size_t from, uint8_t byte)
 /* The allocator cleared the frame already where it should be zero: what the freed one held can be looked at otherwise only. */
 static pfn_t handed_out(pfn_t pfn, unsigned order, enum contents contents)
 {
+	sim_point();
 	sim_alloc_failures += pfn == PFN_NONE && order < MMU_HUGE_ORDER;	/* without a huge page it goes on */
 	sim_tlb_speculate();
 	for (pfn_t p = pfn; pfn != PFN_NONE && p < pfn + ((pfn_t)1 << order); p++) {
@@ -144,8 +170,9 @@ pfn_t __wrap_frame_alloc_table(void)
 	return handed_out(__real_frame_alloc_table(), 0, CONTENTS_ZERO);
 }
 
-void __wrap_frame_free(pfn_t pfn, unsigned order)
+static void given_back(pfn_t pfn, unsigned order)
 {
+	sim_point();
 	for (pfn_t p = pfn; p < pfn + ((pfn_t)1 << order); p++) {
 		if (frame_state[p] == FRAME_FREED)
 			panic("frame %lx is freed twice", p);
@@ -154,7 +181,19 @@ void __wrap_frame_free(pfn_t pfn, unsigned order)
 		frame_state[p] = FRAME_FREED;
 		memset(direct(p), FREED_BYTE, PAGE_SIZE);
 	}
+}
+
+void __wrap_frame_free(pfn_t pfn, unsigned order)
+{
+	given_back(pfn, order);
 	__real_frame_free(pfn, order);
+}
+
+void __wrap_frame_free_all(const pfn_t *frames, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		given_back(frames[i], 0);
+	__real_frame_free_all(frames, n);
 }
 
 /* The host's address space. */

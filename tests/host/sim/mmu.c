@@ -6,6 +6,8 @@
  * it lacks the write right until the table is owned again.  A large upper entry of level 1 maps a huge page.  kernel_mmu's root reaches KSPACE, a user
  * root the user's addresses; there are no shared parts, because the kernel's own accesses are the host's.
  *
+ * Locks are those of arch/mmu.h; kernel tables are counted, but need none but the kspace lock.  Each operation goes leaf table by leaf table, and has its lock while it changes entries.
+ *
  * Every leaf entry of kernel_mmu is mapped in the host as well, at once: the kernel's own stale entries are not simulated.
  */
 #include <stdio.h>
@@ -13,12 +15,12 @@
 #include "vm/frame.h"
 #include "vm/physmap.h"
 
-enum { ENTRIES = 1 << SIM_TABLE_BITS };
+enum { ENTRIES = 1 << SIM_TABLE_BITS, WORTH_SHARING = ENTRIES / 8 };
 
 struct mmu kernel_mmu;
-struct tlb_stats tlb_stats;
+static struct tlb_stats tlb_stats;		/* atomic */
 
-/* Tables. */
+/* ---- entries and tables ----------------------------------------------------------------------------------------------------------------- */
 
 static size_t index_at(unsigned level, size_t page)
 {
@@ -35,20 +37,58 @@ sim_pte *sim_table_entry(pfn_t table, unsigned level, size_t page)
 	return (sim_pte *)direct(table) + index_at(level, page);
 }
 
+/* Entries are read and written whole, while processors and other readers look at them. */
+static sim_pte entry_read(const sim_pte *e) { return __atomic_load_n(e, __ATOMIC_ACQUIRE); }
+static void entry_write(sim_pte *e, sim_pte v) { __atomic_store_n(e, v, __ATOMIC_RELEASE); }
+
 static size_t page_index(const struct mmu *mmu, vaddr_t va)
 {
 	assert(va >= mmu->base && va < mmu->base + (SIM_PAGES << PAGE_SHIFT));
 	return (va - mmu->base) >> PAGE_SHIFT;
 }
 
-/* The frames that boot_alloc gave have no counts: their tables stay. */
-static unsigned count_entries(pfn_t table, int entries, int resident)
+static vaddr_t address_of(const struct mmu *mmu, size_t page) { return mmu->base + (page << PAGE_SHIFT); }
+static pfn_t table_of(const sim_pte *entry) { return direct_pfn(entry); }
+static bool is_kernel(const struct mmu *mmu) { return mmu == &kernel_mmu; }
+
+static sim_pte make_entry(pfn_t pfn, unsigned prot)
 {
-	if (page_type(pages[table]) == PAGE_RESERVED)
-		return 1;
-	unsigned n = table_count(table, entries, resident);
-	assert(n <= 2 * ENTRIES);		/* a table that entries are moved into counts those to come as well */
-	return n;
+	return (sim_pte)pfn << PAGE_SHIFT | (sim_pte)prot * SIM_READ | SIM_PRESENT;
+}
+
+/* The frames that boot_alloc gave have no counts: their tables stay. */
+static page_word lock_table(const struct mmu *mmu, pfn_t table)
+{
+	return is_kernel(mmu) ? page_word_of(table) : table_lock(table);
+}
+
+static void unlock_table(const struct mmu *mmu, pfn_t table, page_word word)
+{
+	assert(page_type(word) == PAGE_RESERVED || table_entries(word) <= 2 * ENTRIES);	/* one that entries are moved into counts those to come as well */
+	if (!is_kernel(mmu))
+		table_unlock(table, word);
+	else if (page_type(word) != PAGE_RESERVED)
+		page_word_set(table, word);
+}
+
+static page_word counted_word(page_word word, int entries, int resident)
+{
+	return page_type(word) == PAGE_RESERVED ? word : table_count(word, entries, resident);
+}
+
+/* Returns how many entries the table has then. */
+static unsigned count_entries(const struct mmu *mmu, pfn_t table, int entries, int resident)
+{
+	page_word word = counted_word(lock_table(mmu, table), entries, resident);
+
+	unlock_table(mmu, table, word);
+	return page_type(word) == PAGE_RESERVED ? 1 : table_entries(word);
+}
+
+static void count_mmu(struct mmu *mmu, ssize resident, ssize tables)
+{
+	__atomic_fetch_add(&mmu->resident, (size_t)resident, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&mmu->tables, (size_t)tables, __ATOMIC_RELAXED);
 }
 
 /* The entry of level 1: it leads to the leaf table or maps a huge page.  NULL: there is none. */
@@ -57,156 +97,205 @@ static sim_pte *upper_entry(const struct mmu *mmu, size_t page)
 	pfn_t table = mmu->root;
 
 	for (unsigned level = SIM_LEVELS - 1; level > 1; level--) {
-		sim_pte e = *sim_table_entry(table, level, page);
+		sim_pte e = entry_read(sim_table_entry(table, level, page));
 		if (!(e & SIM_PRESENT))
 			return NULL;
 		table = sim_pte_pfn(e);
 	}
 	sim_pte *upper = sim_table_entry(table, 1, page);
-	return *upper & SIM_PRESENT ? upper : NULL;
+	return entry_read(upper) & SIM_PRESENT ? upper : NULL;
 }
 
 /* Its place in the leaf table; NULL: there is no table. */
 static sim_pte *leaf_entry(const struct mmu *mmu, size_t page)
 {
 	const sim_pte *upper = upper_entry(mmu, page);
+	sim_pte e = upper ? entry_read(upper) : SIM_LARGE;
 
-	return upper && !(*upper & SIM_LARGE) ? sim_table_entry(sim_pte_pfn(*upper), 0, page) : NULL;
+	return e & SIM_LARGE ? NULL : sim_table_entry(sim_pte_pfn(e), 0, page);
 }
 
-static bool is_shared(sim_pte upper)
+static bool is_shared(const struct mmu *mmu, sim_pte upper)
 {
-	page_word word = pages[sim_pte_pfn(upper)];
-
-	return !(upper & SIM_LARGE) && page_type(word) == PAGE_TABLE && table_refs(word) > 1;
+	return !is_kernel(mmu) && !(upper & SIM_LARGE) && table_refs(page_word_of(sim_pte_pfn(upper))) > 1;
 }
 
-static pfn_t table_of(const sim_pte *entry)
-{
-	return direct_pfn(entry);
-}
+enum how { READER, WRITER };
 
-static sim_pte make_entry(pfn_t pfn, unsigned prot)
+static void check_locked(const struct mmu *mmu, enum how how)
 {
-	return (sim_pte)pfn << PAGE_SHIFT | (sim_pte)prot * SIM_READ | SIM_PRESENT;
-}
+	const struct rwlock *lock = &container_of(mmu, const struct space, mmu)->lock;
 
-static bool is_kernel(const struct mmu *mmu)
-{
-	return mmu == &kernel_mmu;
-}
-
-static void check_locked(const struct mmu *mmu)
-{
-	if (is_kernel(mmu) ? !sim_holds_rank(RANK_KSPACE) : !mutex_held(&container_of(mmu, const struct space, mmu)->lock))
+	if (is_kernel(mmu) ? !sim_holds_rank(RANK_KSPACE) : !sim_holds(lock) || (how == WRITER && !write_held(lock)))
 		panic("mmu operation without the %s lock", is_kernel(mmu) ? "kspace" : "space");
 }
 
-/* Takes empty tables out, from the leaf up, and gives them to the gather (NULL: frees them at once, nobody runs the mmu). */
-static void prune(struct mmu *mmu, size_t page, struct mmu_gather *g);
+/* Below a table that others have too nothing may change. */
+static void check_owned(const struct mmu *mmu, vaddr_t va)
+{
+	const sim_pte *upper = upper_entry(mmu, page_index(mmu, va));
 
-/* The place of the page's entry of level `lowest`, with the tables that lead to it; NULL: no memory (and no new table is left). */
+	if (upper && is_shared(mmu, entry_read(upper)))
+		panic("a change at %lx, below a table that is shared", va);
+	if (upper && (entry_read(upper) & SIM_LARGE))
+		panic("a change at %lx, inside a huge page", va);
+}
+
+/* Makes the tables that lead to the page's entry of level `lowest`, as far as they are missing; false: no memory, nothing changed. */
+static bool make_tables(struct mmu *mmu, size_t page, unsigned lowest)
+{
+	pfn_t made[SIM_LEVELS], table = mmu->root;
+	unsigned level = SIM_LEVELS - 1, n = 0;
+	sim_pte e;
+
+	for (; level > lowest && (e = entry_read(sim_table_entry(table, level, page))) & SIM_PRESENT; level--) {
+		if (e & SIM_LARGE)
+			panic("a table is asked for where a huge page is");
+		table = sim_pte_pfn(e);
+	}
+	for (unsigned missing = level - lowest; n < missing; n++)
+		if ((made[n] = frame_alloc_table()) == PFN_NONE) {
+			while (n > 0)
+				frame_free(made[--n], 0);
+			return false;
+		}
+	for (; level > lowest; level--) {
+		sim_pte *upper = sim_table_entry(table, level, page);
+		page_word word = lock_table(mmu, table);
+		bool first = !(*upper & SIM_PRESENT);		/* else another processor was, and we go on with its table */
+
+		if (first) {
+			if (is_kernel(mmu))
+				page_word_set(made[n - 1], page_table(0, 0, 0));	/* vm_check walks user tables only: what it does not see has no references */
+			entry_write(upper, make_entry(made[--n], VM_RIGHTS));
+			count_mmu(mmu, 0, 1);
+		}
+		unlock_table(mmu, table, counted_word(word, first, 0));
+		table = sim_pte_pfn(entry_read(upper));
+	}
+	while (n > 0)
+		frame_free(made[--n], 0);
+	return true;
+}
+
+/* The place of the page's entry of level `lowest`, with the tables that lead to it; NULL: no memory. */
 static sim_pte *entry_create(struct mmu *mmu, size_t page, unsigned lowest)
 {
 	pfn_t table = mmu->root;
 
-	for (unsigned level = SIM_LEVELS - 1; level > lowest; level--) {
-		sim_pte *e = sim_table_entry(table, level, page);
-		if (!(*e & SIM_PRESENT)) {
-			pfn_t below = frame_alloc_table();
-			if (below == PFN_NONE) {
-				prune(mmu, page, NULL);
-				return NULL;
-			}
-			if (is_kernel(mmu))
-				pages[below] = page_table(0, 0, 0);	/* vm_check walks user tables only: what it does not see has no references */
-			*e = make_entry(below, VM_RIGHTS);
-			count_entries(table, 1, 0);
-			mmu->tables++;
-		}
-		if (*e & SIM_LARGE)
-			panic("a table is asked for where a huge page is");
-		table = sim_pte_pfn(*e);
-	}
+	if (!make_tables(mmu, page, lowest))
+		return NULL;
+	for (unsigned level = SIM_LEVELS - 1; level > lowest; level--)
+		table = sim_pte_pfn(entry_read(sim_table_entry(table, level, page)));
 	return sim_table_entry(table, lowest, page);
 }
 
-static sim_pte *leaf_entry_create(struct mmu *mmu, size_t page)
+/* ---- flushing, and what goes after it --------------------------------------------------------------------------------------------------------- */
+
+/* What a gather holds is a page whose entry is gone and still counted; or, with one of these bits, a table, or a huge page's frames. */
+#define GATHER_TABLE	((pfn_t)1 << 62)
+#define GATHER_BLOCK	((pfn_t)1 << 63)
+
+static void count_flush(vaddr_t start, vaddr_t end, bool full)
 {
-	return entry_create(mmu, page, 0);
+	__atomic_fetch_add(&tlb_stats.pages, start < end ? (end - start) >> PAGE_SHIFT : 0, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&tlb_stats.full, full, __ATOMIC_RELAXED);
 }
 
-/* Gather. */
-
-#define GATHER_BLOCK	((pfn_t)1 << 63)	/* a huge page's frames */
-
-static void gather_page(struct mmu_gather *g, vaddr_t va)
+static void flush(const struct mmu *mmu, vaddr_t start, vaddr_t end, enum sim_upper upper)
 {
-	if (va < g->start)
-		g->start = va;
-	if (va + PAGE_SIZE > g->end)
-		g->end = va + PAGE_SIZE;
+	if (is_kernel(mmu))
+		return;
+	sim_tlb_flush(mmu->root, start, end, upper);
+	count_flush(start, end, upper == SIM_UPPER_TOO);
+}
+
+void mmu_flush_local(struct mmu *mmu, vaddr_t va)
+{
+	sim_tlb_flush_here(mmu->root, page_floor(va), page_floor(va) + PAGE_SIZE, SIM_UPPER_TOO);
+	count_flush(va, va + PAGE_SIZE, false);
+}
+
+static void gather_range(struct mmu_gather *g, vaddr_t start, vaddr_t end)
+{
+	if (start < g->start)
+		g->start = start;
+	if (end > g->end)
+		g->end = end;
+}
+
+/* The entry has gone, or has lost rights; or only won some: others find that out by a fault. */
+static void gather_entry(struct mmu_gather *g, vaddr_t va, unsigned lost)
+{
+	gather_range(g, va, va + PAGE_SIZE);
 	g->pages++;
+	g->others = g->others || lost;
 }
 
-static void gather_flush(struct mmu_gather *g)
+/* All below the upper entry. */
+static void gather_upper(struct mmu_gather *g, vaddr_t va)
 {
-	if (!is_kernel(g->mmu) && (g->start < g->end || g->tables)) {
-		sim_tlb_flush(g->mmu->root, g->start, g->end, g->tables ? SIM_UPPER_TOO : SIM_UPPER_STAY);
-		tlb_stats.pages += g->start < g->end ? (g->end - g->start) >> PAGE_SHIFT : 0;
-		tlb_stats.full += g->tables;
-	}
-	g->start = (vaddr_t)-1;
-	g->end = 0;
-	g->pages = 0;
-	g->tables = false;
+	gather_range(g, va, va + MMU_TABLE_REACH);
+	g->others = g->tables = true;
+}
+
+static void give_back(pfn_t what)
+{
+	if (what & GATHER_BLOCK)
+		frame_free(what & ~GATHER_BLOCK, MMU_HUGE_ORDER);
+	else if (what & GATHER_TABLE)
+		frame_free(what & ~GATHER_TABLE, 0);
+	else if (page_entry_put(what) == PAGE_PUT_LAST)
+		frame_free(what, 0);
 }
 
 void mmu_gather_finish(struct mmu_gather *g)
 {
-	gather_flush(g);
+	if (g->others || g->tables)
+		flush(g->mmu, g->start, g->end, g->tables ? SIM_UPPER_TOO : SIM_UPPER_STAY);
+	else if (g->start < g->end && !is_kernel(g->mmu))
+		sim_tlb_flush_here(g->mmu->root, g->start, g->end, SIM_UPPER_STAY);
 	for (unsigned i = 0; i < g->nframes; i++)
-		frame_free(g->frame[i] & ~GATHER_BLOCK, g->frame[i] & GATHER_BLOCK ? MMU_HUGE_ORDER : 0);
-	g->nframes = 0;
+		give_back(g->frame[i]);
+	mmu_gather_begin(g, g->mmu);
 }
 
-static void gather_frame(struct mmu_gather *g, pfn_t pfn)
+static void gather_frame(struct mmu_gather *g, pfn_t what)
 {
 	if (g->nframes == GATHER_FRAMES)
 		mmu_gather_finish(g);
-	g->frame[g->nframes++] = pfn;
+	g->frame[g->nframes++] = what;
 }
 
-/* Level of the lowest table on the way to page that is there and empty, freed and its entry cleared, again and again. */
+/* Takes out the tables on the way to the page that are empty, from the leaf up.  gather NULL: they were from the start; nothing is left of what a processor may know. */
 static void prune(struct mmu *mmu, size_t page, struct mmu_gather *g)
 {
 	pfn_t way[SIM_LEVELS];
 	unsigned low = SIM_LEVELS - 1;
 
-	way[low] = mmu->root;
-	while (low > 0) {
-		sim_pte e = *sim_table_entry(way[low], low, page);
+	for (way[low] = mmu->root; low > 0; ) {
+		sim_pte e = entry_read(sim_table_entry(way[low], low, page));
 		if (!(e & SIM_PRESENT))
 			break;
 		if (e & SIM_LARGE)
 			return;
 		way[--low] = sim_pte_pfn(e);
 	}
-	for (; low < SIM_LEVELS - 1 && table_entries(pages[way[low]]) == 0; low++) {
-		*sim_table_entry(way[low + 1], low + 1, page) = 0;
-		count_entries(way[low + 1], -1, 0);
-		mmu->tables--;
+	for (; low < SIM_LEVELS - 1 && table_entries(page_word_of(way[low])) == 0; low++) {
+		entry_write(sim_table_entry(way[low + 1], low + 1, page), 0);
+		count_entries(mmu, way[low + 1], -1, 0);
+		count_mmu(mmu, 0, -1);
 		if (g) {
 			g->tables = true;
-			gather_frame(g, way[low]);
+			gather_frame(g, way[low] | GATHER_TABLE);
 		} else {
-			sim_tlb_flush(mmu->root, 0, 0, SIM_UPPER_TOO);
+			flush(mmu, 0, 0, SIM_UPPER_TOO);
 			frame_free(way[low], 0);
 		}
 	}
 }
 
-/* Spaces. */
+/* ---- spaces --------------------------------------------------------------------------------------------------------------------------------- */
 
 void sim_mmu_start(void)
 {
@@ -225,19 +314,22 @@ void mmu_activate(struct mmu *mmu)
 	if (root == sim_tlb_root())
 		return;
 	sim_tlb_load(root);
-	tlb_stats.loads++;
+	__atomic_fetch_add(&tlb_stats.loads, 1, __ATOMIC_RELAXED);
 }
 
-static void flush_page(struct mmu *mmu, vaddr_t va, enum sim_upper upper)
+void mmu_rest(void)
 {
-	sim_tlb_flush(mmu->root, page_floor(va), page_floor(va) + PAGE_SIZE, upper);
-	tlb_stats.pages++;
+	sim_tlb_rest();
 }
 
-void mmu_flush_local(struct mmu *mmu, vaddr_t va)
+void cpu_poll(void)
 {
-	if (mmu->root == sim_tlb_root())
-		flush_page(mmu, va, SIM_UPPER_TOO);
+	sim_interrupt();
+}
+
+struct tlb_stats mmu_tlb_stats(void)
+{
+	return tlb_stats;
 }
 
 int mmu_create(struct mmu *mmu)
@@ -254,103 +346,123 @@ void mmu_destroy(struct mmu *mmu)
 {
 	if (sim_tlb_runs(mmu->root))
 		panic("mmu_destroy of an address space that a processor runs");
-	if (table_entries(pages[mmu->root]) || mmu->resident)
-		panic("mmu_destroy: %u entries in the root, %zu pages resident", table_entries(pages[mmu->root]), mmu->resident);
+	if (table_entries(page_word_of(mmu->root)) || mmu->resident)
+		panic("mmu_destroy: %u entries in the root, %zu pages resident", table_entries(page_word_of(mmu->root)), mmu->resident);
 	frame_free(mmu->root, 0);
 	mmu->root = PFN_NONE;
 }
 
-/* Below a table that others have too, or whose way still refuses writing, nothing may change. */
-static void check_owned(const struct mmu *mmu, vaddr_t va)
-{
-	const sim_pte *upper = upper_entry(mmu, page_index(mmu, va));
+/* ---- leaf entries: the table is locked ------------------------------------------------------------------------------------------------------------ */
 
-	if (upper && is_shared(*upper))
-		panic("a change at %lx, below a table that is shared", va);
-	if (upper && (*upper & SIM_LARGE))
-		panic("a change at %lx, inside a huge page", va);
-}
-
-/* Leaf entries. */
-
-/* A leaf entry appears; its page is counted. */
-static void install(struct mmu *mmu, sim_pte *entry, vaddr_t va, pfn_t pfn, unsigned prot)
+/* An entry appears; its page is counted.  Returns whether that is resident. */
+static bool install(struct mmu *mmu, sim_pte *entry, vaddr_t va, pfn_t pfn, unsigned prot)
 {
 	if (*entry & SIM_PRESENT)
 		panic("an entry is installed at %lx over another", va);
-	if (sim_frame_in_use(pfn) == false && page_type(pages[pfn]) != PAGE_RECORD && page_type(pages[pfn]) != PAGE_KERNEL)
+	if (!sim_frame_in_use(pfn) && page_type(page_word_of(pfn)) != PAGE_KERNEL)
 		panic("frame %lx is mapped at %lx but not allocated", pfn, va);
-	*entry = make_entry(pfn, prot);
-	bool counted = page_entry_get(pfn);
-	count_entries(table_of(entry), 1, counted);
-	mmu->resident += counted;
+	bool resident = page_entry_get(pfn);
+	entry_write(entry, make_entry(pfn, prot));
 	if (is_kernel(mmu))
 		sim_host_map(va, pfn, prot);
+	return resident;
 }
 
-/* A leaf entry vanishes; says what became of its page. The table may be empty then. */
-static enum page_put remove_entry(struct mmu *mmu, sim_pte *entry, vaddr_t va)
+/* An entry vanishes; its page is counted still.  Returns whether that is resident. */
+static bool take_out(struct mmu *mmu, sim_pte *entry, vaddr_t va)
 {
-	pfn_t pfn = sim_pte_pfn(*entry);
+	bool resident = page_counted(page_word_of(sim_pte_pfn(*entry)));
 
-	*entry = 0;
-	enum page_put left = page_entry_put(pfn);
-	count_entries(table_of(entry), -1, -(left != PAGE_PUT_UNCOUNTED));
-	mmu->resident -= left != PAGE_PUT_UNCOUNTED;
+	entry_write(entry, 0);
 	if (is_kernel(mmu))
 		sim_host_unmap(va);
-	return left;
+	return resident;
 }
 
 ssize mmu_map(struct mmu *mmu, vaddr_t va, const pfn_t *pfns, size_t n, unsigned prot)
 {
 	size_t first = page_index(mmu, va);
-	ssize installed = 0;
+	int installed = 0, resident = 0;
 
-	check_locked(mmu);
+	check_locked(mmu, READER);
 	if (first / ENTRIES != (first + n - 1) / ENTRIES)
 		panic("mmu_map: %zu pages at %lx are more than one table", n, va);
 	check_owned(mmu, va);
+	sim_pte *entry = entry_create(mmu, first, 0);
+	if (!entry)
+		return -ENOMEM;
+	page_word word = lock_table(mmu, table_of(entry));
 	for (size_t i = 0; i < n; i++) {
-		if (pfns[i] == PFN_NONE)
+		if (pfns[i] == PFN_NONE || entry[i] & SIM_PRESENT)
 			continue;
-		sim_pte *entry = leaf_entry(mmu, first + i);
-		if (entry && *entry & SIM_PRESENT)
-			continue;
-		entry = leaf_entry_create(mmu, first + i);
-		if (!entry)
-			return -ENOMEM;
-		install(mmu, entry, va + (i << PAGE_SHIFT), pfns[i], prot);
+		resident += install(mmu, &entry[i], va + (i << PAGE_SHIFT), pfns[i], prot);
 		installed++;
 	}
+	count_mmu(mmu, resident, 0);
+	unlock_table(mmu, table_of(entry), counted_word(word, installed, resident));
 	return installed;
 }
 
-void mmu_replace(struct mmu *mmu, vaddr_t va, pfn_t pfn, unsigned prot)
+/* The entry of va, its table locked; NULL: it does not map pfn any more. */
+static sim_pte *lock_entry(struct mmu *mmu, vaddr_t va, pfn_t pfn, page_word *word)
 {
 	sim_pte *entry = leaf_entry(mmu, page_index(mmu, va));
 
-	check_locked(mmu);
+	check_locked(mmu, READER);
 	check_owned(mmu, va);
-	if (!entry || !(*entry & SIM_PRESENT))
-		panic("mmu_replace: nothing is mapped at %lx", va);
-	pfn_t old = sim_pte_pfn(*entry);
-	enum page_put left = remove_entry(mmu, entry, va);
-	flush_page(mmu, va, SIM_UPPER_STAY);
-	if (left == PAGE_PUT_LAST)
-		frame_free(old, 0);
-	install(mmu, entry, va, pfn, prot);
+	if (!entry)
+		panic("no table at %lx", va);
+	*word = lock_table(mmu, table_of(entry));
+	if (*entry & SIM_PRESENT && sim_pte_pfn(*entry) == pfn)
+		return entry;
+	unlock_table(mmu, table_of(entry), *word);
+	return NULL;
 }
 
-/*
- * Huge pages and tables that fork has shared.
- */
-
-/* The upper entry leads elsewhere now, for the same pages. */
-static void changed_way(struct mmu *mmu, vaddr_t va)
+bool mmu_replace(struct mmu *mmu, vaddr_t va, pfn_t old, pfn_t new, unsigned prot)
 {
-	sim_tlb_flush(mmu->root, va, va, SIM_UPPER_TOO);
+	page_word word;
+	sim_pte *entry = lock_entry(mmu, va, old, &word);
+
+	if (!entry)
+		return false;
+	bool was_resident = take_out(mmu, entry, va);
+	flush(mmu, va, va + PAGE_SIZE, SIM_UPPER_STAY);
+	int resident = install(mmu, entry, va, new, prot) - was_resident;
+	count_mmu(mmu, resident, 0);
+	unlock_table(mmu, table_of(entry), counted_word(word, 0, resident));
+	if (was_resident && page_entry_put(old) == PAGE_PUT_LAST)
+		frame_free(old, 0);
+	return true;
 }
+
+/* The entry with these rights, as far as it may be written. */
+static sim_pte with_rights(sim_pte e, unsigned prot, enum mmu_write write)
+{
+	if (write == MMU_WRITE_OWN && !page_is_mine(page_word_of(sim_pte_pfn(e))))
+		prot &= ~(unsigned)VM_WRITE;
+	return make_entry(sim_pte_pfn(e), prot) | (e & (SIM_ACCESSED | SIM_DIRTY));
+}
+
+bool mmu_loosen(struct mmu *mmu, vaddr_t va, pfn_t pfn, unsigned prot, enum mmu_write write)
+{
+	page_word word;
+	sim_pte *entry = lock_entry(mmu, va, pfn, &word);
+
+	if (!entry)
+		return false;
+	sim_pte new = with_rights(*entry, prot, write);
+	if (sim_pte_prot(*entry) & ~sim_pte_prot(new))
+		panic("mmu_loosen at %lx takes rights away", va);
+	entry_write(entry, new);
+	unlock_table(mmu, table_of(entry), word);
+	mmu_flush_local(mmu, va);
+	return true;
+}
+
+/* ---- tables that fork has shared, huge pages ------------------------------------------------------------------------------------------------------- */
+
+static vaddr_t table_start(vaddr_t va) { return va & ~(vaddr_t)(MMU_TABLE_REACH - 1); }
 
 static bool break_huge(struct mmu *mmu, vaddr_t va, sim_pte *upper)
 {
@@ -360,36 +472,70 @@ static bool break_huge(struct mmu *mmu, vaddr_t va, sim_pte *upper)
 		return false;
 	for (pfn_t i = 0; i < ENTRIES; i++)
 		*((sim_pte *)direct(table) + i) = (*upper & ~(sim_pte)SIM_LARGE) + ((sim_pte)i << PAGE_SHIFT);
-	table_count(table, ENTRIES, ENTRIES);
-	*upper = make_entry(table, VM_RIGHTS);
-	mmu->tables++;
-	changed_way(mmu, va);
+	page_word_set(table, page_table(ENTRIES, ENTRIES, 1));
+	entry_write(upper, make_entry(table, VM_RIGHTS));
+	count_mmu(mmu, 0, 1);
+	flush(mmu, va, va, SIM_UPPER_TOO);
 	return true;
+}
+
+/* Copies entries [e, last) to `to`, each counted, and takes the rights `lose` from both.  Returns how many; *lost: pages that have lost something. */
+static int copy_entries(sim_pte *e, const sim_pte *last, sim_pte *to, sim_pte lose, int *resident, struct mmu_gather *g, vaddr_t va)
+{
+	int n = 0;
+
+	*resident = 0;
+	for (; e < last; e++, to++, va += PAGE_SIZE) {
+		sim_pte old = *e;
+		if (!(old & SIM_PRESENT))
+			continue;
+		if (old & lose) {
+			entry_write(e, old & ~lose);
+			if (g)
+				gather_entry(g, va, VM_WRITE);
+		}
+		*resident += page_entry_get(sim_pte_pfn(old));
+		entry_write(to, old & ~lose);
+		n++;
+	}
+	return n;
+}
+
+/* The mmu has no entry any more that points to the table, and no TLB knows the way: a reference less.  With the last the entries go, and the table. */
+static void leave_table(pfn_t table)
+{
+	page_word word = table_lock(table);
+	bool last = table_refs(word) == 1;
+
+	table_unlock(table, last ? word : word - PAGE_TABLE_REF);
+	if (!last)
+		return;
+	for (const sim_pte *e = direct(table); e < (sim_pte *)direct(table) + ENTRIES; e++)
+		if (*e & SIM_PRESENT && page_counted(page_word_of(sim_pte_pfn(*e))))
+			give_back(sim_pte_pfn(*e));
+	frame_free(table, 0);
 }
 
 static bool copy_table(struct mmu *mmu, vaddr_t va, sim_pte *upper)
 {
 	pfn_t old = sim_pte_pfn(*upper), new = frame_alloc_table();
-	sim_pte *from = direct(old), *to = direct(new);
+	int resident;
 
 	if (new == PFN_NONE)
 		return false;
-	for (unsigned i = 0; i < ENTRIES; i++)
-		if (from[i] & SIM_PRESENT) {
-			to[i] = from[i] &= ~(sim_pte)SIM_WRITE;
-			table_count(new, 1, page_entry_get(sim_pte_pfn(from[i])));
-		}
-	pages[old] -= PAGE_TABLE_REF;
-	*upper = make_entry(new, VM_RIGHTS);
-	changed_way(mmu, va);
+	page_word word = table_lock(old);
+	int n = copy_entries(direct(old), (sim_pte *)direct(old) + ENTRIES, direct(new), SIM_WRITE, &resident, NULL, va);
+	table_unlock(old, word);
+	page_word_set(new, page_table((unsigned)n, (unsigned)resident, 1));
+	entry_write(upper, make_entry(new, VM_RIGHTS));
+	flush(mmu, va, va, SIM_UPPER_TOO);
+	leave_table(old);
 	return true;
 }
 
-static vaddr_t table_start(vaddr_t va) { return va & ~(vaddr_t)(MMU_TABLE_REACH - 1); }
-
 int mmu_own(struct mmu *mmu, vaddr_t start, vaddr_t end, enum mmu_own how)
 {
-	check_locked(mmu);
+	check_locked(mmu, WRITER);
 	for (vaddr_t va = table_start(start); start < end && va < end; va += MMU_TABLE_REACH) {
 		bool whole = va >= start && va + MMU_TABLE_REACH <= end;
 		sim_pte *upper = upper_entry(mmu, page_index(mmu, va));
@@ -399,12 +545,12 @@ int mmu_own(struct mmu *mmu, vaddr_t start, vaddr_t end, enum mmu_own how)
 		if (*upper & SIM_LARGE) {
 			if (!(whole && how == MMU_OWN_TABLES) && !break_huge(mmu, va, upper))
 				return -ENOMEM;
-		} else if (is_shared(*upper)) {
+		} else if (is_shared(mmu, *upper)) {
 			if (!copy_table(mmu, va, upper))
 				return -ENOMEM;
 		} else if (!(*upper & SIM_WRITE)) {
-			*upper |= SIM_WRITE;
-			sim_tlb_flush(mmu->root, va, va + MMU_TABLE_REACH, SIM_UPPER_TOO);
+			entry_write(upper, *upper | SIM_WRITE);
+			sim_tlb_flush_here(mmu->root, va, va + MMU_TABLE_REACH, SIM_UPPER_TOO);
 		}
 	}
 	return 0;
@@ -414,7 +560,7 @@ int mmu_map_huge(struct mmu *mmu, vaddr_t va, pfn_t block, unsigned prot)
 {
 	sim_pte *upper = entry_create(mmu, page_index(mmu, va), 1);
 
-	check_locked(mmu);
+	check_locked(mmu, WRITER);
 	if (!upper)
 		return -ENOMEM;
 	if (*upper || va != table_start(va))
@@ -422,361 +568,359 @@ int mmu_map_huge(struct mmu *mmu, vaddr_t va, pfn_t block, unsigned prot)
 	for (pfn_t i = 0; i < ENTRIES; i++) {
 		if (!sim_frame_in_use(block + i))
 			panic("a huge page of frame %lx, which is free", block + i);
-		pages[block + i] = page_make(PAGE_ANON, 1);
+		page_word_set(block + i, page_make(PAGE_ANON, 1));
 	}
-	*upper = make_entry(block, prot) | SIM_LARGE;
-	count_entries(table_of(upper), 1, 0);
-	mmu->resident += ENTRIES;
+	entry_write(upper, make_entry(block, prot) | SIM_LARGE);
+	count_entries(mmu, table_of(upper), 1, 0);
+	count_mmu(mmu, ENTRIES, 0);
 	return 0;
 }
 
-/* The upper entry goes, and with it this mmu's part in a huge page (its block goes to the gather, or is freed) or in a shared table. */
+/* A huge page's frames are a block again: its first one. */
+static pfn_t dissolve_huge(struct mmu *mmu, pfn_t pfn)
+{
+	for (pfn_t i = 0; i < ENTRIES; i++)
+		page_word_set(pfn + i, i ? page_make(PAGE_PART, 0) : page_make(PAGE_ANON, 0));
+	count_mmu(mmu, -(ssize)ENTRIES, 0);
+	return pfn;
+}
+
+/* The upper entry goes, and with it this mmu's part in a huge page or in a shared table. */
 static void remove_upper(struct mmu *mmu, size_t page, sim_pte *upper, struct mmu_gather *g)
 {
-	pfn_t pfn = sim_pte_pfn(*upper);
-	bool large = *upper & SIM_LARGE;
-	vaddr_t va = mmu->base + (page << PAGE_SHIFT);
+	sim_pte old = *upper;
 
-	*upper = 0;
-	count_entries(table_of(upper), -1, 0);
-	if (g) {
-		gather_page(g, va);
-		gather_page(g, va + MMU_TABLE_REACH - PAGE_SIZE);
-		g->tables = true;
+	entry_write(upper, 0);
+	count_entries(mmu, table_of(upper), -1, 0);
+	gather_upper(g, address_of(mmu, page));
+	if (old & SIM_LARGE) {
+		gather_frame(g, dissolve_huge(mmu, sim_pte_pfn(old)) | GATHER_BLOCK);
+	} else {
+		count_mmu(mmu, -(ssize)table_resident(page_word_of(sim_pte_pfn(old))), -1);
+		mmu_gather_finish(g);
+		leave_table(sim_pte_pfn(old));
 	}
-	if (!large) {
-		pages[pfn] -= PAGE_TABLE_REF;
-		mmu->resident -= table_resident(pages[pfn]);
-		mmu->tables--;
-		return;
+	prune(mmu, page, g);
+}
+
+/* ---- leaf table by leaf table ------------------------------------------------------------------------------------------------------------------------ */
+
+/* A leaf table or huge page, and which pages of it are meant. */
+struct part { size_t page, stop; sim_pte *upper; bool whole; };
+
+/* The first at or after *page, below `end`; *page goes behind it.  false: none. */
+static bool next_part(const struct mmu *mmu, size_t *page, size_t end, struct part *p)
+{
+	while (*page < end) {
+		size_t next = (*page | (ENTRIES - 1)) + 1;
+
+		*p = (struct part){ .page = *page, .stop = next < end ? next : end, .upper = upper_entry(mmu, *page), .whole = *page % ENTRIES == 0 && next <= end };
+		*page = next;
+		if (p->upper)
+			return true;
 	}
-	for (pfn_t i = 0; i < ENTRIES; i++)
-		pages[pfn + i] = i ? page_make(PAGE_PART, 0) : page_make(PAGE_ANON, 0);
-	mmu->resident -= ENTRIES;
-	if (g)
-		gather_frame(g, pfn | GATHER_BLOCK);
-	else
-		frame_free(pfn, MMU_HUGE_ORDER);
+	return false;
 }
 
-/*
- * Goes through what there is in [start, end), table by table.
- *
- * whole(), if given, is called for each leaf table that the range covers, and for each huge page: DESCEND lets entry() be called for each present
- * entry.  entry() may remove the entry but not the table; after the last of a table, leave() is called, if given.
- */
-enum { DESCEND = 1 };
-struct visitor {
-	int (*whole)(void *context, struct mmu *, size_t page, sim_pte *upper);
-	int (*entry)(void *context, struct mmu *, vaddr_t, sim_pte *);
-	void (*leave)(void *context, struct mmu *, size_t page);
-};
+static size_t pages_until(const struct mmu *mmu, vaddr_t end) { return (end - mmu->base) >> PAGE_SHIFT; }
 
-static int visit_table(const struct visitor *v, struct mmu *mmu, pfn_t table, size_t page, size_t stop, void *context)
+static void check_small(const struct mmu *mmu, const struct part *p)
 {
-	size_t in_table = page;
+	if (*p->upper & SIM_LARGE)
+		panic("a huge page at %lx is met in part", address_of(mmu, p->page));
+}
 
-	for (; page < stop; page++) {
-		sim_pte *e = sim_table_entry(table, 0, page);
-		int error = *e & SIM_PRESENT ? v->entry(context, mmu, mmu->base + (page << PAGE_SHIFT), e) : 0;
-		if (error)
-			return error;
+/* There is something of ours in the table, which is going to change. */
+static void check_alone(const struct mmu *mmu, const struct part *p)
+{
+	if (is_shared(mmu, *p->upper))
+		panic("a change at %lx, below a table that is shared", address_of(mmu, p->page));
+}
+
+static void unmap_entries(struct mmu *mmu, const struct part *p, struct mmu_gather *g)
+{
+	pfn_t table = sim_pte_pfn(*p->upper);
+	int gone = 0, resident = 0;
+	page_word word = lock_table(mmu, table);
+
+	for (size_t page = p->page; page < p->stop; page++) {
+		sim_pte *entry = sim_table_entry(table, 0, page);
+		pfn_t pfn = sim_pte_pfn(*entry);
+
+		if (!(*entry & SIM_PRESENT))
+			continue;
+		check_alone(mmu, p);
+		bool counted = take_out(mmu, entry, address_of(mmu, page));
+		gather_entry(g, address_of(mmu, page), VM_RIGHTS);
+		if (counted)
+			gather_frame(g, pfn);
+		gone++;
+		resident += counted;
 	}
-	if (v->leave)
-		v->leave(context, mmu, in_table);
-	return 0;
-}
-
-static int visit(const struct visitor *v, struct mmu *mmu, vaddr_t start, vaddr_t end, void *context)
-{
-	size_t page = page_index(mmu, start), stop = page_index(mmu, end - 1) + 1;
-
-	while (page < stop) {
-		size_t next = (page | (ENTRIES - 1)) + 1;
-		sim_pte *upper = upper_entry(mmu, page);
-		int result = upper ? DESCEND : 0;
-		bool covered = page % ENTRIES == 0 && next <= stop;
-
-		if (upper && (*upper & SIM_LARGE) && (!covered || !v->whole))
-			panic("a huge page at %lx is met in part", mmu->base + (page << PAGE_SHIFT));
-		if (upper && covered && v->whole)
-			result = v->whole(context, mmu, page, upper);
-		if (result == DESCEND)
-			result = visit_table(v, mmu, sim_pte_pfn(*upper), page, next < stop ? next : stop, context);
-		if (result)
-			return result;
-		page = next;
-	}
-	return 0;
-}
-
-static int unmap_whole(void *context, struct mmu *mmu, size_t page, sim_pte *upper)
-{
-	if (!(*upper & SIM_LARGE) && !is_shared(*upper))
-		return DESCEND;
-	remove_upper(mmu, page, upper, context);
-	prune(mmu, page, context);
-	return 0;
-}
-
-static int unmap_entry(void *context, struct mmu *mmu, vaddr_t va, sim_pte *entry)
-{
-	struct mmu_gather *g = context;
-	pfn_t pfn = sim_pte_pfn(*entry);
-
-	check_owned(mmu, va);
-	gather_page(g, va);
-	if (remove_entry(mmu, entry, va) == PAGE_PUT_LAST)
-		gather_frame(g, pfn);
-	return 0;
-}
-
-static void unmap_leave(void *context, struct mmu *mmu, size_t page)
-{
-	prune(mmu, page, context);
+	count_mmu(mmu, -(ssize)resident, 0);
+	unlock_table(mmu, table, counted_word(word, -gone, -resident));
+	if (gone)
+		prune(mmu, p->page, g);
 }
 
 void mmu_unmap(struct mmu *mmu, vaddr_t start, vaddr_t end, struct mmu_gather *g)
 {
-	static const struct visitor unmap = { unmap_whole, unmap_entry, unmap_leave };
+	struct part p;
 
-	check_locked(mmu);
+	check_locked(mmu, WRITER);
 	assert(g->mmu == mmu);
-	if (start < end)
-		visit(&unmap, mmu, start, end, g);
+	if (start >= end)
+		return;
+	for (size_t page = page_index(mmu, start), stop = pages_until(mmu, end); next_part(mmu, &page, stop, &p); ) {
+		if (p.whole && (*p.upper & SIM_LARGE || is_shared(mmu, *p.upper))) {
+			remove_upper(mmu, p.page, p.upper, g);
+			continue;
+		}
+		check_small(mmu, &p);
+		unmap_entries(mmu, &p, g);
+	}
 }
 
-static int drop_whole(void *context, struct mmu *mmu, size_t page, sim_pte *upper)
-{
-	(void)context;
-	if (!(*upper & SIM_LARGE) && !is_shared(*upper))
-		return DESCEND;
-	remove_upper(mmu, page, upper, NULL);
-	prune(mmu, page, NULL);
-	return 0;
-}
+/* ---- fork and exit --------------------------------------------------------------------------------------------------------------------------------------- */
 
-static int drop_entry(void *context, struct mmu *mmu, vaddr_t va, sim_pte *entry)
+/* Frees the table of this level, or huge page, and all that hangs below; a table that others have stays. */
+static void drop_below(struct mmu *mmu, sim_pte upper, unsigned level)
 {
-	pfn_t pfn = sim_pte_pfn(*entry);
+	pfn_t pfn = sim_pte_pfn(upper);
 
-	(void)context;
-	if (remove_entry(mmu, entry, va) == PAGE_PUT_LAST)
+	if (upper & SIM_LARGE) {
+		frame_free(dissolve_huge(mmu, pfn), MMU_HUGE_ORDER);
+	} else if (level == 0) {
+		count_mmu(mmu, -(ssize)table_resident(page_word_of(pfn)), -1);
+		leave_table(pfn);
+	} else {
+		for (const sim_pte *e = direct(pfn); e < (sim_pte *)direct(pfn) + ENTRIES; e++)
+			if (*e & SIM_PRESENT)
+				drop_below(mmu, *e, level - 1);
+		count_mmu(mmu, 0, -1);
 		frame_free(pfn, 0);
-	return 0;
-}
-
-static void drop_leave(void *context, struct mmu *mmu, size_t page)
-{
-	(void)context;
-	prune(mmu, page, NULL);
+	}
 }
 
 void mmu_drop(struct mmu *mmu)
 {
-	static const struct visitor drop = { drop_whole, drop_entry, drop_leave };
-
+	sim_tlb_leave(mmu->root);
 	if (sim_tlb_runs(mmu->root))
 		panic("mmu_drop of an address space that a processor runs");
-	visit(&drop, mmu, mmu->base, mmu->base + (SIM_PAGES << PAGE_SHIFT), NULL);
+	for (sim_pte *e = direct(mmu->root); e < (sim_pte *)direct(mmu->root) + ENTRIES; e++)
+		if (*e & SIM_PRESENT) {
+			drop_below(mmu, *e, SIM_LEVELS - 2);
+			*e = 0;
+		}
+	page_word_set(mmu->root, page_table(0, 0, 1));
 }
 
-struct copying { struct mmu *to; enum mmu_copy how; struct mmu_gather *g; };
-
-/* A table with an eighth of its entries or more is shared. */
-static int share_table(struct copying *c, vaddr_t va, sim_pte *upper)
+/* The leaf table becomes dst's as well; neither may write below it. */
+static bool share_table(struct mmu *dst, struct mmu *src, const struct part *p, struct mmu_gather *g)
 {
-	page_word *word = &pages[sim_pte_pfn(*upper)];
-	sim_pte *to = entry_create(c->to, page_index(c->to, va), 1);
+	pfn_t table = sim_pte_pfn(*p->upper);
+	sim_pte *to = entry_create(dst, p->page, 1);
 
 	if (!to)
-		return -ENOMEM;
+		return false;
 	if (*to)
-		panic("a table is shared at %lx, where something is", va);
-	*upper &= ~(sim_pte)SIM_WRITE;
-	gather_page(c->g, va);
-	gather_page(c->g, va + MMU_TABLE_REACH - PAGE_SIZE);
-	c->g->tables = true;
-	*to = *upper;
-	count_entries(table_of(to), 1, 0);
-	*word += PAGE_TABLE_REF;
-	c->to->resident += table_resident(*word);
-	c->to->tables++;
-	return 0;
+		panic("a table is shared at %lx, where something is", address_of(dst, p->page));
+	page_word word = table_lock(table);
+	entry_write(p->upper, *p->upper & ~(sim_pte)SIM_WRITE);
+	gather_upper(g, table_start(address_of(src, p->page)));
+	entry_write(to, *p->upper);
+	table_unlock(table, word + PAGE_TABLE_REF);
+	count_entries(dst, table_of(to), 1, 0);
+	count_mmu(dst, (ssize)table_resident(word), 1);
+	return true;
 }
 
-static int copy_entry(void *context, struct mmu *from, vaddr_t va, sim_pte *entry)
+static bool has_entries(const struct part *p)
 {
-	struct copying *c = context;
-	sim_pte *copy = leaf_entry_create(c->to, page_index(c->to, va));
-	(void)from;
+	for (size_t page = p->page; page < p->stop; page++)
+		if (*sim_table_entry(sim_pte_pfn(*p->upper), 0, page) & SIM_PRESENT)
+			return true;
+	return false;
+}
 
-	if (!copy)
-		return -ENOMEM;
-	unsigned prot = sim_pte_prot(*entry);
-	if (c->how != MMU_COPY_SHARED && prot & VM_WRITE) {
-		prot &= ~(unsigned)VM_WRITE;
-		*entry &= ~(sim_pte)SIM_WRITE;
-		gather_page(c->g, va);
-	}
-	install(c->to, copy, va, sim_pte_pfn(*entry), prot);
-	return 0;
+static bool copy_part(struct mmu *dst, struct mmu *src, const struct part *p, sim_pte lose, struct mmu_gather *g)
+{
+	pfn_t table = sim_pte_pfn(*p->upper);
+	int resident;
+
+	if (!has_entries(p))
+		return true;
+	sim_pte *to = entry_create(dst, p->page, 0), *from = sim_table_entry(table, 0, p->page);
+	if (!to)
+		return false;
+	page_word word = table_lock(table);
+	int n = copy_entries(from, from + (p->stop - p->page), to, lose, &resident, g, address_of(src, p->page));
+	table_unlock(table, word);
+	count_entries(dst, table_of(to), n, resident);
+	count_mmu(dst, resident, 0);
+	return true;
+}
+
+/* May the table be shared, and is it worth it: does it have an eighth of its entries or more? */
+static bool can_share(const struct mmu *src, const struct part *p, const struct mmu_span *span)
+{
+	vaddr_t start = table_start(address_of(src, p->page));
+
+	return start >= span->low && start + MMU_TABLE_REACH <= span->high && table_entries(page_word_of(sim_pte_pfn(*p->upper))) >= WORTH_SHARING;
 }
 
 int mmu_copy(struct mmu *dst, struct mmu *src, struct mmu_span span, enum mmu_copy how, struct mmu_gather *g)
 {
-	static const struct visitor copy = { NULL, copy_entry, NULL };
-	struct copying c = { dst, how, g };
-	int error = 0;
+	struct part p;
 
-	check_locked(src);
+	check_locked(src, WRITER);
+	check_locked(dst, WRITER);
 	assert(g->mmu == src);
-	for (vaddr_t va = span.start, next; va < span.end && !error; va = next) {
-		vaddr_t start = table_start(va), end = start + MMU_TABLE_REACH;
-		sim_pte *upper = upper_entry(src, page_index(src, va));
-
-		next = end < span.end ? end : span.end;
-		if (!upper)
-			continue;
-		if (*upper & SIM_LARGE && !break_huge(src, start, upper))
+	for (size_t page = page_index(src, span.start), stop = pages_until(src, span.end); next_part(src, &page, stop, &p); ) {
+		if (*p.upper & SIM_LARGE && !break_huge(src, table_start(address_of(src, p.page)), p.upper))
 			return -ENOMEM;
-		if (how == MMU_COPY_TABLES && start >= span.low && end <= span.high && table_entries(pages[sim_pte_pfn(*upper)]) >= ENTRIES / 8)
-			error = share_table(&c, start, upper);
-		else
-			error = visit(&copy, src, va, next, &c);
+		if (!(how == MMU_COPY_TABLES && can_share(src, &p, &span) ? share_table(dst, src, &p, g)
+			: copy_part(dst, src, &p, how == MMU_COPY_SHARED ? 0 : SIM_WRITE, g)))
+			return -ENOMEM;
 	}
-	return error;
-}
-
-/* A table that waits for entries counts one more than it has, for each that will come. */
-struct moving { vaddr_t from, to; struct mmu_gather *g; };
-
-static int make_room(void *context, struct mmu *mmu, vaddr_t va, sim_pte *entry)
-{
-	const struct moving *m = context;
-	sim_pte *target = leaf_entry_create(mmu, page_index(mmu, m->to + (va - m->from)));
-
-	(void)entry;
-	if (!target)
-		return -ENOMEM;
-	table_count(table_of(target), 1, 0);
 	return 0;
 }
 
-static int give_room_back(void *context, struct mmu *mmu, vaddr_t va, sim_pte *entry)
-{
-	const struct moving *m = context;
-	size_t page = page_index(mmu, m->to + (va - m->from));
-	sim_pte *target = leaf_entry(mmu, page);
+/* ---- mremap ------------------------------------------------------------------------------------------------------------------------------------------------ */
 
-	(void)entry;
-	if (!target)
-		return 1;		/* it failed here */
-	if (table_count(table_of(target), -1, 0) == 0)
-		prune(mmu, page, NULL);
-	return 0;
+/*
+ * A table that entries are to be moved into counts one more for each of them, so that it stays though it may be empty: hold makes it so, and takes
+ * it back again if it cannot be done for all.  The source's entries stay as they are until they move.
+ */
+static bool hold_target(struct mmu *mmu, size_t target)
+{
+	sim_pte *entry = entry_create(mmu, target, 0);
+
+	if (entry)
+		count_entries(mmu, table_of(entry), 1, 0);
+	return entry;
 }
 
-static int move_entry(void *context, struct mmu *mmu, vaddr_t va, sim_pte *entry)
+static void release_target(struct mmu *mmu, size_t target)
 {
-	const struct moving *m = context;
-	vaddr_t to = m->to + (va - m->from);
-	sim_pte *target = leaf_entry(mmu, page_index(mmu, to));
-	bool counted = page_counted(pages[sim_pte_pfn(*entry)]);
-
-	check_owned(mmu, va);
-	check_owned(mmu, to);
-	if (*target & SIM_PRESENT)
-		panic("an entry is moved to %lx over another", to);
-	*target = *entry;
-	count_entries(table_of(target), 0, counted);		/* the entry was counted in make_room */
-	*entry = 0;
-	count_entries(table_of(entry), -1, -(int)counted);
-	gather_page(m->g, va);
-	return 0;
+	if (count_entries(mmu, table_of(leaf_entry(mmu, target)), -1, 0) == 0)
+		prune(mmu, target, NULL);
 }
 
-static void move_leave(void *context, struct mmu *mmu, size_t page)
+static bool is_there(const struct mmu *mmu, size_t page)
 {
-	const struct moving *m = context;
+	const sim_pte *entry = leaf_entry(mmu, page);
 
-	prune(mmu, page, m->g);
+	return entry && *entry & SIM_PRESENT;
 }
 
 int mmu_move_prepare(struct mmu *mmu, vaddr_t from, vaddr_t to, size_t size)
 {
-	static const struct visitor hold = { NULL, make_room, NULL }, release = { NULL, give_room_back, NULL };
-	struct moving m = { from, to, NULL };
+	size_t source = page_index(mmu, from), target = page_index(mmu, to), n = size >> PAGE_SHIFT, i;
 
-	check_locked(mmu);
+	check_locked(mmu, WRITER);
 	if (mmu_own(mmu, from, from + size, MMU_OWN_PAGES) < 0 || mmu_own(mmu, to, to + size, MMU_OWN_PAGES) < 0)
 		return -ENOMEM;
-	if (!size || visit(&hold, mmu, from, from + size, &m) == 0)
+	for (i = 0; i < n; i++)
+		if (is_there(mmu, source + i) && !hold_target(mmu, target + i))
+			break;
+	if (i == n)
 		return 0;
-	visit(&release, mmu, from, from + size, &m);
+	while (i-- > 0)
+		if (is_there(mmu, source + i))
+			release_target(mmu, target + i);
 	return -ENOMEM;
+}
+
+static void move_page(struct mmu *mmu, size_t from, size_t to, struct mmu_gather *g)
+{
+	sim_pte *entry = leaf_entry(mmu, from), *target = leaf_entry(mmu, to), old = *entry;
+	int resident = page_counted(page_word_of(sim_pte_pfn(old)));
+
+	if (!target || *target & SIM_PRESENT)
+		panic("mmu_move: no room at %lx", address_of(mmu, to));
+	page_word word = lock_table(mmu, table_of(entry));
+	entry_write(entry, 0);
+	unlock_table(mmu, table_of(entry), counted_word(word, -1, -resident));
+	word = lock_table(mmu, table_of(target));
+	entry_write(target, old);
+	unlock_table(mmu, table_of(target), counted_word(word, 0, resident));		/* the entry was counted by hold_target */
+	gather_entry(g, address_of(mmu, from), VM_RIGHTS);
 }
 
 void mmu_move(struct mmu *mmu, vaddr_t from, vaddr_t to, size_t size, struct mmu_gather *g)
 {
-	static const struct visitor move = { NULL, move_entry, move_leave };
-	struct moving m = { from, to, g };
+	size_t source = page_index(mmu, from), target = page_index(mmu, to);
 
-	check_locked(mmu);
+	check_locked(mmu, WRITER);
 	assert(g->mmu == mmu && !is_kernel(mmu));
-	if (size)
-		visit(&move, mmu, from, from + size, &m);
+	for (size_t i = 0; i < size >> PAGE_SHIFT; i++)
+		if (is_there(mmu, source + i)) {
+			move_page(mmu, source + i, target + i, g);
+			prune(mmu, source + i, g);
+		}
 }
 
-struct protecting { unsigned prot; enum mmu_write write; struct mmu_gather *g; };
+/* ---- rights ------------------------------------------------------------------------------------------------------------------------------------------------ */
 
-static int protect_whole(void *context, struct mmu *mmu, size_t page, sim_pte *upper)
+static void protect_huge(struct mmu *mmu, const struct part *p, unsigned prot, struct mmu_gather *g)
 {
-	struct protecting *p = context;
-	vaddr_t va = mmu->base + (page << PAGE_SHIFT);
+	vaddr_t va = address_of(mmu, p->page);
 
-	if (!(*upper & SIM_LARGE))
-		return DESCEND;
-	*upper = make_entry(sim_pte_pfn(*upper), p->prot) | (*upper & (SIM_ACCESSED | SIM_DIRTY)) | SIM_LARGE;
-	gather_page(p->g, va);
-	gather_page(p->g, va + MMU_TABLE_REACH - PAGE_SIZE);
-	return 0;
+	entry_write(p->upper, make_entry(sim_pte_pfn(*p->upper), prot) | (*p->upper & (SIM_ACCESSED | SIM_DIRTY)) | SIM_LARGE);
+	gather_entry(g, va, VM_RIGHTS);
+	gather_range(g, va, va + MMU_TABLE_REACH);
 }
 
-static int protect_entry(void *context, struct mmu *mmu, vaddr_t va, sim_pte *entry)
+static void protect_entries(struct mmu *mmu, const struct part *p, unsigned prot, enum mmu_write write, struct mmu_gather *g)
 {
-	struct protecting *p = context;
-	unsigned prot = p->prot;
+	pfn_t table = sim_pte_pfn(*p->upper);
+	page_word word = lock_table(mmu, table);
 
-	check_owned(mmu, va);
-	if (p->write == MMU_WRITE_OWN && !page_is_mine(pages[sim_pte_pfn(*entry)]))
-		prot &= ~(unsigned)VM_WRITE;
-	if (prot == sim_pte_prot(*entry))
-		return 0;
-	*entry = make_entry(sim_pte_pfn(*entry), prot) | (*entry & (SIM_ACCESSED | SIM_DIRTY));
-	gather_page(p->g, va);
-	return 0;
+	for (size_t page = p->page; page < p->stop; page++) {
+		sim_pte *entry = sim_table_entry(table, 0, page), old = *entry;
+
+		if (!(old & SIM_PRESENT))
+			continue;
+		check_alone(mmu, p);
+		sim_pte new = with_rights(old, prot, write);
+		if (sim_pte_prot(new) == sim_pte_prot(old))
+			continue;
+		entry_write(entry, new);
+		gather_entry(g, address_of(mmu, page), sim_pte_prot(old) & ~sim_pte_prot(new));
+	}
+	unlock_table(mmu, table, word);
 }
 
 void mmu_protect(struct mmu *mmu, vaddr_t start, vaddr_t end, unsigned prot, enum mmu_write write, struct mmu_gather *g)
 {
-	static const struct visitor protect = { protect_whole, protect_entry, NULL };
-	struct protecting p = { prot, write, g };
+	struct part p;
 
-	check_locked(mmu);
+	check_locked(mmu, WRITER);
 	assert(g->mmu == mmu && !is_kernel(mmu));
-	if (start < end)
-		visit(&protect, mmu, start, end, &p);
+	if (start >= end)
+		return;
+	for (size_t page = page_index(mmu, start), stop = pages_until(mmu, end); next_part(mmu, &page, stop, &p); ) {
+		if (p.whole && *p.upper & SIM_LARGE) {
+			protect_huge(mmu, &p, prot, g);
+			continue;
+		}
+		check_small(mmu, &p);
+		protect_entries(mmu, &p, prot, write, g);
+	}
 }
 
-/* The leaf entry e as it is reached by `upper`; a huge page's is made up. */
-static struct mmu_entry entry_below(sim_pte upper, size_t page, sim_pte e)
-{
-	page_word word = pages[sim_pte_pfn(upper)];
-	struct mmu_entry found = { .pfn = PFN_NONE, .table = upper & SIM_LARGE ? MMU_TABLE_HUGE
-		: is_shared(upper) ? MMU_TABLE_SHARED : upper & SIM_WRITE ? MMU_TABLE_OWN : MMU_TABLE_HELD };
+/* ---- looking ----------------------------------------------------------------------------------------------------------------------------------------------- */
 
-	found.spaces = found.table == MMU_TABLE_SHARED ? (unsigned)table_refs(word) : 1;
+/* The leaf entry e as it is reached by `upper`; a huge page's is made up. */
+static struct mmu_entry entry_below(const struct mmu *mmu, sim_pte upper, size_t page, sim_pte e)
+{
+	page_word word = page_word_of(sim_pte_pfn(upper));
+	bool shared = is_shared(mmu, upper);
+	struct mmu_entry found = { .pfn = PFN_NONE, .table = upper & SIM_LARGE ? MMU_TABLE_HUGE
+		: shared ? MMU_TABLE_SHARED : upper & SIM_WRITE ? MMU_TABLE_OWN : MMU_TABLE_HELD };
+
+	found.spaces = shared ? (unsigned)table_refs(word) : 1;
 	found.bare = page_type(word) == PAGE_TABLE && table_resident(word) == 0;
 	if (upper & SIM_LARGE)
 		e = upper + ((sim_pte)(page & (ENTRIES - 1)) << PAGE_SHIFT);
@@ -794,14 +938,14 @@ struct mmu_entry mmu_query(const struct mmu *mmu, vaddr_t va)
 	size_t page = page_index(mmu, va);
 	const sim_pte *upper = upper_entry(mmu, page), *e = leaf_entry(mmu, page);
 
-	return upper ? entry_below(*upper, page, e ? *e : 0) : (struct mmu_entry){ .pfn = PFN_NONE, .bare = true };
+	return upper ? entry_below(mmu, entry_read(upper), page, e ? entry_read(e) : 0) : (struct mmu_entry){ .pfn = PFN_NONE, .bare = true };
 }
 
 void mmu_clear_accessed(struct mmu *mmu, vaddr_t va, struct mmu_gather *g)
 {
-	check_locked(mmu);
-	*leaf_entry(mmu, page_index(mmu, va)) &= ~(sim_pte)SIM_ACCESSED;
-	gather_page(g, va);
+	check_locked(mmu, WRITER);
+	__atomic_fetch_and(leaf_entry(mmu, page_index(mmu, va)), ~(sim_pte)SIM_ACCESSED, __ATOMIC_RELAXED);
+	gather_entry(g, va, VM_RIGHTS);
 }
 
 struct range { size_t from, to; };
@@ -810,7 +954,7 @@ static void walk_huge(const struct mmu *mmu, size_t base, struct range range, co
 {
 	for (size_t page = base; page < base + ENTRIES && w->leaf; page++)
 		if (page >= range.from && page < range.to)
-			w->leaf(w->context, mmu->base + (page << PAGE_SHIFT), mmu_query(mmu, mmu->base + (page << PAGE_SHIFT)));
+			w->leaf(w->context, address_of(mmu, page), mmu_query(mmu, address_of(mmu, page)));
 }
 
 static void walk_table(const struct mmu *mmu, pfn_t table, unsigned level, size_t base, struct range range, const struct mmu_walker *w)
@@ -831,7 +975,7 @@ static void walk_table(const struct mmu *mmu, pfn_t table, unsigned level, size_
 		else if (level)
 			walk_table(mmu, sim_pte_pfn(entry[i]), level - 1, page, range, w);
 		else if (w->leaf)
-			w->leaf(w->context, mmu->base + (page << PAGE_SHIFT), mmu_query(mmu, mmu->base + (page << PAGE_SHIFT)));
+			w->leaf(w->context, address_of(mmu, page), mmu_query(mmu, address_of(mmu, page)));
 	}
 }
 
@@ -840,7 +984,7 @@ void mmu_walk(const struct mmu *mmu, vaddr_t start, vaddr_t end, const struct mm
 	vaddr_t last = mmu->base + (SIM_PAGES << PAGE_SHIFT);
 
 	if (!sim_all_stands)
-		check_locked(mmu);
+		check_locked(mmu, READER);
 	if (start < mmu->base)
 		start = mmu->base;
 	if (end > last)

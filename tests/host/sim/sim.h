@@ -5,15 +5,16 @@
  * maps the memfd's frames, so kernel memory is used as it is in the kernel.  User memory is reached by sim_read and sim_write alone, which
  * do what a processor does: look into the TLB, walk the tables, set accessed and dirty, fault, and try again.
  *
- * Processors: each has a TLB that is as large as an address space and forgets nothing until it is told to, of leaf entries and of
- * upper entries.  Each space that runs has a processor of its own, so that stale entries live as long as they may.
+ * Processors: each has a TLB for each space that it runs, which is as large as an address space and forgets nothing until it is told to, of leaf entries and of
+ * upper entries, so that stale entries live as long as they may.  A processor that is told by another to flush does so when it is interrupted, or waits; till then it uses
+ * what it has.  One that rests (mmu_rest) may still walk the tables that it knows, but looks up no pages.
  * It is an error, and ends the test, when
  *   - a frame is freed while some TLB still holds it, as a page or as a table;
- *   - an access hits a TLB entry that gives another frame or more rights than the tables do;
+ *   - an access hits a TLB entry that gives another frame or more rights than the tables do, and nobody is at changing them;
  *   - a frame is written after it was freed, or freed twice;
  *   - a lock is taken against its rank, held over a sleep, or missing at an mmu operation.
  *
- * Threads: one runs at a time and hands over only where it sleeps or yields: runs repeat exactly.
+ * Threads: turns.c, where one runs at a time and runs repeat exactly; or parallel.c, where they really run at once, with no TLBs, for the thread sanitizer.
  */
 #pragma once
 #include "lib/assert.h"
@@ -51,9 +52,15 @@ void sim_stop(struct space *);
 void sim_enter(struct space *);
 
 /* What the faults of sim_* were: all of them since sim_faults_clear, and the last one. */
-extern struct fault_stats sim_faults;
-extern struct fault_result sim_last_fault;
+extern __thread struct fault_stats sim_faults;
+extern __thread struct fault_result sim_last_fault;
 void sim_faults_clear(void);
+
+/* One access of the current thread's processor: true: it may use the frame, until sim_access_end; false: a page fault. */
+bool sim_access_begin(struct space *, vaddr_t, enum fault_access, pfn_t *);
+void sim_access_end(void);
+/* A fault that was served and comes again so often is never done with. */
+enum { SIM_FAULT_TRIES = 100 };
 
 /* Compares each TLB with the tables: a TLB may be stricter, never say more. */
 void sim_tlb_check(void);
@@ -62,13 +69,17 @@ void sim_tlb_forget(void);
 /* Puts an entry into the TLB of the space's processor that is stricter than the table's: a stale one. */
 void sim_tlb_make_strict(struct space *, vaddr_t);
 
-/* What the MMU's code does to the TLBs.  Flushes reach every processor that runs the root; upper entries stay unless asked for. */
+/* What the MMU's code does to the TLBs.  Upper entries stay unless asked for. */
 enum sim_upper { SIM_UPPER_STAY, SIM_UPPER_TOO };
-void sim_tlb_flush(pfn_t root, vaddr_t start, vaddr_t end, enum sim_upper);
+void sim_tlb_flush(pfn_t root, vaddr_t start, vaddr_t end, enum sim_upper);	/* of every processor that runs the root: when it returns, all have */
+void sim_tlb_flush_here(pfn_t root, vaddr_t start, vaddr_t end, enum sim_upper);
 void sim_tlb_load(pfn_t root);		/* this processor runs it from now on, and has forgotten all */
-pfn_t sim_tlb_root(void);		/* what this processor runs; PFN_NONE: nothing yet */
+void sim_tlb_rest(void);		/* and uses it no more, until it is loaded again */
+void sim_tlb_leave(pfn_t root);		/* nobody rests on it any more */
+pfn_t sim_tlb_root(void);		/* what this processor runs; PFN_NONE: nothing yet, or it rests and must load it anew */
 bool sim_tlb_runs(pfn_t root);		/* does any processor? */
 bool sim_tlb_holds(pfn_t);
+void sim_interrupt(void);		/* this processor serves what others want of it */
 void sim_tlb_speculate(void);		/* each processor walks to the page that it used last */
 
 /* Makes the tables that kernel_mmu starts with, in frames of boot_alloc. */
@@ -90,12 +101,25 @@ void sim_host_unmap(vaddr_t);
 /* Does reading (or writing) this byte of kernel memory fault, lazy ranges served? */
 bool sim_kernel_faults(volatile uint8_t *, enum fault_access);
 
-/* Threads. */
+/* Threads.  What is in one: thread.h. */
 struct sim_thread *sim_thread_start(void (*fn)(void *), void *arg);
 void sim_thread_join(struct sim_thread *);
 void sim_yield(void);
+/* From now on (period 0: no more) threads that are started have a processor each, and change hands at about one point in `period`.  Not said before: they do where they sleep. */
+struct sim_schedule { uint64_t seed; enum { SIM_RANDOM, SIM_PRIORITIES } policy; unsigned period; };
+void sim_run_together(struct sim_schedule);
+/* Here another thread may go on. */
+void sim_point(void);
+/* Not from here to sim_quiet(false). */
+void sim_quiet(bool on);
+unsigned long sim_points(void);		/* passed since sim_run_together */
+unsigned long sim_contended(void);	/* locks that were not to be had at once */
+/* Who is on the processor, or NULL; does it run there, or sleep? */
+struct sim_thread *sim_cpu_thread(unsigned cpu);
+bool sim_cpu_runs(unsigned cpu);
 /* Locks of the current thread. */
 unsigned sim_locks_held(void);
+bool sim_holds(const void *lock);
 bool sim_holds_rank(unsigned rank);
 /* How often locks of this name have been taken, by all threads, since the name was last asked for; it is the only one that is counted. */
 unsigned sim_locks_taken(const char *name);

@@ -1,7 +1,7 @@
 /* tests/host/sim/sim_pte.h - the simulated machine's page-table entries: a frame number above PAGE_SHIFT, and these bits. */
 #pragma once
 
-enum { SIM_CPUS = 16 };		/* each space that runs has its own */
+enum { SIM_SPACES = 16 };		/* that a processor has TLBs for */
 
 enum { SIM_PRESENT = 1, SIM_READ = 2, SIM_WRITE = 4, SIM_EXEC = 8, SIM_ACCESSED = 16, SIM_DIRTY = 32, SIM_LARGE = 64 };
 static inline unsigned sim_pte_prot(sim_pte e) { return (e / SIM_READ) & VM_RIGHTS; }

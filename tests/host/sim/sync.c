@@ -1,162 +1,67 @@
 /*
- * tests/host/sim/sync.c - threads, locks and waiting of the simulated machine.
+ * tests/host/sim/sync.c - locks and waiting of the simulated machine; what makes threads run is turns.c or parallel.c.
  *
- * A thread is a pthread, but only the one that holds the baton runs; it hands the baton on where it sleeps or yields, to the thread that
- * has waited longest.  So a test runs the same way each time, and the kernel's rule (one processor, not preemptible) holds.
- * Lock order is always checked: a thread keeps a list of the locks that it holds.
+ * Lock order is always checked: a thread keeps a list of the locks that it holds.  Where a lock is taken or dropped another thread may go on.
  */
-#include <pthread.h>
 #include <sanitizer/asan_interface.h>
 #include <stdlib.h>
 #include <string.h>
-#include "sim.h"
+#include <stdio.h>
+#include "thread.h"
 #include "vm/check.h"
 #include "vm/kspace.h"
 
-enum { MAX_LOCKS = 16 };
+unsigned cpu_count = 1;
 
-struct held_lock { const void *lock; const char *name; unsigned rank; bool sleeps; };
-
-/* A thread's place in a queue: its own, between wait_prepare and wait_finish, or that of a mutex that it wants meanwhile. */
-struct place { struct list link; struct sim_thread *thread; bool woken; };
-
-struct sim_thread {
-	struct list run;		/* in ready, when it could run */
-	struct place wait;
-	struct place *asleep;		/* where it sleeps until it is woken; NULL: it does not */
-	bool finished;
-	pthread_t pthread;
-	pthread_cond_t baton_here;
-	void (*fn)(void *);
-	void *arg;
-	struct waitq done;
-	unsigned nlocks;
-	struct held_lock locks[MAX_LOCKS];
-};
-
-static struct sim_thread first_thread;
-__thread struct sim_thread *sim_current;
-static pthread_mutex_t baton = PTHREAD_MUTEX_INITIALIZER;
-static struct sim_thread *running = &first_thread;
-static struct list ready = LIST_INIT(ready);
-
-static void thread_setup(struct sim_thread *t)
+void sim_thread_setup(struct sim_thread *t)
 {
-	list_init(&t->run);
 	t->wait.thread = t;
 	list_init(&t->wait.link);
-	pthread_cond_init(&t->baton_here, NULL);
 	waitq_init(&t->done);
 }
 
-__attribute__((constructor)) static void threads_begin(void)
+void sim_thread_ended(struct sim_thread *t)
 {
-	sim_current = &first_thread;
-	thread_setup(&first_thread);
-}
-
-/* Lets the first ready thread run; the current one goes on when it gets the baton back. */
-static void hand_over(void)
-{
-	struct sim_thread *me = sim_current;
-	struct list *next = list_pop(&ready);
-
-	if (!next)
-		panic("all threads sleep: nobody is left to wake them");
-	running = container_of(next, struct sim_thread, run);
-	if (running == me)
-		return;
-	pthread_mutex_lock(&baton);
-	pthread_cond_signal(&running->baton_here);
-	while (running != me && !me->finished)
-		pthread_cond_wait(&me->baton_here, &baton);
-	pthread_mutex_unlock(&baton);
-}
-
-static void *thread_main(void *arg)
-{
-	struct sim_thread *me = arg;
-
-	sim_current = me;
-	pthread_mutex_lock(&baton);
-	while (running != me)
-		pthread_cond_wait(&me->baton_here, &baton);
-	pthread_mutex_unlock(&baton);
-	me->fn(me->arg);
 	lock_check_none_held();
-	me->finished = true;
-	wake_all(&me->done);
-	hand_over();
-	return NULL;
-}
-
-struct sim_thread *sim_thread_start(void (*fn)(void *), void *arg)
-{
-	struct sim_thread *t = calloc(1, sizeof(*t));
-
-	thread_setup(t);
-	t->fn = fn;
-	t->arg = arg;
-	list_append(&ready, &t->run);
-	if (pthread_create(&t->pthread, NULL, thread_main, t))
-		panic("pthread_create failed");
-	return t;
-}
-
-void sim_thread_join(struct sim_thread *t)
-{
-	wait_prepare(&t->done);
-	while (!t->finished) {
-		wait_sleep(&t->done, WAIT_UNINTERRUPTIBLE);
-		wait_prepare(&t->done);
-	}
-	wait_finish(&t->done);
-	pthread_join(t->pthread, NULL);
-	pthread_cond_destroy(&t->baton_here);
-	free(t);
-}
-
-void sim_yield(void)
-{
-	lock_check_may_sleep();
-	list_append(&ready, &sim_current->run);
-	hand_over();
+	__atomic_store_n(&t->finished, true, __ATOMIC_RELEASE);
+	wake_all(&t->done);
 }
 
 /* Waiting. */
 
+/* q is locked. */
 static void enter(struct waitq *q, struct place *place)
 {
-	list_remove(&place->link);
 	list_append(&q->waiters, &place->link);
-	place->woken = false;
+	__atomic_store_n(&place->woken, false, __ATOMIC_RELAXED);
 }
+
+static bool is_woken(const struct place *place) { return __atomic_load_n(&place->woken, __ATOMIC_ACQUIRE); }
 
 static void sleep_in(struct place *place)
 {
 	lock_check_may_sleep();
-	if (place->woken)
-		return;
-	sim_current->asleep = place;
-	hand_over();
+	while (!is_woken(place))
+		sim_block();
 }
 
+/* Its queue is locked.  Once it is woken the place may be gone; its thread cannot, for it has to leave the queue. */
 static void wake(struct list *link)
 {
 	struct place *place = container_of(link, struct place, link);
 	struct sim_thread *t = place->thread;
 
 	list_remove(link);
-	place->woken = true;
-	if (t->asleep == place) {
-		t->asleep = NULL;
-		list_append(&ready, &t->run);
-	}
+	__atomic_store_n(&place->woken, true, __ATOMIC_RELEASE);
+	sim_unblock(t);
 }
 
 void wait_prepare(struct waitq *q)
 {
+	spin_lock(&q->lock);
+	list_remove(&sim_current->wait.link);
 	enter(q, &sim_current->wait);
+	spin_unlock(&q->lock);
 }
 
 int wait_sleep(struct waitq *q, enum wait_how how)
@@ -168,8 +73,9 @@ int wait_sleep(struct waitq *q, enum wait_how how)
 
 void wait_finish(struct waitq *q)
 {
-	(void)q;
+	spin_lock(&q->lock);
 	list_remove(&sim_current->wait.link);
+	spin_unlock(&q->lock);
 }
 
 void wake_all(struct waitq *q)
@@ -210,37 +116,63 @@ void waitq_init(struct waitq *q)
 struct want { struct place place; const struct mutex *mutex; };
 static struct waitq wanting = WAITQ_INIT(wanting);
 
+/* wanting is locked.  The first who waits for m behind `from`. */
+static struct want *next_want(const struct mutex *m, const struct list *from)
+{
+	for (struct list *l = from->next; l != &wanting.waiters; l = l->next)
+		if (container_of(l, struct want, place.link)->mutex == m)
+			return container_of(l, struct want, place.link);
+	return NULL;
+}
+
+/* wanting is locked.  It becomes ours if it is free, else awaited. */
+static bool take_or_await(struct mutex *m)
+{
+	uintptr_t owner = __atomic_load_n(&m->owner, __ATOMIC_RELAXED), others = next_want(m, &wanting.waiters) ? MUTEX_AWAITED : 0;
+
+	while (!__atomic_compare_exchange_n(&m->owner, &owner, owner > MUTEX_AWAITED ? owner | MUTEX_AWAITED : (uintptr_t)sim_current | others,
+		false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		;
+	return owner <= MUTEX_AWAITED;
+}
+
 /* The caller may have prepared to wait for something else: that place in a queue is not touched. */
 void mutex_lock_slow(struct mutex *m)
 {
 	struct want want = { .place = { .link = LIST_INIT(want.place.link), .thread = sim_current }, .mutex = m };
 
-	for (enter(&wanting, &want.place); !mutex_try(m); enter(&wanting, &want.place)) {
-		m->owner |= MUTEX_AWAITED;
+	for (;;) {
+		spin_lock(&wanting.lock);
+		bool ours = take_or_await(m);
+		if (!ours)
+			enter(&wanting, &want.place);
+		spin_unlock(&wanting.lock);
+		if (ours)
+			return;
+		lock_check_drop(m);		/* as long as we sleep we do not have it */
 		sleep_in(&want.place);
+		lock_check_take(m, m->name, 0, LOCK_SLEEPS);
 	}
-	list_remove(&want.place.link);
-	list_for_each(l, &wanting.waiters)
-		if (container_of(l, struct want, place.link)->mutex == m)
-			m->owner |= MUTEX_AWAITED;
 }
 
 void mutex_unlock_slow(struct mutex *m)
 {
-	m->owner = 0;
-	list_for_each_safe(l, &wanting.waiters)
-		if (container_of(l, struct want, place.link)->mutex == m)
-			wake(l);
-}
+	spin_lock(&wanting.lock);
+	struct want *first = next_want(m, &wanting.waiters), *more = first ? next_want(m, &first->place.link) : NULL;
 
-void spin_wait(void)
-{
-	panic("one thread runs at a time, and waits for another");
+	__atomic_store_n(&m->owner, more ? MUTEX_AWAITED : 0, __ATOMIC_RELEASE);
+	if (first)
+		wake(&first->place.link);
+	spin_unlock(&wanting.lock);
 }
 
 void spin_lock_slow(struct spinlock *l)
 {
-	panic("spinlock %s is held by another thread", l->name);
+	lock_contended(l->name);
+	do
+		while (spin_held(l))
+			spin_wait();
+	while (__atomic_exchange_n(&l->held, 1, __ATOMIC_ACQUIRE));
 }
 
 void rwlock_init(struct rwlock *l, const char *name, enum lock_rank rank)
@@ -249,13 +181,14 @@ void rwlock_init(struct rwlock *l, const char *name, enum lock_rank rank)
 	mutex_init(&l->writer, name, rank);
 }
 
+/* As kernel/lock.c. */
 void read_lock_slow(struct rwlock *l)
 {
 	lock_check_drop(l);
-	l->readers--;
+	__atomic_fetch_sub(&l->readers, 1, __ATOMIC_RELEASE);
 	lock_check_take(l, l->writer.name, l->writer.rank, LOCK_SLEEPS);
 	mutex_take(&l->writer);
-	l->readers++;
+	__atomic_fetch_add(&l->readers, 1, __ATOMIC_ACQUIRE);
 	mutex_give(&l->writer);
 	lock_check_drop(l);
 	lock_check_take(l, l->writer.name, 0, LOCK_READS);
@@ -263,13 +196,19 @@ void read_lock_slow(struct rwlock *l)
 
 void write_wait(struct rwlock *l)
 {
-	panic("%s: one thread runs at a time, and a reader sleeps", l->writer.name);
+	while (__atomic_load_n(&l->readers, __ATOMIC_ACQUIRE) != 0)
+		spin_wait();
 }
+
+static unsigned long contended;
 
 void lock_contended(const char *name)
 {
 	(void)name;
+	__atomic_fetch_add(&contended, 1, __ATOMIC_RELAXED);
 }
+
+unsigned long sim_contended(void) { return __atomic_load_n(&contended, __ATOMIC_RELAXED); }
 
 /*
  * What locks guard: an access to it while nobody holds the lock is one to poisoned memory, and AddressSanitizer ends the program.
@@ -279,6 +218,8 @@ void lock_contended(const char *name)
 enum { MAX_GUARDED = 32 };
 static struct guarded { const void *lock, *datum; size_t size; } guarded[MAX_GUARDED];
 static unsigned nguarded;
+static bool guards = true;
+bool sim_all_stands;
 
 void sim_guard(const void *lock, const void *datum, size_t size)
 {
@@ -296,7 +237,7 @@ static void guard_open(const void *lock)
 
 static void guard_close(const void *lock)
 {
-	for (const struct guarded *g = guarded; g < guarded + nguarded; g++)
+	for (const struct guarded *g = guarded; guards && !sim_all_stands && g < guarded + nguarded; g++)
 		if (g->lock == lock)
 			ASAN_POISON_MEMORY_REGION(g->datum, g->size);
 }
@@ -313,15 +254,21 @@ static void each_guarded(void (*change)(const void *lock))
 		change(guarded[i].lock);
 }
 
-bool sim_all_stands;
+void sim_guard_nothing(void)
+{
+	guards = false;
+	each_guarded(guard_open);
+}
 
 void __wrap_vm_check(struct vmcheck *report)
 {
 	sim_all_stands = true;
+	sim_quiet(true);
 	each_guarded(guard_open);
 	__real_vm_check(report);
-	each_guarded(guard_close);
+	sim_quiet(false);
 	sim_all_stands = false;
+	each_guarded(guard_close);
 }
 
 const char *__wrap_kspace_describe(vaddr_t addr)
@@ -350,6 +297,8 @@ void lock_check_take(const void *lock, const char *name, unsigned rank, enum loc
 	struct sim_thread *t = sim_current;
 	bool nested = rank & LOCK_NESTED;
 
+	if (rank)
+		sim_point();			/* a trylock has it already */
 	rank &= ~(unsigned)LOCK_NESTED;
 	for (unsigned i = 0; i < t->nlocks; i++) {
 		const struct held_lock *h = &t->locks[i];
@@ -379,6 +328,7 @@ void lock_check_drop(const void *lock)
 {
 	struct sim_thread *t = sim_current;
 
+	sim_point();
 	for (unsigned i = 0; i < t->nlocks; i++)
 		if (t->locks[i].lock == lock) {
 			t->locks[i] = t->locks[--t->nlocks];
@@ -395,9 +345,28 @@ void lock_check_may_sleep(void)
 			panic("sleeps with spinlock %s held", sim_current->locks[i].name);
 }
 
+void sim_locks_print(void)
+{
+	list_for_each(l, &sim_threads) {
+		const struct sim_thread *t = container_of(l, struct sim_thread, all);
+		fprintf(stderr, "# processor %u%s%s holds:", t->cpu, t->finished ? " (ended)" : "", t->blocked ? " (asleep)" : "");
+		for (unsigned i = 0; i < t->nlocks; i++)
+			fprintf(stderr, " %s", t->locks[i].name);
+		fputs("\n", stderr);
+	}
+}
+
 unsigned sim_locks_held(void)
 {
 	return sim_current->nlocks;
+}
+
+bool sim_holds(const void *lock)
+{
+	for (unsigned i = 0; i < sim_current->nlocks; i++)
+		if (sim_current->locks[i].lock == lock)
+			return true;
+	return false;
 }
 
 bool sim_holds_rank(unsigned rank)

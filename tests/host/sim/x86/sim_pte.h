@@ -4,7 +4,7 @@
  */
 #pragma once
 
-enum { SIM_CPUS = 1 };		/* the kernel's code for this machine knows one */
+enum { SIM_SPACES = 1 };		/* that a processor has TLBs for */
 
 #define SIM_PRESENT	((sim_pte)1 << 0)
 #define SIM_WRITE	((sim_pte)1 << 1)
