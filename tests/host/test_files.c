@@ -31,6 +31,10 @@ static unsigned long number(const char *variable, unsigned long otherwise)
 
 /* ---- what a thread does --------------------------------------------------------------------------------------------------------- */
 
+/* Of a run: only some operations, on some paths, so that all meet often. */
+enum { MENU = 4, ALL_OPERATIONS = 14 };
+static struct { unsigned operations[MENU], folders, names; } menu;
+
 struct actor { uint64_t random; unsigned steps; };
 
 static unsigned below(struct actor *a, unsigned n)
@@ -42,7 +46,7 @@ static unsigned below(struct actor *a, unsigned n)
 static const char *any_path(struct actor *a, char to[16])
 {
 	static const char *const folders[PATHS] = { "", "/x", "/y", "/x/y" };
-	snprintf(to, 16, "%s/%c", folders[below(a, PATHS)], "abxy"[below(a, NAMES)]);
+	snprintf(to, 16, "%s/%c", folders[below(a, menu.folders)], "xyab"[below(a, menu.names)]);
 	return to;
 }
 
@@ -121,7 +125,7 @@ static void act_once(struct actor *a)
 
 	any_path(a, one);
 	any_path(a, other);
-	switch (below(a, 14)) {
+	switch (menu.operations[below(a, MENU)]) {
 	case 0: vfs_unlink(&fs, NULL, one, UNLINK_FILE); break;
 	case 1: vfs_unlink(&fs, NULL, one, UNLINK_DIRECTORY); break;
 	case 2: vfs_make(&fs, NULL, one, S_IFDIR | 0755, 0); break;
@@ -183,11 +187,26 @@ static void clean_up(void)
 	remove_below(fs.root);
 }
 
+static void choose_menu(uint64_t seed)
+{
+	struct actor a = { seed, 0 };
+
+	for (unsigned i = 0; i < MENU; i++)
+		menu.operations[i] = below(&a, ALL_OPERATIONS);
+	menu.folders = 1 + below(&a, PATHS);
+	menu.names = 1 + below(&a, NAMES);
+}
+
 static void run_once(struct sim_schedule how)
 {
 	struct sim_thread *threads[THREADS];
 	struct actor actors[THREADS];
 
+	choose_menu(how.seed);
+	if (menu.folders > 1) {
+		vfs_make(&fs, NULL, "/x", S_IFDIR | 0755, 0);
+		vfs_make(&fs, NULL, "/y", S_IFDIR | 0755, 0);
+	}
 	sim_run_together(how);
 	for (unsigned i = 0; i < THREADS; i++) {
 		actors[i] = (struct actor){ how.seed * THREADS + i, OPERATIONS };
@@ -201,7 +220,7 @@ static void run_once(struct sim_schedule how)
 
 static void run_all(void)
 {
-	unsigned long seed = number("FILES_SEED", 1), runs = number("FILES_RUNS", 60);
+	unsigned long seed = number("FILES_SEED", 1), runs = number("FILES_RUNS", 300);
 
 	for (unsigned long i = seed; i < seed + runs; i++) {
 		run_once((struct sim_schedule){ i, i % 2 ? SIM_RANDOM : SIM_PRIORITIES, i % 2 ? 2 + i % 7 : 50 + i % 100 });
