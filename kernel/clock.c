@@ -57,13 +57,15 @@ uint64_t clock_boot_realtime_ns(void)
 	return boot;
 }
 
-struct cpu_ticks process_ticks(const struct process *p)
+struct cpu_ticks process_ticks(struct process *p)
 {
+	unsigned long irq = spin_lock_irq(&p->signal_lock);
 	struct cpu_ticks sum = { p->dead_user_ticks, p->dead_kernel_ticks };
 	list_for_each(l, &p->threads) {
 		const struct thread *t = container_of(l, struct thread, siblings);
 		sum.user += t->user_ticks;
 		sum.kernel += t->kernel_ticks;
 	}
+	spin_unlock_irq(&p->signal_lock, irq);
 	return sum;
 }

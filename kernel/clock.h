@@ -18,9 +18,9 @@ uint64_t clock_realtime_ns(void);		/* since 1970-01-01 UTC */
 void clock_set_realtime(uint64_t ns);
 uint64_t clock_boot_realtime_ns(void);		/* when the machine started, by today's wall clock */
 
-/* Ticks that the threads of a process took, living and dead. */
+/* Ticks that the threads of a process took, living and dead.  Takes signal_lock. */
 struct cpu_ticks { uint64_t user, kernel; };
-struct cpu_ticks process_ticks(const struct process *);
+struct cpu_ticks process_ticks(struct process *);
 
 /* Load averages of 1, 5 and 15 minutes in units of 1/2048: running and ready threads, sampled every 5 seconds. */
 enum { LOAD_SHIFT = 11 };

@@ -59,6 +59,17 @@ struct file_table *files_copy(struct file_table *from)
 	return t;
 }
 
+struct file_table *files_share(struct file_table *t)
+{
+	__atomic_fetch_add(&t->refs, 1, __ATOMIC_RELAXED);
+	return t;
+}
+
+bool files_shared(struct file_table *t)
+{
+	return __atomic_load_n(&t->refs, __ATOMIC_RELAXED) > 1;
+}
+
 /* A process that closes any descriptor of a file loses its record locks on it. */
 static void close_file(struct file_table *t, struct file *f)
 {

@@ -7,6 +7,8 @@
 struct file_table;
 struct file_table *files_create(void);			/* NULL: no memory */
 struct file_table *files_copy(struct file_table *);	/* fork: the same descriptions; NULL: no memory */
+struct file_table *files_share(struct file_table *);	/* clone: the same table */
+bool files_shared(struct file_table *);			/* by several processes */
 void files_put(struct file_table *);			/* the last reference closes all; may sleep */
 void files_close_on_exec(struct file_table *);
 /* The file at fd with a reference, or NULL. */

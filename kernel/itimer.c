@@ -17,7 +17,7 @@ static struct list armed = LIST_INIT(armed);
 static const int timer_signal[ITIMERS] = { SIGALRM, SIGVTALRM, SIGPROF };
 
 /* The time that this timer goes by. */
-static uint64_t timer_now(const struct process *p, enum itimer_which which)
+static uint64_t timer_now(struct process *p, enum itimer_which which)
 {
 	if (which == ITIMER_REAL)
 		return time_now_ns();
@@ -55,7 +55,7 @@ void itimer_tick(void)
 	spin_unlock_irq(&itimer_lock, irq);
 }
 
-static struct itimer_value value_now(const struct process *p, enum itimer_which which)
+static struct itimer_value value_now(struct process *p, enum itimer_which which)
 {
 	struct itimer_value v = { 0, p->itimer[which].interval_ns };
 	uint64_t next = p->itimer[which].next_ns, now = timer_now(p, which);

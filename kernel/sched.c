@@ -339,6 +339,9 @@ void kernel_tick(enum tick_mode mode)
 	struct thread *t = current_thread();
 	uint64_t now_ns = time_now_ns();
 
+	time_arm(now_ns + 10000000);
+	if (cpu_index() > 0)
+		return;
 	if (t == &idle_thread) {
 		sched_stats.idle_ticks++;
 	} else if (mode == TICK_USER) {
@@ -375,6 +378,17 @@ unsigned sched_runnable(void)
 	return n;
 }
 
+void kernel_cpu_main(void)
+{
+	static struct thread idle[CPUS_MAX];
+
+	cpu_set_current(&idle[cpu_index()]);
+	mmu_rest();
+	time_arm(0);
+	for (;;)
+		cpu_idle();
+}
+
 void sched_idle(void)
 {
 	for (;;) {
@@ -391,6 +405,13 @@ void sched_idle(void)
 
 /* ---- threads ---------------------------------------------------------------------- */
 
+void sched_set_affinity(struct thread *t, uint64_t mask)
+{
+	unsigned long irq = spin_lock_irq(&run_lock);
+	t->affinity = mask;
+	spin_unlock_irq(&run_lock, irq);
+}
+
 struct thread *thread_create(void)
 {
 	struct thread *t = kzalloc(sizeof *t);
@@ -405,6 +426,7 @@ struct thread *thread_create(void)
 	list_init(&t->timer);
 	list_init(&t->siblings);
 	t->state = THREAD_WAITING;
+	t->affinity = ~(uint64_t)0;
 	return t;
 }
 

@@ -50,6 +50,9 @@ void sched_use_space(struct space *);
 /* What the boot stack does once all else runs. */
 void sched_idle(void) __attribute__((noreturn));
 
+/* It may run on the processors of the mask alone, one of which there is; one that runs elsewhere goes to one of them at its next switch. */
+void sched_set_affinity(struct thread *, uint64_t mask);
+
 /* A thread with a kernel stack, belonging to no process, with no registers yet (arch_thread_init, arch_thread_fork); NULL: no memory. */
 struct thread *thread_create(void);
 void thread_free(struct thread *);		/* one that never ran */
