@@ -31,6 +31,7 @@ HOST_POINTED  = vm arch tests/host/sim/mmu
 HOST_MMU_SIM  = tests/host/sim/mmu.c
 HOST_MMU_X86  = $(wildcard arch/x86_64/mmu*.c) arch/x86_64/tlb.c tests/host/sim/x86/x86.c
 HOST_MODEL_SRC = $(sort $(wildcard tests/host/model/*.c))
+HOST_SMP_SRC  = $(sort $(wildcard tests/host/smp/*.c))
 SEED         ?= 1
 STEPS        ?= 350000
 
@@ -44,6 +45,9 @@ $(HOST_BUILD)/$(1)/%: $(HOST_BUILD)/$(1)/tests/host/%.o $(patsubst %.c,$(HOST_BU
 	$$(say) LINK $$@
 	$$(Q)$$(HOST_CC) $$^ -o $$@ $$(HOST_LDFLAGS)
 $(HOST_BUILD)/$(1)/model: $(patsubst %.c,$(HOST_BUILD)/$(1)/%.o,$(HOST_MODEL_SRC) $(filter-out tests/host/harness.c,$(HOST_LIB_SRC)) $(3))
+	$$(say) LINK $$@
+	$$(Q)$$(HOST_CC) $$^ -o $$@ $$(HOST_LDFLAGS)
+$(HOST_BUILD)/$(1)/smp: $(patsubst %.c,$(HOST_BUILD)/$(1)/%.o,$(HOST_SMP_SRC) $(filter-out tests/host/harness.c,$(HOST_LIB_SRC)) $(3))
 	$$(say) LINK $$@
 	$$(Q)$$(HOST_CC) $$^ -o $$@ $$(HOST_LDFLAGS)
 -include $$(wildcard $(HOST_BUILD)/$(1)/*/*.d $(HOST_BUILD)/$(1)/*/*/*.d $(HOST_BUILD)/$(1)/*/*/*/*.d)

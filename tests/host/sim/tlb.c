@@ -253,9 +253,11 @@ static void rest(struct tlb *t, bool resting)
 	t->resting = resting;
 }
 
-void sim_tlb_rest(void)
+void sim_rest(void)
 {
-	rest(here(), true);
+	mmu_rest();
+	if (here()->space)
+		rest(here(), true);
 }
 
 void sim_tlb_leave(pfn_t root)
