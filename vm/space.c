@@ -90,6 +90,7 @@ static int fork_region(struct space *child, const struct space *parent, const st
 	if (copy) {
 		*copy = *r;
 		copy->flags &= ~(unsigned)(REGION_LOCKED | REGION_LOCKONFAULT);
+		copy->visit = 0;		/* who visits the mappings may have seen the parent's and still wait for its lock */
 		account_region(child, copy, (ssize)((r->end - r->start) >> PAGE_SHIFT));
 		region_attach(child, copy);
 	}

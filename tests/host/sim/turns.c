@@ -76,7 +76,7 @@ static void switch_to(struct sim_thread *next)
 		return;
 	came_from = me;
 	sim_current = next;
-	__sanitizer_start_switch_fiber(me->finished ? NULL : &me->fake_stack, next->stack_bottom, next->stack_size);
+	__sanitizer_start_switch_fiber(me->gone ? NULL : &me->fake_stack, next->stack_bottom, next->stack_size);
 	sim_switch(&me->stack_pointer, next->stack_pointer);
 	arrived(me->fake_stack);
 }
@@ -115,6 +115,7 @@ static void thread_main(void)
 	arrived(NULL);
 	me->fn(me->arg);
 	sim_thread_ended(me);
+	me->gone = true;
 	hand_over();
 }
 
@@ -157,6 +158,8 @@ void sim_thread_join(struct sim_thread *t)
 		wait_prepare(&t->done);
 	}
 	wait_finish(&t->done);
+	while (!t->gone)
+		sim_yield();
 	list_remove(&t->all);
 	munmap(t->stack, STACK_BYTES);
 	free(t);
@@ -185,6 +188,7 @@ void sim_unblock(struct sim_thread *t)
 void sim_yield(void)
 {
 	lock_check_may_sleep();
+	sim_current->spinning = schedule.period;	/* else who spins would not get on */
 	list_append(&ready, &sim_current->run);
 	hand_over();
 }
