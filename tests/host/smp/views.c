@@ -98,14 +98,28 @@ struct note view_begin(struct place *p, unsigned page, unsigned n, enum change c
 	return take_note();
 }
 
+/* What was written to the page since the note, and is known as private, may be what the object has. */
+static void add_since(struct view *v, const struct note *note)
+{
+	for (unsigned t = 0; t < program.threads; t++) {
+		struct slot *to = &content_of(v)->slot[t], old = v->own.slot[t];
+
+		reset_slot(&old, t, 0, note);
+		for (unsigned i = 1; i < old.n; i++)
+			add(to, old.can[i]);
+		to->any |= old.any;
+	}
+}
+
 void view_end(struct place *p, unsigned page, unsigned n, enum change change, const struct note *note)
 {
-	(void)note;
 	for (unsigned i = page; MODELLED && i < page + n; i++) {
 		struct view *v = &p->view[i];
 		v->changes++;
 		v->own.losses += change == LOSES;
 		add_flights(p, i, content_of(v));
+		if (v->shared)
+			add_since(v, note);
 	}
 }
 
@@ -245,13 +259,15 @@ static void judge_value(struct moment *a, struct moment *b, unsigned slot, uint6
 	set(s, value);
 }
 
-static void keep_write(struct worker *w, struct moment *a, struct moment *b, bool stood)
+/* If the mapping has changed meanwhile, it may be in what was private then, too. */
+static void keep_write(struct worker *w, struct moment *a, struct moment *b, bool stood, struct content *own)
 {
 	if (stood && bytes_stood(a, b)) {
 		set(&b->content->slot[w->id], w->flight.stamp);
 	} else {
 		add(&a->content->slot[w->id], w->flight.stamp);
 		add(&b->content->slot[w->id], w->flight.stamp);
+		add(&own->slot[w->id], w->flight.stamp);
 	}
 }
 
@@ -280,7 +296,7 @@ void access_word(struct worker *w, struct place *p, unsigned page, unsigned slot
 		differ("thread %u %s page %u of space %ld: %d in place of %d", w->id, write ? "writes" : "reads", page, (long)(p - place), got, before.expected);
 	if (write) {
 		if (got == FAULT_DONE) {
-			keep_write(w, &before, &after, stood);
+			keep_write(w, &before, &after, stood, &v->own);
 			if (!v->shared)
 				add_to_children(p, page, w->id, value);
 		}
@@ -321,7 +337,7 @@ static void transfer_judged(struct worker *w, int object, unsigned index, unsign
 		differ("thread %u %s page %u of object %d: %ld", w->id, write ? "writes" : "reads", index, object, (long)got);
 	if (write) {
 		if (got == sizeof value)
-			keep_write(w, &before, &after, stood);
+			keep_write(w, &before, &after, stood, after.content);
 		o->page[index].slot[slot].writes++;
 		w->flight.on = false;
 	} else if (got == sizeof value) {
