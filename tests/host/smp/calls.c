@@ -86,7 +86,7 @@ static struct view some_mapping(struct worker *w, bool own)
 
 		v.object = own ? of_own[random_below(w, 4)] : one_in(w, 2) ? COMMON_FILE : COMMON_MEMORY;
 		v.shared = own ? v.object != READ_FILE : one_in(w, 2);
-		v.index = (unsigned)random_below(w, shared_object[v.object].npages + 2);
+		v.index = (unsigned)random_below(w, object_npages(v.object) + 2);
 		if (v.index >= OBJECT_PAGES)
 			v.index = 0;
 	}
@@ -293,7 +293,7 @@ static void do_truncate(struct worker *w)
 	vm_truncate(o->object, size << PAGE_SHIFT);
 	if (n == DISK_FILE)
 		disk_forget(n, size);
-	o->npages = size;
+	__atomic_store_n(&o->npages, size, __ATOMIC_RELAXED);
 	object_end(o, size, OBJECT_PAGES, &note);
 	say(w, "truncates object %d to %zu", n, size);
 	mutex_unlock(&o->writer);

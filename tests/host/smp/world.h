@@ -58,7 +58,7 @@ struct place {				/* of a space */
 struct shared_object {
 	struct object *object;
 	struct mutex writer;		/* as a vnode's: one at a time writes or truncates it */
-	size_t npages;			/* its size */
+	size_t npages;			/* its size; writer, atomic */
 	unsigned changes;		/* odd: of that */
 	struct content page[OBJECT_PAGES];
 };
@@ -96,6 +96,8 @@ extern struct run run[RUNS_MAX];
 extern unsigned nruns, window;
 extern struct worker worker[THREADS_MAX];
 extern bool verbose;
+
+static inline size_t object_npages(int object) { return __atomic_load_n(&shared_object[object].npages, __ATOMIC_RELAXED); }
 
 void differ(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 void say(const struct worker *, const char *format, ...) __attribute__((format(printf, 2, 3)));
