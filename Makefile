@@ -5,6 +5,7 @@
 #   make host-test, guest-test, run-test      a part of it
 #   make bench       the costs of memory and process operations, in instructions
 #   make bench-linux, bench-compare           the same on Debian's kernel; both side by side
+#   make bench-smp   how page faults scale with processors
 #   make gdb         attaches to a waiting ./run.sh --gdb
 #   make size        lines of code of each folder
 #   make clean
@@ -118,7 +119,7 @@ size:
 	$(Q)tools/size
 
 help:
-	@sed -n '3,10s/^# *//p' Makefile
+	@sed -n '3,11s/^# *//p' Makefile
 
 clean:
 	rm -rf build

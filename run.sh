@@ -19,9 +19,10 @@ usage() {
 ./run.sh -c 'CMD; CMD'         run this in the guest's shell; its stdin, stdout and stderr are ours, byte for byte; exit with its status
 ./run.sh -- PROGRAM ARGS       bring this (static) program of the host along and run it, in the same way
   --add HOST[:GUEST]           put a host file or folder into the image for this boot (repeatable); default place /host/NAME
-  --smp N  --mem SIZE          processors and memory (suffix K, M or G; default M); default 1, and 256M or what the image needs on top
+  --smp N                      processors, up to 16; default 1.  Each is a thread of the emulator, which runs as many at once as the host has
+  --mem SIZE                   memory (suffix K, M or G; default M); default 256M, or what the image needs on top
   --cpu MODEL  --accel NAME    QEMU's; default max and tcg
-  --icount                     deterministic guest time: one instruction, one nanosecond
+  --icount                     deterministic guest time: one instruction, one nanosecond; with one processor only
   --uefi                       boot through OVMF instead of SeaBIOS
   --image-free SIZE            leave so much room in the image for what the guest writes (suffix K or M; default: next to none)
   --save-image FILE            when the guest has ended, bring its image out, with what was written to it
@@ -83,11 +84,14 @@ done
 # Without a terminal the guest's console would be no use: its shell reads commands from standard input then.
 if [ -z "$job" ] && [ ${#program[@]} -eq 0 ] && [ ! -t 0 ]; then job=1 command='cd; exec sh -l'; fi
 [[ $smp =~ ^[1-9][0-9]*$ ]] || misused "--smp $smp: not a number of processors"
+[[ $smp =~ ^([1-9]|1[0-6])$ ]] || misused "--smp $smp: Faultline runs on up to 16 processors"
 [[ $mem =~ ^([1-9][0-9]*[KMGkmg]?)?$ ]] || misused "--mem $mem: not a size"
 [[ $timeout =~ ^[0-9]+(\.[0-9]+)?$ ]] || misused "--timeout $timeout: not a number of seconds"
 [[ $image_free =~ ^([1-9][0-9]*[KMkm]?)?$ ]] || misused "--image-free $image_free: not a size"
 case $image in aligned | packed) ;; *) misused "--image $image: it is aligned or packed" ;; esac
 case $icount$accel in 1tcg | [!1]*) ;; *) misused "--icount works with --accel tcg only" ;; esac
+[ -z "$icount" ] || [ "$smp" = 1 ] || misused "--icount counts the instructions of one processor: not with --smp $smp"
+[ "$smp" = 1 ] || [ "$accel" != tcg ] || accel=tcg,thread=multi
 
 # Prints the text so that the guest's shell reads it as one word.
 quote() { printf "'%s'" "${1//\'/\'\\\'\'}"; }

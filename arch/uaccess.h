@@ -16,6 +16,10 @@ ssize user_string(char *to, vaddr_t from, size_t size);
 /* Zeroes; returns the number of bytes not zeroed. */
 size_t user_zero(vaddr_t to, size_t n);
 
+/* An aligned word by one access: 0 or -EFAULT.  cmpxchg: *seen is what was there; it has been replaced by `new` if that is `old`; -EFAULT also where it cannot be written. */
+int user_load32(vaddr_t from, uint32_t *value);
+int user_cmpxchg32(vaddr_t at, uint32_t old, uint32_t new, uint32_t *seen);
+
 /* 0 or -EFAULT for one object of C. */
 #define user_get(lvalue, from)	(user_copy_in(&(lvalue), (from), sizeof(lvalue)) ? -EFAULT : 0)
 #define user_put(to, lvalue)	(user_copy_out((to), &(lvalue), sizeof(lvalue)) ? -EFAULT : 0)

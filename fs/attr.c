@@ -8,7 +8,7 @@ int vfs_getattr(struct vnode *v, struct vattr *attr)
 {
 	*attr = (struct vattr){ .mode = v->mode, .uid = v->uid, .gid = v->gid, .nlink = 1, .ino = v->ino, .rdev = v->rdev };
 	if (v->object)
-		attr->size = v->object->size;
+		attr->size = __atomic_load_n(&v->object->size, __ATOMIC_RELAXED);
 	if (!v->ops->getattr) {
 		attr->atime = attr->mtime = attr->ctime = vfs_now();
 		return 0;
@@ -46,16 +46,13 @@ static int check_setattr(const struct fs_context *fs, const struct vnode *v, str
 int vfs_setattr(struct fs_context *fs, struct vnode *v, const struct vattr *attr, unsigned which)
 {
 	struct vattr change = *attr;
-	int error = check_writable_mount(v);
 
+	mutex_lock(&v->lock);
+	int error = check_writable_mount(v);
 	if (!error)
 		error = check_setattr(fs, v, &change, &which);
-	if (!error && !v->ops->setattr)
-		error = -EPERM;
-	if (error)
-		return error;
-	mutex_lock(&v->lock);
-	error = v->ops->setattr(v, &change, which);
+	if (!error)
+		error = v->ops->setattr ? v->ops->setattr(v, &change, which) : -EPERM;
 	mutex_unlock(&v->lock);
 	return error;
 }
@@ -85,10 +82,9 @@ static uint64_t parent_ino(struct vnode *dir)
 	return ino;
 }
 
-int vfs_readdir(struct vnode *dir, uint64_t *pos, dirent_fn fn, void *context)
+/* dir->lock is held. */
+static int read_locked(struct vnode *dir, uint64_t *pos, dirent_fn fn, void *context)
 {
-	if (!S_ISDIR(dir->mode) || !dir->ops->readdir)
-		return -ENOTDIR;
 	if (dir->unlinked)
 		return -ENOENT;
 	if (*pos == 0) {
@@ -101,8 +97,15 @@ int vfs_readdir(struct vnode *dir, uint64_t *pos, dirent_fn fn, void *context)
 			return 0;
 		*pos = DIR_FIRST;
 	}
+	return dir->ops->readdir(dir, pos, fn, context);
+}
+
+int vfs_readdir(struct vnode *dir, uint64_t *pos, dirent_fn fn, void *context)
+{
+	if (!S_ISDIR(dir->mode) || !dir->ops->readdir)
+		return -ENOTDIR;
 	mutex_lock(&dir->lock);
-	int error = dir->ops->readdir(dir, pos, fn, context);
+	int error = read_locked(dir, pos, fn, context);
 	mutex_unlock(&dir->lock);
 	return error;
 }

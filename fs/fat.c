@@ -25,6 +25,9 @@ struct vnode *fat_vnode(struct fat_volume *vol, struct fat_node *n)
 	if (S_ISCHR(n->mode) || S_ISBLK(n->mode))
 		v->rdev = n->start;
 	n->vnode = v;
+	spin_lock(&vol->chains);
+	n->vnodes++;
+	spin_unlock(&vol->chains);
 	return v;
 }
 
@@ -113,7 +116,7 @@ void fat_node_changed(struct fat_volume *vol, struct fat_node *n)
 
 void fat_node_unused(struct fat_volume *vol, struct fat_node *n)
 {
-	if (!n->removed || n->vnode || (S_ISREG(n->mode) && n->file))
+	if (!n->removed || n->vnodes > 0 || (S_ISREG(n->mode) && n->file))
 		return;
 	if (S_ISREG(n->mode) || S_ISDIR(n->mode))
 		fat_free_chain(vol, n->start);
@@ -126,11 +129,11 @@ static void fat_release_vnode(struct vnode *v)
 	struct fat_node *n = v->data;
 	struct object *o = v->object;
 	mutex_lock(&vol->tree);
-	spin_lock(&vol->chains);
-	if (n->vnode == v) {			/* else a new one took its place while it was on its way out */
+	if (n->vnode == v)			/* else a new one took its place while it was on its way out */
 		n->vnode = NULL;
-		fat_node_unused(vol, n);
-	}
+	spin_lock(&vol->chains);
+	n->vnodes--;
+	fat_node_unused(vol, n);
 	spin_unlock(&vol->chains);
 	mutex_unlock(&vol->tree);
 	if (o)
@@ -194,7 +197,7 @@ static int fat_statfs(struct mount *m, struct linux_statfs *s)
 	s->type = STATFS_MSDOS;
 	s->bsize = s->frsize = 1 << vol->cluster_shift;
 	s->blocks = vol->clusters;
-	s->bfree = s->bavail = vol->free_clusters;
+	s->bfree = s->bavail = __atomic_load_n(&vol->free_clusters, __ATOMIC_RELAXED);
 	return 0;
 }
 

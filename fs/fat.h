@@ -20,9 +20,10 @@
  * Every change is made in the image at once, in an order that leaves it consistent whenever no call is in progress; only pages that are copies of
  * the image's bytes are written back later (vm/writeback.c).
  *
- * Locks: vnode->lock of a directory (its entries) or a file (its size), volume->tree (mutex: nodes, vnodes of nodes), object->lock,
- * volume->chains (spinlock: the table, starts that are claimed, entries on disk; of a node: file, slot, start, size, and vnode as it goes; cluster
- * maps of files).  An object's last reference and its release follow each other without a sleep: on one processor nobody meets it in between.
+ * Locks: vnode->lock of a directory (its entries) or a file (its size), volume->tree (mutex: nodes, vnodes of nodes, chains of directories and the
+ * manifest), object->lock, volume->chains (spinlock: the table, starts that are claimed, entries on disk; of a node: file, slot, start, size, mtime, removed, and
+ * vnodes as they go; cluster maps of files).  What stat tells of a node is read without a lock, a word at a time.
+ * An object's last reference and its release follow each other without a sleep: who meets it in between spins until it has gone.
  */
 #pragma once
 #include "fs/mount.h"
@@ -51,7 +52,8 @@ struct fat_node {
 		struct fat_file *file;	/* of a regular file: lives as long as its object; else NULL */
 		const char *target;	/* of a symbolic link, size bytes */
 	};
-	struct vnode *vnode;		/* while it is in use; holds no reference */
+	struct vnode *vnode;		/* while it is in use; holds no reference; tree */
+	unsigned vnodes;		/* that have not been released: this one, and those that are on their way out */
 	uint8_t *slot;			/* its short entry on disk; NULL: the root, removed, or in the manifest alone */
 	int64_t mtime;			/* seconds since 1970 */
 	uint32_t start;			/* first cluster; 0: none; of a device: its number */
@@ -240,7 +242,7 @@ extern const struct file_ops fat_file_ops;
 /* fat.c */
 /* The node's vnode, with a reference; volume->tree is held; NULL: no memory. */
 struct vnode *fat_vnode(struct fat_volume *, struct fat_node *);
-/* volume->chains held.  The user of a node, vnode or object, has gone: a removed one goes with the last of them.  Its clusters are free then. */
+/* volume->chains held.  A user of a node, vnode or object, has gone: a removed one goes with the last of them.  Its clusters are free then. */
 void fat_node_unused(struct fat_volume *, struct fat_node *);
 /* Its contents or entries changed now. */
 void fat_node_changed(struct fat_volume *, struct fat_node *);

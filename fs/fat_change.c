@@ -85,10 +85,13 @@ int fat_create(struct vnode *dir, const char *name, size_t len, uint32_t mode, u
 	return error;
 }
 
-/* Has it users beside the one who removes it? */
-static bool is_in_use(const struct vnode *v)
+/* Has it users beside the one who removes it?  It has no name any more: nobody begins to use it, but who does already.  volume->chains held. */
+static bool is_in_use(const struct fat_node *n)
 {
-	return v->refs > 1 || (v->object && v->object->refs > 1);
+	const struct vnode *v = n->vnode;
+	if (__atomic_load_n(&v->refs, __ATOMIC_RELAXED) > 1)
+		return true;
+	return S_ISREG(n->mode) && n->file && (!v->object || __atomic_load_n(&v->object->refs, __ATOMIC_RELAXED) > 1);
 }
 
 /* The node has no name any more.  Its entry goes too, unless another node has that now. */
@@ -101,7 +104,7 @@ static void remove_node(struct fat_volume *vol, struct fat_node *n, bool keep_en
 	n->slot = NULL;
 	n->removed = true;
 	n->vnode->unlinked = true;
-	if (n->start && (S_ISREG(n->mode) || S_ISDIR(n->mode)) && is_in_use(n->vnode))
+	if (n->start && (S_ISREG(n->mode) || S_ISDIR(n->mode)) && is_in_use(n))
 		fat_hide_chain(vol, n->start);
 	spin_unlock(&vol->chains);
 	if (n->line && !keep_entry)

@@ -29,9 +29,10 @@ struct fat_file {
 	uint32_t *note;			/* the numbers of clusters 0, 32, 64 ...; NULL: the file is in one piece */
 	uint32_t notes;			/* that it has room for */
 	bool mapped;			/* clusters and note are valid */
+	bool growing;			/* a write has made the file longer, and its bytes are still to come; set under vnode->lock; atomic */
 };
 
-unsigned fat_pager_mode;
+unsigned fat_pager_mode;		/* atomic */
 
 static uint64_t clusters_of(const struct fat_volume *vol, uint64_t size)
 {
@@ -109,7 +110,7 @@ static pfn_t fat_borrow(struct object *o, uint64_t index)
 {
 	struct fat_file *f = o->backing;
 	uint64_t offset = index << PAGE_SHIFT, at = 0;
-	if (fat_pager_mode != PAGER_NORMAL || f->vol->first_frame == PFN_NONE)
+	if (__atomic_load_n(&fat_pager_mode, __ATOMIC_RELAXED) != PAGER_NORMAL || f->vol->first_frame == PFN_NONE)
 		return PFN_NONE;
 	spin_lock(&f->vol->chains);
 	uint64_t size = f->node->size;
@@ -152,7 +153,7 @@ static ssize copy_page(const struct fat_file *f, uint64_t offset, uint8_t *page,
 static int fat_read(struct object *o, uint64_t index, void *to)
 {
 	struct fat_file *f = o->backing;
-	unsigned mode = fat_pager_mode;
+	unsigned mode = __atomic_load_n(&fat_pager_mode, __ATOMIC_RELAXED);
 	if (mode == PAGER_EIO && !(f->node->mode & 0111))
 		return -EIO;
 	for (int i = 0; mode == PAGER_SLOW && i < PAUSES; i++)
@@ -197,9 +198,16 @@ static const struct pager fat_pager = { .borrow = fat_borrow, .read = fat_read, 
 /* The object outlives its vnode where it is mapped; there is never a second one, which would borrow the same frames. */
 static struct object *live_object(struct fat_volume *vol, struct fat_node *node)
 {
-	spin_lock(&vol->chains);
-	struct object *o = node->file ? object_ref(node->file->object) : NULL;
-	spin_unlock(&vol->chains);
+	struct object *o = NULL;
+	for (bool there = true; there && !o;) {
+		spin_lock(&vol->chains);
+		there = node->file != NULL;
+		if (there)
+			o = object_try_ref(node->file->object);
+		spin_unlock(&vol->chains);
+		if (there && !o)
+			spin_wait();			/* it is going, on another processor */
+	}
 	return o;
 }
 
@@ -330,11 +338,33 @@ int fat_file_resize(struct object *o, uint64_t size)
 
 /* ---- reading and writing --------------------------------------------------------------------------------------------- */
 
+/* The size, once what lies below it is there: a write that makes the file longer is waited for. */
+static uint64_t settled_size(struct vnode *v)
+{
+	const struct fat_file *f = v->object->backing;
+	uint64_t size = __atomic_load_n(&v->object->size, __ATOMIC_ACQUIRE);
+	if (__atomic_load_n(&f->growing, __ATOMIC_ACQUIRE)) {
+		mutex_lock(&v->lock);
+		size = v->object->size;
+		mutex_unlock(&v->lock);
+	}
+	return size;
+}
+
 static ssize fat_read_file(struct file *f, struct uio *uio, uint64_t *pos)
 {
-	ssize n = object_read(f->vnode->object, uio, *pos);
-	if (n > 0)
+	uint64_t size = settled_size(f->vnode);
+	struct uio part = *uio;
+	if (*pos >= size)
+		return 0;
+	if (part.left > size - *pos)
+		part.left = size - *pos;
+	ssize n = object_read(f->vnode->object, &part, *pos);
+	if (n > 0) {
 		*pos += (uint64_t)n;
+		uio->base += (size_t)n;
+		uio->left -= (size_t)n;
+	}
 	return n;
 }
 
@@ -342,31 +372,35 @@ static ssize fat_read_file(struct file *f, struct uio *uio, uint64_t *pos)
 static int make_longer(struct object *o, uint64_t least, uint64_t *size)
 {
 	struct fat_file *f = o->backing;
-	int error = fat_file_resize(o, *size);
-	uint64_t most = (clusters_of(f->vol, o->size) + f->vol->free_clusters) << f->vol->cluster_shift;
-	if (error != -ENOSPC || most <= least || most >= *size)
-		return error;
-	*size = most;
-	return fat_file_resize(o, most);
+	for (;;) {
+		int error = fat_file_resize(o, *size);
+		uint64_t free = __atomic_load_n(&f->vol->free_clusters, __ATOMIC_RELAXED);	/* others take some meanwhile */
+		uint64_t most = (clusters_of(f->vol, o->size) + free) << f->vol->cluster_shift;
+		if (error != -ENOSPC || most <= least || most >= *size)
+			return error;
+		*size = most;
+	}
 }
 
 /*
- * The file is made as long as it will be, then the bytes come from the user; if they do not all come, it gets shorter again.
+ * The file is made as long as it will be, then the bytes come from the user; if they do not all come, it gets shorter again.  Who reads beyond the old end waits.
  */
-static ssize write_locked(struct object *o, struct uio *uio, uint64_t pos)
+static ssize write_locked(struct object *o, struct uio *uio, uint64_t pos, size_t wanted)
 {
+	struct fat_file *f = o->backing;
 	struct uio part = *uio;
-	uint64_t old = o->size, end = pos + uio->left < UINT32_MAX ? pos + uio->left : UINT32_MAX;
+	uint64_t old = o->size, end = pos + wanted < UINT32_MAX ? pos + wanted : UINT32_MAX;
 	if (pos >= UINT32_MAX)
 		return -EFBIG;
+	if (end > old)
+		__atomic_store_n(&f->growing, true, __ATOMIC_SEQ_CST);
 	int error = end > old ? make_longer(o, pos, &end) : 0;
-	if (error)
-		return error;
 	part.left = end - pos;
-	ssize n = object_write(o, &part, pos);
+	ssize n = error ? error : object_write(o, &part, pos);
 	uint64_t done = pos + (n > 0 ? (uint64_t)n : 0);
-	if (end > old && done < end)
+	if (!error && end > old && done < end)
 		fat_file_resize(o, n > 0 && done > old ? done : old);
+	__atomic_store_n(&f->growing, false, __ATOMIC_RELEASE);
 	if (n > 0) {
 		uio->base += (size_t)n;
 		uio->left -= (size_t)n;
@@ -382,7 +416,9 @@ static ssize fat_write(struct file *f, struct uio *uio, uint64_t *pos)
 	mutex_lock(&v->lock);
 	if (f->flags & OPEN_APPEND)
 		*pos = v->object->size;
-	ssize n = write_locked(v->object, uio, *pos);
+	ssize n = vfs_clip_write(*pos, uio->left);
+	if (n > 0)
+		n = write_locked(v->object, uio, *pos, (size_t)n);
 	if (n > 0) {
 		*pos += (uint64_t)n;
 		fat_node_changed(v->mount->data, v->data);

@@ -53,7 +53,15 @@ void file_put(struct file *f)
 
 size_t file_count(void)
 {
-	return live_count;
+	return __atomic_load_n(&live_count, __ATOMIC_RELAXED);
+}
+
+void file_change_flags(struct file *f, unsigned clear, unsigned set)
+{
+	unsigned old = __atomic_load_n(&f->flags, __ATOMIC_RELAXED);
+
+	while (!__atomic_compare_exchange_n(&f->flags, &old, (old & ~clear) | set, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
 }
 
 /* ---- reading and writing ----------------------------------------------------------------------------------------------- */

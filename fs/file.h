@@ -1,7 +1,7 @@
 /*
  * fs/file.h - open file descriptions: what open(2), pipe(2) and others make, and descriptors refer to.
  *
- * Locks: file->lock (mutex, RANK_FILE) guards the position of files that have one.
+ * Locks: file->lock (mutex, RANK_FILE) guards the position of files that have one.  ops, data, vnode and writes are set before anybody else knows the file.
  */
 #pragma once
 #include "fs/vnode.h"
@@ -36,7 +36,7 @@ struct file {
 	const struct file_ops *ops;
 	struct vnode *vnode;		/* referenced */
 	unsigned refs;			/* atomic */
-	unsigned flags;			/* enum open_flags as given; APPEND, NONBLOCK and the like may change later */
+	unsigned flags;			/* enum open_flags as given; APPEND, NONBLOCK and the like may change later (file_change_flags); atomic */
 	uint64_t pos;			/* lock */
 	struct mutex lock;
 	void *data;
@@ -48,6 +48,7 @@ struct file *file_new(const struct file_ops *, struct vnode *, unsigned flags);
 struct file *file_ref(struct file *);
 void file_put(struct file *);		/* may sleep; NULL is allowed */
 size_t file_count(void);		/* live ones, for leak checks */
+void file_change_flags(struct file *, unsigned clear, unsigned set);
 
 static inline bool file_readable(const struct file *f) { return (f->flags & OPEN_ACCESS) != OPEN_WRITE && !(f->flags & OPEN_PATH); }
 static inline bool file_writable(const struct file *f) { return (f->flags & OPEN_ACCESS) != OPEN_READ && !(f->flags & OPEN_PATH); }

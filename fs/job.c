@@ -3,7 +3,8 @@
  *
  * Standard input is read ahead into a buffer, so that poll can say whether there is something.  Output goes straight to the host.
  *
- * Lock: input_lock guards the buffer; it is dropped before bytes are copied to the user. `arrived` is woken in interrupt context.
+ * Locks: input_lock guards the buffer; it is dropped before bytes are copied to the user. `arrived` is woken in interrupt context.  output_lock of a channel
+ * keeps what one write sends together; it is held over copies from the user, as that of a pipe.
  */
 #include "fs/job.h"
 #include "arch/console.h"
@@ -14,8 +15,12 @@ enum { INPUT_SIZE = 4096, CHUNK = 512, MAJOR_JOB = 240 };
 
 static struct spinlock input_lock = SPINLOCK_INIT("job input", RANK_WAITQ - 2);
 static char input[INPUT_SIZE];
-static size_t input_start, input_end;	/* bytes that are there and not read yet */
+static size_t input_start, input_end;	/* bytes that are there and not read yet; input_lock, as the buffer and the next */
 static bool input_ended;		/* none will follow */
+static struct mutex output_lock[] = {
+	[JOB_STDOUT] = { .rank = RANK_PIPE, .name = "job stdout" }, [JOB_STDERR] = { .rank = RANK_PIPE, .name = "job stderr" },
+	[JOB_STATUS] = { .rank = RANK_PIPE, .name = "job status" },
+};
 static struct waitq arrived = WAITQ_INIT(arrived);
 
 /* Interrupt context: there is more to get. */
@@ -92,16 +97,15 @@ static unsigned stdin_poll(struct file *f, struct waitq **queue)
 static ssize send(enum job_channel channel, struct uio *uio)
 {
 	char chunk[CHUNK];
-	size_t done = 0;
-	while (uio->left > 0) {
-		size_t wanted = uio->left < CHUNK ? uio->left : CHUNK;
-		size_t n = uio_in(uio, chunk, wanted);
+	size_t all = uio->left, done = 0, n = 1;
+	mutex_lock(&output_lock[channel]);
+	while (done < all && n > 0) {
+		n = uio_in(uio, chunk, CHUNK);
 		job_put(channel, chunk, n);
 		done += n;
-		if (n < wanted)
-			return done ? (ssize)done : -EFAULT;
 	}
-	return (ssize)done;
+	mutex_unlock(&output_lock[channel]);
+	return done || !all ? (ssize)done : -EFAULT;
 }
 
 static ssize stdout_write(struct file *f, struct uio *uio, uint64_t *pos)

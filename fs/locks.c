@@ -143,7 +143,7 @@ int locks_set(struct vnode *v, const struct record_lock *want, enum lock_how how
 /* Removes what the owner has: whole locks, so that no memory is needed. */
 static void drop(struct vnode *v, const void *owner)
 {
-	if (!v->locks)
+	if (!__atomic_load_n(&v->locks, __ATOMIC_RELAXED))	/* ours would be there: nobody sets one for this owner and this file any more */
 		return;
 	mutex_lock(&locks_mutex);
 	if (v->locks) {

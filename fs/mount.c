@@ -10,12 +10,15 @@ static unsigned mount_numbers;			/* atomic */
 
 void mount_number(struct mount *m)
 {
-	m->dev = makedev64(0, __atomic_add_fetch(&mount_numbers, 1, __ATOMIC_RELAXED));
+	uint64_t none = 0, dev = makedev64(0, __atomic_add_fetch(&mount_numbers, 1, __ATOMIC_RELAXED));
+
+	__atomic_compare_exchange_n(&m->dev, &none, dev, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
 void fs_context_init(struct fs_context *fs)
 {
 	*fs = (struct fs_context){ .root = vnode_ref(root_vnode), .cwd = vnode_ref(root_vnode), .umask = 022 };
+	spin_init(&fs->lock, "fs context", RANK_LEAF);
 }
 
 static int find_mount_point(const char *path, struct vnode **out)

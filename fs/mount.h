@@ -29,7 +29,7 @@ struct mount {
 int vfs_mount(const char *path, struct mount *);
 extern struct list mount_list;
 int mount_statfs(struct mount *, struct linux_statfs *);
-/* Numbers a mount that has no path, such as the one of pipes. */
+/* Numbers a mount that has no path, such as the one of pipes; a number that it has stays. */
 void mount_number(struct mount *);
 
 /* File systems: each gives a mount; NULL: no memory. */

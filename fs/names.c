@@ -4,8 +4,8 @@
  * Each walks to the directory, takes its lock, looks the name up and checks under the lock all that Linux checks, in its order of
  * errors; then the file system acts, and the vnode learns its new place.
  *
- * Locks: the directory, then (unlink) the victim.  A rename between two directories takes rename_lock first, then the ancestor before the
- * other; only a rename changes who is whose ancestor.
+ * Locks: the directory, then what loses its name (unlink, rename) or gets another (link): nothing is made in a directory, and no link to a file, that is
+ * being removed.  A rename takes rename_lock first, then of its two directories the ancestor before the other; only a rename changes who is whose ancestor.
  */
 #include "fs/walk.h"
 #include "vm/heap.h"
@@ -45,20 +45,11 @@ static int may_delete(const struct fs_context *fs, const struct vnode *dir, cons
 	return v->covered_by || v == v->mount->root ? -EBUSY : 0;
 }
 
-/* What maps it is shown by the name that it has now. */
-static void name_changed(struct vnode *v)
-{
-	if (v->object && v->object->name)
-		vnode_name_object(v);
-}
-
 /* The name is gone from dir. */
 static void lost_name(struct vnode *v, const struct vnode *dir, const char *name, size_t len)
 {
-	if (v->parent != dir || !v->name || strlen(v->name) != len || memcmp(v->name, name, len) != 0)
-		return;
-	v->unlinked = true;
-	name_changed(v);
+	if (vnode_lose_link(v, dir, name, len))
+		vnode_path_changed(v);
 }
 
 /* ---- making ------------------------------------------------------------------------------------------------------------ */
@@ -66,13 +57,26 @@ static void lost_name(struct vnode *v, const struct vnode *dir, const char *name
 /* What is to be made: a node by mode and rdev, a symbolic link to target, or a link to an existing vnode. */
 struct making { uint32_t mode; uint64_t rdev; const char *target; struct vnode *existing; };
 
+/* A file that has lost its last name gets no other. */
+static int link_locked(struct vnode *dir, const struct walk *w, struct vnode *to)
+{
+	struct vattr attr;
+
+	mutex_lock_nested(&to->lock);
+	int error = vfs_getattr(to, &attr);
+	if (!error)
+		error = attr.nlink == 0 ? -ENOENT : dir->ops->link(dir, w->last, w->last_len, to);
+	mutex_unlock(&to->lock);
+	return error;
+}
+
 static int call_maker(struct vnode *dir, const struct walk *w, const struct making *what, struct vnode **out)
 {
 	const struct vnode_ops *ops = dir->ops;
 
 	if (what->existing) {
 		*out = NULL;
-		return ops->link ? ops->link(dir, w->last, w->last_len, what->existing) : -EPERM;
+		return ops->link ? link_locked(dir, w, what->existing) : -EPERM;
 	}
 	if (what->target)
 		return ops->symlink ? ops->symlink(dir, w->last, w->last_len, what->target, out) : -EPERM;
@@ -219,18 +223,10 @@ int vfs_unlink(struct fs_context *fs, struct vnode *at, const char *path, enum u
 
 /* ---- renaming ---------------------------------------------------------------------------------------------------------- */
 
-/* Is `above` v or a directory above v?  rename_lock is held, so the answer stays. */
-static bool is_ancestor(const struct vnode *above, const struct vnode *v)
-{
-	for (; v; v = v->parent)
-		if (v == above)
-			return true;
-	return false;
-}
-
+/* rename_lock is held. */
 static void lock_two(struct vnode *a, struct vnode *b)
 {
-	bool b_first = is_ancestor(b, a) || (!is_ancestor(a, b) && b < a);
+	bool b_first = vnode_is_below(a, b) || (!vnode_is_below(b, a) && b < a);
 
 	mutex_lock(b_first ? &b->lock : &a->lock);
 	if (a != b)
@@ -267,9 +263,9 @@ static int check_rename(const struct renaming *r)
 		return -ENOTDIR;
 	if (exchange && r->to.slash && !S_ISDIR(replaced->mode))
 		return -ENOTDIR;
-	if (is_ancestor(moved, to_dir))
+	if (vnode_is_below(to_dir, moved))
 		return -EINVAL;
-	if (replaced && is_ancestor(replaced, from_dir))
+	if (replaced && vnode_is_below(from_dir, replaced))
 		return exchange ? -EINVAL : -ENOTEMPTY;
 	error = may_delete(fs, from_dir, moved, directory);
 	if (!error)
@@ -281,7 +277,7 @@ static int check_rename(const struct renaming *r)
 	return error ? error : from_dir->ops->rename ? 0 : -EPERM;
 }
 
-/* Both directories are locked, everything is checked. */
+/* Both directories are locked, and what is replaced; everything is checked. */
 static int rename_locked(struct renaming *r)
 {
 	struct vnode *from_dir = r->from.dir, *to_dir = r->to.dir;
@@ -299,10 +295,10 @@ static int rename_locked(struct renaming *r)
 	if (r->replaced && !exchange)
 		lost_name(r->replaced, to_dir, r->to.last, r->to.last_len);
 	vnode_use_link(r->moved, to_dir, name);
-	name_changed(r->moved);
+	vnode_path_changed(r->moved);
 	if (exchange) {
 		vnode_use_link(r->replaced, from_dir, other);
-		name_changed(r->replaced);
+		vnode_path_changed(r->replaced);
 	}
 	return 0;
 }
@@ -335,8 +331,14 @@ static int rename_in_dirs(struct renaming *r)
 	}
 	if (!error)
 		error = check_rename(r);
-	if (!error && r->moved != r->replaced)		/* two names of one file: nothing to do */
+	if (!error && r->moved != r->replaced) {		/* two names of one file: nothing to do */
+		bool goes = r->replaced && !(r->flags & RENAME_EXCHANGE);
+		if (goes)
+			mutex_lock_nested(&r->replaced->lock);
 		error = rename_locked(r);
+		if (goes)
+			mutex_unlock(&r->replaced->lock);
+	}
 	unlock_two(r->from.dir, r->to.dir);
 	mutex_unlock(&rename_lock);
 	return error;

@@ -6,8 +6,8 @@
  *
  * A pipe hangs on a vnode: a fifo's while it is open, or one of its own.  It lives as long as it has a reader or a writer.
  *
- * Locks: vnode->lock guards vnode->pipe (its coming and going); pipe->lock (mutex, RANK_PIPE) all fields of the pipe.  pipe->lock is held while
- * bytes move from and to the user: a fault on the way takes the locks of spaces and objects, never one of a pipe.
+ * Locks: vnode->lock guards vnode->pipe (its coming and going); pipe->lock (mutex, RANK_PIPE) all fields of the pipe; readers and writers change under
+ * both.  pipe->lock is held while bytes move from and to the user: a fault on the way takes the locks of spaces and objects, never one of a pipe.
  */
 #include "fs/vfs.h"
 #include "arch/uaccess.h"
@@ -255,10 +255,14 @@ static void pipe_free(struct pipe *p)
 	kfree(p);
 }
 
-/* A description that reads or writes (or both) comes. */
-static void join(struct pipe *p, struct file *f)
+/*
+ * A description that reads or writes (or both) comes.  Its open may have to wait for the other side: until reader_opens or writer_opens is not the number
+ * returned, which it is not if the other side is there now.
+ */
+static unsigned join(struct pipe *p, struct file *f)
 {
 	mutex_lock(&p->lock);
+	unsigned before = file_readable(f) ? p->writer_opens - (p->writers > 0) : p->reader_opens - (p->readers > 0);
 	SEEN(f) = p->writers ? ~(uint64_t)0 : p->writer_opens;
 	if (file_readable(f)) {
 		p->readers++;
@@ -270,13 +274,15 @@ static void join(struct pipe *p, struct file *f)
 	}
 	wake_sleepers(p);
 	mutex_unlock(&p->lock);
+	return before;
 }
 
+/* The lock of a directory may be held, by who has looked at descriptors there (/proc/PID/fd); that of a pipe comes after all others of vnodes. */
 static void pipe_leave(struct file *f)
 {
 	struct pipe *p = f->data;
 
-	mutex_lock(&f->vnode->lock);
+	mutex_lock_nested(&f->vnode->lock);
 	mutex_lock(&p->lock);
 	p->readers -= file_readable(f);
 	p->writers -= file_writable(f);
@@ -306,17 +312,15 @@ size_t pipe_frames(const struct file *f)
 	return file_readable(f) ? ((const struct pipe *)f->data)->used : 1;
 }
 
-/* The other side has to come before an open returns. */
-static int wait_for_other_side(struct file *f)
+/* The other side has to come before an open returns, and may have left again by then. */
+static int wait_for_other_side(struct file *f, unsigned before)
 {
 	struct pipe *p = f->data;
-	bool reader = file_readable(f);
+	const unsigned *opens = file_readable(f) ? &p->writer_opens : &p->reader_opens;
 	int error = 0;
 
 	mutex_lock(&p->lock);
-	unsigned *others = reader ? &p->writers : &p->readers, *opens = reader ? &p->writer_opens : &p->reader_opens;
-	unsigned before = *opens;
-	while (*others == 0 && *opens == before && !error)
+	while (*opens == before && !error)
 		error = wait_change(p);
 	mutex_unlock(&p->lock);
 	return error;
@@ -326,6 +330,7 @@ int pipe_open(struct file *f)
 {
 	struct vnode *v = f->vnode;
 	bool reads = file_readable(f), writes = file_writable(f);
+	unsigned before = 0;
 
 	mutex_lock(&v->lock);
 	if (!v->pipe)
@@ -334,7 +339,7 @@ int pipe_open(struct file *f)
 	int error = !p ? -ENOMEM : !reads && f->flags & OPEN_NONBLOCK && p->readers == 0 ? -ENXIO : 0;
 	if (!error) {
 		f->data = p;
-		join(p, f);
+		before = join(p, f);
 	} else if (p && p->readers == 0 && p->writers == 0) {
 		v->pipe = NULL;
 		pipe_free(p);
@@ -344,7 +349,7 @@ int pipe_open(struct file *f)
 		return error;
 	f->ops = &pipe_ops;
 	if (!(reads && writes) && !(f->flags & OPEN_NONBLOCK))
-		error = wait_for_other_side(f);
+		error = wait_for_other_side(f, before);
 	if (error)
 		pipe_leave(f);
 	return error;
@@ -363,7 +368,7 @@ static uint64_t pipe_numbers;			/* atomic */
 
 int pipe_create(struct file *ends[2], unsigned flags)
 {
-	if (!pipe_mount.dev)
+	if (!__atomic_load_n(&pipe_mount.dev, __ATOMIC_RELAXED))
 		mount_number(&pipe_mount);
 	uint64_t ino = __atomic_add_fetch(&pipe_numbers, 1, __ATOMIC_RELAXED);
 	struct vnode *v = vnode_create(&pipe_mount, &pipe_vnode_ops, ino, S_IFIFO | 0600, 0);

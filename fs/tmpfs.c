@@ -2,8 +2,8 @@
  * fs/tmpfs.c - files that live in memory: the mount, nodes, attributes, contents; see tmpfs.h.
  *
  * Contents are an object without a pager: its pages start zeroed, and read(), write() and mmap use the same ones.  A mount holds at most
- * half of the machine's memory.  Pages that come by writing are counted after each write; those that come and go through a mapping (faults,
- * MADV_REMOVE), when the file is next written, cut or freed.
+ * half of the machine's memory.  Pages that may come by a write are reserved before it; those that come and go through a mapping (faults,
+ * MADV_REMOVE) are counted when the file is next written, cut or freed.
  *
  * Writers of one file are kept apart by its vnode->lock, which is also held while the bytes come from the user: a fault on the way takes the
  * locks of spaces and objects, never one of a vnode.
@@ -20,14 +20,26 @@ static const struct file_ops tmpfs_file_ops;
 
 /* ---- counting ---------------------------------------------------------------------------------------------------------- */
 
-/* Brings the mount's count of pages up to date for this file. */
-static void charge(struct vnode *v, size_t npages)
+/* Counts up to n pages that are to come, as far as there is room for them; how many. */
+static size_t reserve(struct tmpfs *fs, size_t n)
+{
+	spin_lock(&fs->lock);
+	size_t room = fs->charged < fs->limit ? fs->limit - fs->charged : 0;
+	if (n > room)
+		n = room;
+	fs->charged += n;
+	spin_unlock(&fs->lock);
+	return n;
+}
+
+/* Brings the mount's count of pages up to date for this file, for which so many had been reserved. */
+static void charge(struct vnode *v, size_t npages, size_t reserved)
 {
 	struct tmpfs *fs = tmpfs_of(v);
 	struct tmpfs_node *node = tmpfs_node(v);
 
 	spin_lock(&fs->lock);
-	fs->charged += npages - node->charged;
+	fs->charged += npages - node->charged - reserved;
 	node->charged = npages;
 	spin_unlock(&fs->lock);
 }
@@ -53,13 +65,23 @@ void tmpfs_count_link(struct vnode *v, int n)
 	spin_unlock(&fs->lock);
 }
 
-/* As Linux's relatime: a read is noted only if none has been since the last change. */
+static bool is_before(const struct timespec64 *a, const struct timespec64 *b)
+{
+	return a->sec < b->sec || (a->sec == b->sec && a->nsec <= b->nsec);
+}
+
+/* As Linux's relatime: a read is noted only if none has been since the last change. The look without the lock may see half of a change, and be wrong once. */
 static void accessed(struct vnode *v)
 {
 	struct tmpfs_node *node = tmpfs_node(v);
+	struct timespec64 now;
 
-	if (node->atime.sec < node->mtime.sec || (node->atime.sec == node->mtime.sec && node->atime.nsec <= node->mtime.nsec))
-		node->atime = vfs_now();
+	if (!is_before(&node->atime, &node->mtime))
+		return;
+	now = vfs_now();
+	spin_lock(&tmpfs_of(v)->lock);
+	node->atime = now;
+	spin_unlock(&tmpfs_of(v)->lock);
 }
 
 /* ---- contents ---------------------------------------------------------------------------------------------------------- */
@@ -74,20 +96,6 @@ static ssize tmpfs_read(struct file *f, struct uio *uio, uint64_t *pos)
 	return n;
 }
 
-/* Bytes of a write of n bytes at pos that the mount has room for: all, or whole pages. */
-static size_t clip_to_limit(const struct tmpfs *fs, uint64_t pos, size_t n)
-{
-	size_t room = fs->charged < fs->limit ? fs->limit - fs->charged : 0;
-	size_t first = PAGE_SIZE - (pos & PAGE_MASK);		/* bytes in the first page */
-
-	if (n / PAGE_SIZE + 2 <= room)
-		return n;
-	if (room == 0)
-		return 0;
-	size_t most = first + (room - 1) * PAGE_SIZE;
-	return n < most ? n : most;
-}
-
 /* Bytes of it that the seals let through: what crosses the end of a file that must not grow, up to the page of its end. */
 static size_t clip_to_seals(const struct object *o, uint64_t pos, size_t n)
 {
@@ -100,22 +108,36 @@ static size_t clip_to_seals(const struct object *o, uint64_t pos, size_t n)
 	return pos < last_page ? last_page - pos : 0;
 }
 
+/* A few pages at a time, so that what is reserved and not needed in the end is missing to no other writer. */
+static ssize write_pieces(struct vnode *v, struct uio part, uint64_t pos, size_t n)
+{
+	enum { PIECE_PAGES = 64 };
+	size_t done = 0, piece;
+	ssize moved;
+
+	do {
+		size_t within = (pos + done) & PAGE_MASK;
+		piece = n - done < PIECE_PAGES * PAGE_SIZE - within ? n - done : PIECE_PAGES * PAGE_SIZE - within;
+		size_t npages = object_pages(within + piece), reserved = reserve(tmpfs_of(v), npages);
+		part.left = reserved == npages ? piece : reserved ? reserved * PAGE_SIZE - within : 0;
+		moved = part.left ? object_write(v->object, &part, pos + done) : -ENOSPC;
+		charge(v, v->object->npages, reserved);
+		done += moved > 0 ? (size_t)moved : 0;
+	} while (moved == (ssize)piece && done < n);
+	return done ? (ssize)done : moved;
+}
+
 static ssize write_once(struct file *f, struct uio *uio, uint64_t *pos)
 {
 	struct vnode *v = f->vnode;
-	struct object *o = v->object;
-	ssize n;
 
 	mutex_lock(&v->lock);
 	if (f->flags & OPEN_APPEND)
-		*pos = o->size;
-	struct uio part = *uio;
-	part.left = clip_to_seals(o, *pos, uio->left);
-	n = part.left > 0 ? -ENOSPC : -EPERM;
-	part.left = clip_to_limit(tmpfs_of(v), *pos, part.left);
-	if (part.left > 0) {
-		n = object_write(o, &part, *pos);
-		charge(v, o->npages);
+		*pos = v->object->size;
+	ssize n = vfs_clip_write(*pos, uio->left);
+	if (n > 0) {
+		size_t allowed = clip_to_seals(v->object, *pos, (size_t)n);
+		n = allowed ? write_pieces(v, *uio, *pos, allowed) : -EPERM;
 	}
 	mutex_unlock(&v->lock);
 	if (n > 0) {
@@ -152,12 +174,13 @@ static int tmpfs_getattr(struct vnode *v, struct vattr *attr)
 {
 	const struct tmpfs_node *node = tmpfs_node(v);
 
+	spin_lock(&tmpfs_of(v)->lock);
 	attr->nlink = node->nlink;
 	attr->atime = node->atime;
 	attr->mtime = node->mtime;
 	attr->ctime = node->ctime;
-	if (S_ISREG(v->mode)) {
-		attr->size = v->object->size;
+	spin_unlock(&tmpfs_of(v)->lock);
+	if (S_ISREG(v->mode)) {				/* the size is there already */
 		attr->blocks = v->object->npages * (PAGE_SIZE / 512);
 	} else if (S_ISLNK(v->mode)) {
 		attr->size = strlen(node->target);
@@ -184,18 +207,21 @@ static int tmpfs_setattr(struct vnode *v, const struct vattr *attr, unsigned whi
 		v->gid = attr->gid;
 	if (which & VATTR_SIZE) {
 		vm_truncate(v->object, attr->size);
-		charge(v, v->object->npages);
+		charge(v, v->object->npages, 0);
 		tmpfs_changed(v);
 	}
+	struct timespec64 now = vfs_now();
+	spin_lock(&tmpfs_of(v)->lock);
 	if (which & VATTR_ATIME)
 		node->atime = attr->atime;
 	if (which & VATTR_MTIME)
 		node->mtime = attr->mtime;
-	node->ctime = vfs_now();
+	node->ctime = now;
+	spin_unlock(&tmpfs_of(v)->lock);
 	return 0;
 }
 
-/* Pages among [first, end) that are not there.  object->lock held. */
+/* Pages among [first, end) that are not there. */
 static size_t count_absent(struct object *o, uint64_t first, uint64_t end)
 {
 	size_t n = 0;
@@ -203,30 +229,33 @@ static size_t count_absent(struct object *o, uint64_t first, uint64_t end)
 	for (uint64_t i = first; i < end; i++) {
 		pfn_t pfn = PFN_NONE;
 
+		spin_lock(&o->lock);
 		object_peek(o, i, &pfn);
+		spin_unlock(&o->lock);
 		n += pfn == PFN_NONE;
 	}
 	return n;
 }
 
 /* Pages for all of [first, end), or -ENOSPC and none; those that have come before memory ends, or may not be promised any more, stay. */
-static int make_pages(struct object *o, uint64_t first, uint64_t end, size_t room)
+static int make_pages(struct vnode *v, uint64_t first, uint64_t end)
 {
-	int error = 0, why;
+	struct object *o = v->object;
+	size_t needed = count_absent(o, first, end), reserved = reserve(tmpfs_of(v), needed);
+	int error = reserved < needed ? -ENOSPC : 0, why;
 	bool made;
 
-	spin_lock(&o->lock);
-	if (count_absent(o, first, end) > room)
-		error = -ENOSPC;
-	for (uint64_t i = first; i < end && !error; i++)
+	for (uint64_t i = first; i < end && !error; i++) {
+		spin_lock(&o->lock);
 		error = object_lookup(o, i, &why, &made) ? 0 : why;
-	spin_unlock(&o->lock);
+		spin_unlock(&o->lock);
+	}
+	charge(v, o->npages, reserved);
 	return error;
 }
 
 static int tmpfs_allocate(struct vnode *v, unsigned how, uint64_t from, uint64_t to)
 {
-	struct tmpfs *fs = tmpfs_of(v);
 	struct object *o = v->object;
 	bool grows = !(how & ALLOCATE_KEEP_SIZE) && to > o->size;
 
@@ -236,14 +265,12 @@ static int tmpfs_allocate(struct vnode *v, unsigned how, uint64_t from, uint64_t
 		return -EPERM;
 	if (how & ALLOCATE_PUNCH_HOLE) {
 		vm_punch(o, from, to);
-		charge(v, o->npages);
+		charge(v, o->npages, 0);
 		return 0;
 	}
 	uint64_t first = from >> PAGE_SHIFT, end = object_pages(to);
 	reclaim_keep_free();
-	int error = end - first > fs->limit ? -ENOSPC
-		: make_pages(o, first, end, fs->charged < fs->limit ? fs->limit - fs->charged : 0);
-	charge(v, o->npages);
+	int error = end - first > tmpfs_of(v)->limit ? -ENOSPC : make_pages(v, first, end);
 	if (error)
 		return error;
 	if (grows)
@@ -268,7 +295,7 @@ static void tmpfs_release(struct vnode *v)
 	struct tmpfs_node *node = tmpfs_node(v);
 
 	if (S_ISREG(v->mode)) {
-		charge(v, 0);
+		charge(v, 0, 0);
 		object_put(v->object);
 	} else if (S_ISLNK(v->mode)) {
 		kfree(node->target);
@@ -314,11 +341,14 @@ struct vnode *tmpfs_create_node(struct tmpfs *fs, uint32_t mode, uint64_t rdev)
 
 static int tmpfs_statfs(struct mount *m, struct linux_statfs *s)
 {
-	const struct tmpfs *fs = container_of(m, struct tmpfs, mount);
+	struct tmpfs *fs = container_of(m, struct tmpfs, mount);
 
+	spin_lock(&fs->lock);
+	size_t charged = fs->charged;
+	spin_unlock(&fs->lock);
 	s->type = STATFS_TMPFS;
 	s->blocks = fs->limit;
-	s->bfree = s->bavail = fs->charged < fs->limit ? fs->limit - fs->charged : 0;
+	s->bfree = s->bavail = charged < fs->limit ? fs->limit - charged : 0;
 	s->files = s->ffree = fs->limit;
 	return 0;
 }

@@ -6,7 +6,7 @@
  *
  * A node is the part behind its vnode.  An entry holds a reference to its vnode, so a file lives as long as it has a name or a user.
  *
- * Locks: entries of a directory and contents' size: its vnode->lock; link counts, times and the mount's counters: tmpfs->lock (spinlock).
+ * Locks: entries of a directory and contents' size: its vnode->lock; link counts, times, `charged` and the mount's counters: tmpfs->lock (spinlock).
  */
 #pragma once
 #include "fs/vfs.h"
@@ -41,7 +41,7 @@ struct tmpfs_node {
 struct tmpfs {
 	struct mount mount;
 	struct spinlock lock;
-	size_t limit, charged;		/* pages */
+	size_t limit, charged;		/* pages; the limit never changes */
 	uint64_t next_ino;
 };
 

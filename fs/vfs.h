@@ -10,16 +10,23 @@
 #include "fs/pipe.h"
 #include "fs/dev.h"
 
-/* Where a process stands, and who it is for the purpose of files. Protected by: its own thread. */
+/* Where a process stands, and who it is for the purpose of files.  The threads of a process share it: what is not under the lock is single words. */
 struct fs_context {
-	struct vnode *root, *cwd;	/* referenced */
+	struct spinlock lock;		/* RANK_LEAF */
+	struct vnode *root, *cwd;	/* referenced; lock: fs_context_root and _cwd give references of one's own */
 	uint32_t umask;
 	uint32_t uid, gid;		/* whose rights count: set*id keeps them equal to the effective ones */
 };
 /* At boot, after "/" is mounted: both are the root. */
 void fs_context_init(struct fs_context *);
-void fs_context_copy(struct fs_context *to, const struct fs_context *from);	/* fork */
-void fs_context_drop(struct fs_context *);					/* exit; leaves NULL */
+void fs_context_copy(struct fs_context *to, struct fs_context *from);		/* fork */
+void fs_context_drop(struct fs_context *);					/* exit, nobody else uses it; leaves NULL */
+/* With a reference; NULL: it has been dropped. */
+struct vnode *fs_context_root(struct fs_context *);
+struct vnode *fs_context_cwd(struct fs_context *);
+/* Take over the reference to a directory. */
+void fs_context_set_root(struct fs_context *, struct vnode *);
+void fs_context_set_cwd(struct fs_context *, struct vnode *);
 
 enum { PATH_MAX_BYTES = 4096, NAME_MAX_BYTES = 255, LINKS_MAX = 40 };
 
@@ -55,3 +62,8 @@ int vfs_truncate(struct fs_context *, struct vnode *, uint64_t size);
 
 /* Upcall (kernel/time.c): the time of day. */
 struct timespec64 vfs_now(void);
+/*
+ * Upcall (kernel/sys_io.c), of a file system that is about to write n bytes (1 at least) to a regular file, whose vnode->lock it holds: how many of them the
+ * process's limit of file size lets it write at this position; -EFBIG and SIGXFSZ: none; -EINVAL: the position is no file's.
+ */
+ssize vfs_clip_write(uint64_t pos, size_t n);

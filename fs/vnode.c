@@ -66,7 +66,7 @@ static struct vnode *release(struct vnode *v)
 {
 	struct vnode *parent = v->parent;
 
-	assert(v->refs == 0 && !v->covered_by && !v->pipe);
+	assert(v->refs == 0 && !v->covered_by && !v->pipe && !v->locks);
 	if (v->ops->release)
 		v->ops->release(v);
 	kfree(v->name);
@@ -122,7 +122,7 @@ size_t vnode_drop_idle(void)
 
 size_t vnode_count(void)
 {
-	return live_count;
+	return __atomic_load_n(&live_count, __ATOMIC_RELAXED);
 }
 
 /* ---- writers and programs ------------------------------------------------------------------------------------------------- */
@@ -179,6 +179,25 @@ int vnode_set_link(struct vnode *v, struct vnode *dir, const char *name, size_t 
 	return 0;
 }
 
+bool vnode_lose_link(struct vnode *v, const struct vnode *dir, const char *name, size_t len)
+{
+	spin_lock(&vnode_links_lock);
+	bool known = v->parent == dir && v->name && strlen(v->name) == len && memcmp(v->name, name, len) == 0;
+	if (known)
+		v->unlinked = true;
+	spin_unlock(&vnode_links_lock);
+	return known;
+}
+
+bool vnode_is_below(const struct vnode *v, const struct vnode *above)
+{
+	spin_lock(&vnode_links_lock);
+	while (v && v != above)
+		v = v->parent;
+	spin_unlock(&vnode_links_lock);
+	return v;
+}
+
 /* From the root of a mount to the directory that it covers, down to the lowest mount. */
 static struct vnode *below_mounts(struct vnode *v)
 {
@@ -224,14 +243,16 @@ static char *path_before(struct vnode *root, struct vnode *v, char *to, char *en
 ssize vnode_path(struct vnode *root, struct vnode *v, char *to, size_t size)
 {
 	static const char deleted[] = " (deleted)";
-	size_t tail = v->unlinked ? sizeof deleted : 1;
+	char *at = NULL;
 
-	if (size < tail + 1)
-		return -ERANGE;
-	char *end = to + size - tail;
-	memcpy(end, v->unlinked ? deleted : "", tail);
 	spin_lock(&vnode_links_lock);
-	char *at = path_before(root, v, to, end);
+	const char *tail = v->unlinked ? deleted : "";
+	size_t tail_size = strlen(tail) + 1;
+	if (size > tail_size) {
+		char *end = to + size - tail_size;
+		memcpy(end, tail, tail_size);
+		at = path_before(root, v, to, end);
+	}
 	spin_unlock(&vnode_links_lock);
 	if (!at)
 		return -ERANGE;
@@ -240,7 +261,11 @@ ssize vnode_path(struct vnode *root, struct vnode *v, char *to, size_t size)
 	return (ssize)len - 1;
 }
 
-int vnode_name_object(struct vnode *v)
+/* One after the other, so that the path that was found last is the one that stays. */
+static struct mutex naming = { .rank = RANK_LEAF - 2, .name = "object names" };
+
+/* naming is held. */
+static int name_object(struct vnode *v)
 {
 	struct object *o = v->object;
 	char *path = kmalloc(PATH_MAX_BYTES);
@@ -259,4 +284,20 @@ int vnode_name_object(struct vnode *v)
 	spin_unlock(&o->lock);
 	kfree(old);
 	return 0;
+}
+
+int vnode_name_object(struct vnode *v)
+{
+	mutex_lock(&naming);
+	int error = name_object(v);
+	mutex_unlock(&naming);
+	return error;
+}
+
+void vnode_path_changed(struct vnode *v)
+{
+	mutex_lock(&naming);
+	if (v->object && v->object->name)
+		name_object(v);
+	mutex_unlock(&naming);
 }

@@ -7,8 +7,9 @@
  * A vnode without references is released, or, where its mount says MOUNT_KEEP_VNODES, kept for a while with the pages of its
  * object: the file system may give it out again (vnode_revive) until its release operation is called.
  *
- * Locks: vnode->lock (mutex, RANK_VNODE; parent before child) guards a directory's entries and a file's size changes; vnode_links_lock (spinlock)
- * parent, name and unlinked; vnode_idle_lock (spinlock) the list of kept ones and the step of a count to or from 0.  mode, uid, gid: single words, changed under vnode->lock.
+ * Locks: vnode->lock (mutex, RANK_VNODE; parent before child, directories before others) guards a directory's entries and a file's size changes; vnode_links_lock (spinlock)
+ * parent and name; vnode_idle_lock (spinlock) the list of kept ones and the step of a count to or from 0.  mode, uid, gid: single words, changed under vnode->lock.
+ * unlinked: a byte; it becomes true under vnode->lock and vnode_links_lock, so that either is enough to rely on it.
  */
 #pragma once
 #include "vm/object.h"
@@ -66,7 +67,7 @@ struct vnode {
 	uint32_t mode;			/* type and permissions */
 	uint32_t uid, gid;
 	uint64_t ino, rdev;
-	struct object *object;		/* contents of a regular file; NULL: none, or not yet (open makes it) */
+	struct object *object;		/* contents of a regular file; NULL: none, or not yet (open makes it); from then on it stays */
 	struct pipe *pipe;		/* an open fifo's, or that of a pipe without a name; lock */
 	struct lock_list *locks;	/* advisory locks (fs/locks.c), or NULL; locks_mutex */
 	struct vnode *parent;		/* directory in which it was found last, referenced; NULL: a root, or never looked up */
@@ -97,9 +98,17 @@ int vnode_set_link(struct vnode *, struct vnode *dir, const char *name, size_t l
 /* The same in two steps, of which the second cannot fail: a copy of the name (NULL: no memory), and its use. */
 char *vnode_copy_name(const char *name, size_t len);
 void vnode_use_link(struct vnode *, struct vnode *dir, char *name);
+/* This name has gone from dir; true: it was the one that the vnode is known by, which is unlinked now. */
+bool vnode_lose_link(struct vnode *, const struct vnode *dir, const char *name, size_t len);
+/* Is `above` the vnode or a directory above it, in one mount?  The answer stays while nobody renames directories. */
+bool vnode_is_below(const struct vnode *, const struct vnode *above);
 /* The directory above (a mount's root: above the mount point), referenced; the root's is the root. */
 struct vnode *vnode_parent(struct vnode *);
-/* Names the vnode's object by its present path, for /proc/PID/maps: 0, or -ENOMEM and it keeps the name that it has. */
+/*
+ * Names the vnode's object by its present path, for /proc/PID/maps: 0, or -ENOMEM and it keeps the name that it has.  The path has changed: the same, if there is an
+ * object that has a name.
+ */
 int vnode_name_object(struct vnode *);
+void vnode_path_changed(struct vnode *);
 /* Absolute path as seen from `root`, NUL-terminated: its length, -ERANGE.  An unlinked one ends in " (deleted)". */
 ssize vnode_path(struct vnode *root, struct vnode *, char *to, size_t size);

@@ -65,7 +65,7 @@ static int step(struct walk *w, struct vnode **out)
 	case LAST_NAME:
 		return lookup(w->dir, w->last, w->last_len, out);
 	case LAST_DOT_DOT:
-		*out = w->dir == w->fs->root ? vnode_ref(w->dir) : vnode_parent(w->dir);
+		*out = w->dir == __atomic_load_n(&w->fs->root, __ATOMIC_RELAXED) ? vnode_ref(w->dir) : vnode_parent(w->dir);
 		return 0;
 	default:
 		*out = vnode_ref(w->dir);
@@ -78,7 +78,7 @@ int walk_begin(struct walk *w, struct fs_context *fs, struct vnode *at, const ch
 	*w = (struct walk){ .fs = fs, .rest = path };
 	if (*path == '\0')
 		return -ENOENT;
-	w->dir = vnode_ref(*path == '/' ? fs->root : at ? at : fs->cwd);
+	w->dir = *path == '/' ? fs_context_root(fs) : at ? vnode_ref(at) : fs_context_cwd(fs);
 	return 0;
 }
 
@@ -175,7 +175,7 @@ static int replace_rest(struct walk *w, const char *target, size_t len)
 	w->buffer = text;
 	w->rest = text;
 	if (*text == '/')
-		walk_enter(w, vnode_ref(w->fs->root));
+		walk_enter(w, fs_context_root(w->fs));
 	return 0;
 }
 
@@ -249,11 +249,36 @@ ssize vfs_readlink(struct vnode *v, char *to, size_t size)
 
 /* ---- where a process stands -------------------------------------------------------------------------------------------- */
 
-void fs_context_copy(struct fs_context *to, const struct fs_context *from)
+static struct vnode *get_place(struct fs_context *fs, struct vnode *const *place)
 {
-	*to = *from;
-	vnode_ref(to->root);
-	vnode_ref(to->cwd);
+	spin_lock(&fs->lock);
+	struct vnode *v = *place ? vnode_ref(*place) : NULL;
+	spin_unlock(&fs->lock);
+	return v;
+}
+
+static void set_place(struct fs_context *fs, struct vnode **place, struct vnode *v)
+{
+	spin_lock(&fs->lock);
+	struct vnode *old = *place;
+	*place = v;
+	spin_unlock(&fs->lock);
+	vnode_put(old);
+}
+
+struct vnode *fs_context_root(struct fs_context *fs) { return get_place(fs, &fs->root); }
+struct vnode *fs_context_cwd(struct fs_context *fs)  { return get_place(fs, &fs->cwd); }
+void fs_context_set_root(struct fs_context *fs, struct vnode *v) { set_place(fs, &fs->root, v); }
+void fs_context_set_cwd(struct fs_context *fs, struct vnode *v)  { set_place(fs, &fs->cwd, v); }
+
+void fs_context_copy(struct fs_context *to, struct fs_context *from)
+{
+	*to = (struct fs_context){ .umask = from->umask, .uid = from->uid, .gid = from->gid };
+	spin_init(&to->lock, "fs context", RANK_LEAF);
+	spin_lock(&from->lock);
+	to->root = vnode_ref(from->root);
+	to->cwd = vnode_ref(from->cwd);
+	spin_unlock(&from->lock);
 }
 
 void fs_context_drop(struct fs_context *fs)

@@ -9,7 +9,7 @@
 
 static struct spinlock clock_lock = SPINLOCK_INIT("clock", RANK_WAITQ - 2);
 static uint64_t wall_offset_ns;			/* clock_lock */
-static uint64_t next_load_ns;			/* the tick's */
+static uint64_t next_load_ns;			/* processor 0's tick's; others read it as a word */
 
 enum { LOAD_PERIOD_SECONDS = 5 };
 
@@ -21,11 +21,18 @@ void clock_init(void)
 
 void timers_tick(uint64_t now_ns)
 {
-	itimer_tick();
+	itimer_tick_real(now_ns);
 	if (now_ns >= next_load_ns) {
 		next_load_ns += LOAD_PERIOD_SECONDS * NS_PER_SECOND;
 		load_sample(sched_runnable());
 	}
+}
+
+uint64_t timers_next(void)
+{
+	uint64_t timer = itimer_next();
+
+	return timer < next_load_ns ? timer : next_load_ns;
 }
 
 struct timespec64 vfs_now(void)
@@ -57,13 +64,15 @@ uint64_t clock_boot_realtime_ns(void)
 	return boot;
 }
 
-struct cpu_ticks process_ticks(const struct process *p)
+struct cpu_ticks process_ticks(struct process *p)
 {
+	unsigned long irq = spin_lock_irq(&p->signal_lock);
 	struct cpu_ticks sum = { p->dead_user_ticks, p->dead_kernel_ticks };
 	list_for_each(l, &p->threads) {
 		const struct thread *t = container_of(l, struct thread, siblings);
 		sum.user += t->user_ticks;
 		sum.kernel += t->kernel_ticks;
 	}
+	spin_unlock_irq(&p->signal_lock, irq);
 	return sum;
 }

@@ -18,9 +18,9 @@ uint64_t clock_realtime_ns(void);		/* since 1970-01-01 UTC */
 void clock_set_realtime(uint64_t ns);
 uint64_t clock_boot_realtime_ns(void);		/* when the machine started, by today's wall clock */
 
-/* Ticks that the threads of a process took, living and dead. */
+/* Ticks that the threads of a process took, living and dead.  Takes signal_lock. */
 struct cpu_ticks { uint64_t user, kernel; };
-struct cpu_ticks process_ticks(const struct process *);
+struct cpu_ticks process_ticks(struct process *);
 
 /* Load averages of 1, 5 and 15 minutes in units of 1/2048: running and ready threads, sampled every 5 seconds. */
 enum { LOAD_SHIFT = 11 };
@@ -33,6 +33,10 @@ struct itimer_value { uint64_t left_ns, interval_ns; };
 struct itimer_value itimer_get(struct process *, enum itimer_which);
 /* left_ns 0 stops it.  Returns what was set before. */
 struct itimer_value itimer_set(struct process *, enum itimer_which, struct itimer_value);
-void itimer_tick(void);			/* interrupt context */
+/* Interrupt context.  Those that go by the clock; those that go by the time of this process, whose thread has used some. */
+void itimer_tick_real(uint64_t now_ns);
+void itimer_tick(struct process *);
+/* When the next that goes by the clock is due. */
+uint64_t itimer_next(void);
 /* The process goes away: none of its timers may fire any more. */
 void itimer_forget(struct process *);

@@ -5,8 +5,10 @@
  *   1. find the program; a script (#!) names its interpreter, up to four times;
  *   2. copy the strings from the old space into kernel pages (exec_args.c);
  *   3. build a new space: segments and stack are mapped, nothing is read but the headers;
- *   4. switch to it, write the strings, argument vectors and auxiliary vector to its stack;
+ *   4. end the other threads, switch to the new space, write the strings, argument vectors and auxiliary vector to its stack;
  *   5. what cannot fail: the old space goes, signal handlers, descriptors and registers are reset.
+ *
+ * Once other threads have ended there is no way back: if memory runs out in the new space then, the process dies, as it does on Linux.
  *
  * Layout of the address space, Linux's without randomisation: the stack ends at USER_MAX; mappings grow downwards from below the range
  * that is kept for the stack (128 MiB at least); position-independent programs lie at two thirds of user memory; the break behind the program.
@@ -26,6 +28,8 @@ static const size_t STACK_GAP_MIN = (size_t)128 << 20, STACK_EXTRA = 32 * 4096;
 
 static int  find_program(struct exec *, struct vnode *at, const char *path);
 static int  build_space(struct exec *);
+static int  find_identity(struct exec *);
+static int  own_files(struct exec *);
 static int  enter_space(struct exec *);
 static void commit(struct exec *);
 static void drop(struct exec *);
@@ -43,7 +47,17 @@ long process_exec(struct vnode *at, const char *path, const struct exec_strings 
 	if (!error)
 		error = build_space(e);
 	if (!error)
+		error = find_identity(e);
+	if (!error)
+		error = own_files(e);
+	bool alone = e->process->nthreads == 1;
+	if (!error)
+		error = process_end_others(e->process);
+	if (!error) {
 		error = enter_space(e);
+		if (error && !alone)
+			signal_send_process(e->process, SIGKILL, NULL);
+	}
 	if (!error)
 		commit(e);
 	drop(e);
@@ -165,18 +179,6 @@ static int build_space(struct exec *e)
 	return vm_map_stack(s, USER_MAX, initial, VM_READ | VM_WRITE | (exec_stack ? VM_EXEC : 0));
 }
 
-/* ---- 4. entering it -------------------------------------------------------------------- */
-
-static struct space *exchange_space(struct process *p, struct space *s)
-{
-	mutex_lock(&tree_lock);
-	struct space *old = p->space;
-	p->space = s;
-	mutex_unlock(&tree_lock);
-	sched_use_space(s);
-	return old;
-}
-
 /* set-user-ID and set-group-ID programs: what the new program will be. */
 static int find_identity(struct exec *e)
 {
@@ -192,13 +194,32 @@ static int find_identity(struct exec *e)
 	return 0;
 }
 
+/* A table of descriptors that other processes use, too, is left to them. */
+static int own_files(struct exec *e)
+{
+	if (!files_shared(e->process->files))
+		return 0;
+	e->files = files_copy(e->process->files);
+	return e->files ? 0 : -ENOMEM;
+}
+
+/* ---- 4. entering it -------------------------------------------------------------------- */
+
+static struct space *exchange_space(struct process *p, struct space *s)
+{
+	mutex_lock(&tree_lock);
+	struct space *old = p->space;
+	p->space = s;
+	mutex_unlock(&tree_lock);
+	sched_use_space(s);
+	return old;
+}
+
 static int enter_space(struct exec *e)
 {
-	int error = find_identity(e);
-	if (error)
-		return error;
+	thread_leave_memory(current_thread());
 	struct space *old = exchange_space(e->process, e->space);
-	error = elf_zero_tails(&e->image);
+	int error = elf_zero_tails(&e->image);
 	if (!error && e->interpreter_file)
 		error = elf_zero_tails(&e->interpreter);
 	if (!error)
@@ -207,6 +228,18 @@ static int enter_space(struct exec *e)
 		old = exchange_space(e->process, old);
 	e->space = old;				/* the one that is to go */
 	return error;
+}
+
+static void take_files(struct exec *e)
+{
+	struct process *p = e->process;
+	if (!e->files)
+		return;
+	mutex_lock(&tree_lock);
+	struct file_table *shared = p->files;
+	p->files = e->files;
+	e->files = shared;			/* to be put by drop */
+	mutex_unlock(&tree_lock);
 }
 
 /* ---- 5. no way back ---------------------------------------------------------------------- */
@@ -219,19 +252,19 @@ static void commit(struct exec *e)
 
 	if (e->space)
 		process_note_resident(p, e->space);	/* the old one; the first process had none */
-	process_release_vfork(p);
+	thread_release_vfork(t);
+	p->barrier_registered = false;
+	take_files(e);
 	files_close_on_exec(p->files);
 	signal_exec(p);
 	if (e->secure)
 		p->death_signal = 0;
-	p->euid = p->suid = p->fs.uid = e->euid;
-	p->egid = p->sgid = p->fs.gid = e->egid;
-	t->clear_child_tid = 0;
-	t->robust_list = 0;
 	frame_exec(&t->arch, e->interpreter_file ? e->interpreter.entry : e->image.entry, e->stack);
 
 	mutex_lock(&tree_lock);
 	memcpy(p->name, e->name, sizeof p->name);
+	p->euid = p->suid = p->fs.uid = e->euid;
+	p->egid = p->sgid = p->fs.gid = e->egid;
 	before = p->exe;
 	p->exe = program;
 	p->executed = true;
@@ -244,6 +277,8 @@ static void drop(struct exec *e)
 {
 	if (e->space)
 		space_put(e->space);
+	if (e->files)
+		files_put(e->files);
 	elf_close(&e->image);
 	elf_close(&e->interpreter);
 	drop_program(e);

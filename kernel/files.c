@@ -2,7 +2,8 @@
  * kernel/files.c - file descriptors of a process; see files.h.
  *
  * A plain array of slots, doubled as it fills.  `lowest_free` is at or below the lowest free slot, so that the search seldom takes more than a step.
- * Files are put after the table's lock is dropped: the last reference to one may sleep.
+ * Threads share a table: a descriptor may be another's between any two calls here.  Files are put after the table's lock is dropped: the last reference
+ * to one may sleep.
  */
 #include "kernel/files.h"
 #include "fs/pipe.h"
@@ -18,7 +19,7 @@ struct slot { struct file *file; bool close_on_exec; };
 struct file_table {
 	struct mutex lock;
 	unsigned refs;			/* atomic */
-	int nslots, lowest_free;
+	int nslots, lowest_free;	/* lock, as the slots */
 	struct slot *slots;
 };
 
@@ -58,6 +59,17 @@ struct file_table *files_copy(struct file_table *from)
 	return t;
 }
 
+struct file_table *files_share(struct file_table *t)
+{
+	__atomic_fetch_add(&t->refs, 1, __ATOMIC_RELAXED);
+	return t;
+}
+
+bool files_shared(struct file_table *t)
+{
+	return __atomic_load_n(&t->refs, __ATOMIC_RELAXED) > 1;
+}
+
 /* A process that closes any descriptor of a file loses its record locks on it. */
 static void close_file(struct file_table *t, struct file *f)
 {
@@ -75,13 +87,6 @@ void files_put(struct file_table *t)
 		close_file(t, t->slots[fd].file);
 	kfree(t->slots);
 	kfree(t);
-}
-
-void files_close_on_exec(struct file_table *t)
-{
-	for (int fd = 0; fd < t->nslots; fd++)
-		if (t->slots[fd].file && t->slots[fd].close_on_exec)
-			files_close(t, fd);
 }
 
 static bool is_open(const struct file_table *t, int fd)
@@ -166,27 +171,55 @@ int files_replace(struct file_table *t, struct file *f, int fd, bool close_on_ex
 	return error ? error : fd;
 }
 
-struct file *files_remove(struct file_table *t, int fd)
+/* t->lock is held, fd is open: its reference is the caller's now. */
+static struct file *take_out(struct file_table *t, int fd)
 {
-	struct file *f = NULL;
+	struct file *f = t->slots[fd].file;
 
-	mutex_lock(&t->lock);
-	if (is_open(t, fd)) {
-		f = t->slots[fd].file;
-		t->slots[fd] = (struct slot){ NULL, false };
-		if (fd < t->lowest_free)
-			t->lowest_free = fd;
-	}
-	mutex_unlock(&t->lock);
+	t->slots[fd] = (struct slot){ NULL, false };
+	if (fd < t->lowest_free)
+		t->lowest_free = fd;
 	return f;
 }
 
 int files_close(struct file_table *t, int fd)
 {
-	struct file *f = files_remove(t, fd);
-
+	mutex_lock(&t->lock);
+	struct file *f = is_open(t, fd) ? take_out(t, fd) : NULL;
+	mutex_unlock(&t->lock);
 	close_file(t, f);
 	return f ? 0 : -EBADF;
+}
+
+void files_uninstall(struct file_table *t, int fd, const struct file *f)
+{
+	mutex_lock(&t->lock);
+	struct file *gone = is_open(t, fd) && t->slots[fd].file == f ? take_out(t, fd) : NULL;
+	mutex_unlock(&t->lock);
+	close_file(t, gone);
+}
+
+bool files_has(struct file_table *t, int fd, const struct file *f)
+{
+	mutex_lock(&t->lock);
+	bool has = is_open(t, fd) && t->slots[fd].file == f;
+	mutex_unlock(&t->lock);
+	return has;
+}
+
+void files_close_on_exec(struct file_table *t)
+{
+	struct file *f;
+	int fd = 0;
+
+	do {
+		mutex_lock(&t->lock);
+		while (fd < t->nslots && !(t->slots[fd].file && t->slots[fd].close_on_exec))
+			fd++;
+		f = fd < t->nslots ? take_out(t, fd) : NULL;
+		mutex_unlock(&t->lock);
+		close_file(t, f);
+	} while (f);
 }
 
 int files_get_close_on_exec(struct file_table *t, int fd)
@@ -207,16 +240,14 @@ int files_set_close_on_exec(struct file_table *t, int fd, bool on)
 	return error;
 }
 
-int files_next(struct file_table *t, int fd, struct file **out)
+int files_next(struct file_table *t, int fd)
 {
 	mutex_lock(&t->lock);
 	if (fd < 0)
 		fd = 0;
 	while (fd < t->nslots && !t->slots[fd].file)
 		fd++;
-	if (fd < t->nslots)
-		*out = file_ref(t->slots[fd].file);
-	else
+	if (fd >= t->nslots)
 		fd = -1;
 	mutex_unlock(&t->lock);
 	return fd;
@@ -224,7 +255,7 @@ int files_next(struct file_table *t, int fd, struct file **out)
 
 int files_size(struct file_table *t)
 {
-	return t->nslots;
+	return __atomic_load_n(&t->nslots, __ATOMIC_RELAXED);
 }
 
 size_t files_pipe_frames(struct file_table *t)

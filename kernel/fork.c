@@ -1,9 +1,12 @@
 /*
- * kernel/fork.c - new processes: fork, vfork, clone.
+ * kernel/fork.c - new processes and threads: fork, vfork, clone.
  *
  * All that can fail comes first: structures, stack, register state, descriptors, the copied address space.  Then the child is put
- * into the tree and the run queue.  Memory is not copied (vm/space.c); a vfork child runs in the parent's space, and the parent sleeps
+ * into the tree and the run queue.  Memory is not copied (vm/space.c); a vfork child runs in the parent's space, and the thread that made it sleeps
  * until it has execed or exited.
+ *
+ * Threads of a process share all that a process has.  What Linux lets threads have apart (descriptors, directories), or processes share (handlers,
+ * directories), is refused: EINVAL.
  */
 #include "kernel/sched.h"
 #include "arch/time.h"
@@ -14,111 +17,85 @@
 #include "vm/heap.h"
 #include "vm/reclaim.h"
 
-static struct process *copy_with_room(struct process *parent, const struct clone_args *);
-static int enter_tree(struct process *child, struct process *parent);
-static void wait_for_vfork(struct process *parent, const struct process *child);
+/* On the stack of the thread that waits.  tree_lock; `done` is read without. */
+struct vfork_wait {
+	bool done;
+	struct waitq queue;
+};
+
+static int check(const struct clone_args *);
+static long fork_process(const struct clone_args *);
+static long add_thread(const struct clone_args *);
+static struct process *copy_with_room(struct process *parent, const struct clone_args *, struct thread **);
+static int enter_tree(struct process *child, struct thread *, struct process *parent, uint64_t flags);
+static void wait_for_vfork(struct vfork_wait *, struct thread *child);
 
 enum { FORK_PATIENCE = 100, FORK_FRAMES = 512 };	/* turns to wait for a process that was killed to make room; frames to reclaim for a turn */
 
-/* What a process of its own can do with one thread in it. */
-static const uint64_t KNOWN_FLAGS = CLONE_VM | CLONE_VFORK | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID |
-	CLONE_CHILD_SETTID | CLONE_DETACHED | CLONE_UNTRACED;
+#define THREAD_SHARES	((uint64_t)(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND))
 
-long process_fork(const struct clone_args *args)
+/* Without System V semaphores, tracing and I/O priorities the flags about them mean nothing. */
+static const uint64_t KNOWN_FLAGS = THREAD_SHARES | CLONE_VFORK | CLONE_PARENT | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |
+	CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | CLONE_DETACHED | CLONE_UNTRACED | CLONE_PTRACE | CLONE_IO | CLONE_CLEAR_SIGHAND;
+
+long process_clone(const struct clone_args *args)
 {
-	struct process *parent = current;
-
-	if ((args->flags & ~KNOWN_FLAGS) || args->exit_signal < 0 || args->exit_signal > SIGNALS)
-		return -EINVAL;
-	if ((args->flags & CLONE_SETTLS) && args->tls >= USER_MAX)
-		return -EPERM;				/* as arch_prctl: the processor would not take it */
-	struct process *child = copy_with_room(parent, args);
-	if (!child)
-		return -ENOMEM;
-	struct thread *t = process_thread(child);
-	int error = enter_tree(child, parent);
-	if (error) {
-		process_abandon(child);
+	int error = check(args);
+	if (error)
 		return error;
-	}
-	pid_type pid = child->pid;
+	return args->flags & CLONE_THREAD ? add_thread(args) : fork_process(args);
+}
+
+static int check(const struct clone_args *args)
+{
+	uint64_t flags = args->flags, shares = flags & THREAD_SHARES;
+	if ((flags & ~KNOWN_FLAGS) || args->exit_signal < 0 || args->exit_signal > SIGNALS)
+		return -EINVAL;
+	if (flags & CLONE_THREAD ? shares != THREAD_SHARES : (shares & (CLONE_SIGHAND | CLONE_FS)) != 0)
+		return -EINVAL;
+	if ((flags & CLONE_CLEAR_SIGHAND) && (flags & CLONE_SIGHAND))
+		return -EINVAL;
+	if ((flags & CLONE_PARENT) && current->pid == 1)
+		return -EINVAL;				/* nobody is the parent of a sibling of the first process */
+	if ((flags & CLONE_SETTLS) && args->tls >= USER_MAX)
+		return -EPERM;				/* as arch_prctl: the processor would not take it */
+	return 0;
+}
+
+/* The child is in the tables: what it is told, and off it goes. */
+static long start(struct thread *t, const struct clone_args *args)
+{
+	struct vfork_wait vfork = { .done = false };
+	pid_type number = t->tid;
 	if (args->flags & CLONE_PARENT_SETTID)
-		user_copy_out(args->parent_tid, &pid, sizeof pid);
+		user_copy_out(args->parent_tid, &number, sizeof number);
 	if (args->flags & CLONE_VFORK) {
-		parent->vfork_child = child;
-		child->borrows_space = true;
+		waitq_init(&vfork.queue);
+		t->vfork = &vfork;
 	}
-	sched_stats.forks++;
+	sched_count_fork();
 	arch_thread_start_user(&t->arch);
 	sched_add(t);
 	if (args->flags & CLONE_VFORK)
-		wait_for_vfork(parent, child);
-	return pid;
+		wait_for_vfork(&vfork, t);
+	return number;
 }
 
-/* The identity and the settings, which cannot fail to be copied. */
-static void inherit(struct process *child, const struct process *parent)
+/* One that has never run and is in no table. */
+static void abandon_thread(struct thread *t)
 {
-	memcpy(child->name, parent->name, sizeof child->name);
-	child->uid = parent->uid;
-	child->euid = parent->euid;
-	child->suid = parent->suid;
-	child->gid = parent->gid;
-	child->egid = parent->egid;
-	child->sgid = parent->sgid;
-	child->ngroups = parent->ngroups;
-	memcpy(child->groups, parent->groups, sizeof child->groups);
-	child->tty = parent->tty;
-	child->nice = parent->nice;
-	child->oom_score_adj = parent->oom_score_adj;
-	child->personality = parent->personality;
-	memcpy(child->limits, parent->limits, sizeof child->limits);
-}
-
-/* Also for one that was copied in part. */
-void process_abandon(struct process *p)
-{
-	struct thread *t = process_thread(p);
-	if (p->space)
-		space_put(p->space);
-	process_drop_files(p);
 	arch_thread_destroy(&t->arch);
 	thread_free(t);
-	kfree(p);
 }
 
-static int copy_resources(struct process *child, struct process *parent, uint64_t flags)
-{
-	if (parent->exe) {
-		child->exe = vnode_ref(parent->exe);
-		vnode_begin_run(child->exe);		/* cannot fail: the parent runs it */
-	}
-	child->files = files_copy(parent->files);
-	if (!child->files)
-		return -ENOMEM;
-	child->space = flags & CLONE_VM ? space_ref(parent->space) : space_fork(parent->space);
-	return child->space ? 0 : -ENOMEM;
-}
-
-static struct process *copy_process(struct process *parent, const struct clone_args *args)
+/* A new thread's registers and settings, from the current one. */
+static int copy_thread(struct thread *t, const struct clone_args *args)
 {
 	struct thread *self = current_thread();
-	struct process *child = process_create(parent);
-	if (!child)
-		return NULL;
-	struct thread *t = process_thread(child);
-
-	inherit(child, parent);
-	child->exit_signal = args->exit_signal;
-	fs_context_copy(&child->fs, &parent->fs);
-	if (arch_thread_fork(&t->arch, thread_stack_top(t), &self->arch) != 0) {
-		thread_free(t);
-		process_drop_files(child);
-		kfree(child);
-		return NULL;
-	}
+	if (arch_thread_fork(&t->arch, thread_stack_top(t), &self->arch) != 0)
+		return -ENOMEM;
 	signal_init_thread(t, self);
-	if (args->flags & CLONE_VM && !(args->flags & CLONE_VFORK))
+	if ((args->flags & CLONE_VM) && !(args->flags & CLONE_VFORK))
 		t->altstack.size = t->altstack.sp = 0;		/* two that run at once cannot share a signal stack */
 	if (args->stack)
 		frame_set_sp(thread_frame(&t->arch), args->stack);
@@ -128,9 +105,116 @@ static struct process *copy_process(struct process *parent, const struct clone_a
 		t->set_child_tid = args->child_tid;
 	if (args->flags & CLONE_CHILD_CLEARTID)
 		t->clear_child_tid = args->child_tid;
+	memcpy(t->name, thread_name(self), sizeof t->name);
+	t->nice = self->nice;
+	t->affinity = self->affinity;
+	t->start_ns = time_now_ns();
+	return 0;
+}
+
+/* ---- threads ------------------------------------------------------------------------ */
+
+/* RLIMIT_NPROC.  tree_lock held. */
+static bool too_many(const struct process *p)
+{
+	return process_count() >= p->limits[LIMIT_NPROC].cur && p->euid != 0;
+}
+
+static long add_thread(const struct clone_args *args)
+{
+	struct process *p = current;
+	reclaim_keep_free();
+	struct thread *t = thread_create();
+	if (!t)
+		return -ENOMEM;
+	t->process = p;
+	int error = copy_thread(t, args);
+	if (!error) {
+		mutex_lock(&tree_lock);
+		error = too_many(p) ? -EAGAIN : thread_insert(p, t);
+		mutex_unlock(&tree_lock);
+	}
+	if (error) {
+		abandon_thread(t);
+		return error;
+	}
+	return start(t, args);
+}
+
+/* ---- processes ---------------------------------------------------------------------- */
+
+static void abandon_process(struct process *p, struct thread *t)
+{
+	if (p->space)
+		space_put(p->space);
+	process_drop_files(p);
+	abandon_thread(t);
+	kfree(p);
+}
+
+static long fork_process(const struct clone_args *args)
+{
+	struct process *parent = current;
+	struct thread *t;
+	struct process *child = copy_with_room(parent, args, &t);
+	if (!child)
+		return -ENOMEM;
+	int error = enter_tree(child, t, parent, args->flags);
+	if (error) {
+		abandon_process(child, t);
+		return error;
+	}
+	return start(t, args);
+}
+
+/* The identity and the settings, which cannot fail to be copied. */
+static void inherit(struct process *child, struct process *parent)
+{
+	memcpy(child->name, thread_name(current_thread()), sizeof child->name);
+	mutex_lock(&tree_lock);
+	child->uid = parent->uid;
+	child->euid = parent->euid;
+	child->suid = parent->suid;
+	child->gid = parent->gid;
+	child->egid = parent->egid;
+	child->sgid = parent->sgid;
+	child->ngroups = parent->ngroups;
+	memcpy(child->groups, parent->groups, sizeof child->groups);
+	child->tty = parent->tty;
+	child->no_new_privileges = parent->no_new_privileges;
+	child->barrier_registered = parent->barrier_registered;
+	child->oom_score_adj = parent->oom_score_adj;
+	child->personality = parent->personality;
+	memcpy(child->limits, parent->limits, sizeof child->limits);
+	mutex_unlock(&tree_lock);
+}
+
+static int copy_resources(struct process *child, struct process *parent, uint64_t flags)
+{
+	if (parent->exe) {
+		child->exe = vnode_ref(parent->exe);
+		vnode_begin_run(child->exe);		/* cannot fail: the parent runs it */
+	}
+	child->files = flags & CLONE_FILES ? files_share(parent->files) : files_copy(parent->files);
+	if (!child->files)
+		return -ENOMEM;
+	child->space = flags & CLONE_VM ? space_ref(parent->space) : space_fork(parent->space);
+	return child->space ? 0 : -ENOMEM;
+}
+
+static struct process *copy_process(struct process *parent, const struct clone_args *args, struct thread **t)
+{
+	struct process *child = process_create(parent, t);
+	if (!child)
+		return NULL;
+	inherit(child, parent);
+	child->exit_signal = args->exit_signal;
+	if (args->flags & CLONE_CLEAR_SIGHAND)
+		signal_reset(child);
 	child->start_ns = time_now_ns();
-	if (copy_resources(child, parent, args->flags) != 0) {
-		process_abandon(child);
+	fs_context_copy(&child->fs, &parent->fs);
+	if (copy_thread(*t, args) != 0 || copy_resources(child, parent, args->flags) != 0) {
+		abandon_process(child, *t);
 		return NULL;
 	}
 	return child;
@@ -140,64 +224,66 @@ static struct process *copy_process(struct process *parent, const struct clone_a
  * As in a fault that finds no frame, another process is made to give its memory; for a while only, so that too many forks end in -ENOMEM.  
  * What the overcommit policy forbids nobody's death would allow.
  */
-static struct process *copy_with_room(struct process *parent, const struct clone_args *args)
+static struct process *copy_with_room(struct process *parent, const struct clone_args *args, struct thread **t)
 {
 	reclaim_keep_free();
-	struct process *child = copy_process(parent, args);
+	struct process *child = copy_process(parent, args, t);
 	for (int n = 0; !child && n < FORK_PATIENCE && space_may_fork(parent->space) && (reclaim_frames(FORK_FRAMES) || oom_kill()) && !process_killed(parent); n++) {
 		sched_yield();
-		child = process_killed(parent) ? NULL : copy_process(parent, args);	/* another may have chosen us meanwhile */
+		child = process_killed(parent) ? NULL : copy_process(parent, args, t);	/* another may have chosen us meanwhile */
 	}
 	return child;
 }
 
-static int enter_tree(struct process *child, struct process *parent)
+static int enter_tree(struct process *child, struct thread *t, struct process *parent, uint64_t flags)
 {
 	mutex_lock(&tree_lock);
-	int error = process_count() >= parent->limits[LIMIT_NPROC].cur && parent->euid != 0 ? -EAGAIN : process_insert(child);
+	int error = process_killed(parent) ? -EINTR : too_many(parent) ? -EAGAIN : process_insert(child, t);
 	if (!error) {
-		process_thread(child)->tid = child->pid;
-		child->parent = parent;
+		child->parent = flags & CLONE_PARENT ? parent->parent : parent;
+		if (flags & CLONE_PARENT)
+			child->exit_signal = parent->exit_signal;
 		child->pgid = parent->pgid;
 		child->sid = parent->sid;
-		list_append(&parent->children, &child->sibling);
+		list_append(&child->parent->children, &child->sibling);
 	}
 	mutex_unlock(&tree_lock);
 	return error;
 }
 
-/* Only a signal that ends the process ends this early: the child runs on our stack. */
-static void wait_for_vfork(struct process *parent, const struct process *child)
+/* Only a signal that ends the thread ends this early: the child runs on our stack. */
+static void wait_for_vfork(struct vfork_wait *vfork, struct thread *child)
 {
-	wait_prepare(&parent->vfork_done);
-	while (parent->vfork_child == child && wait_sleep(&parent->vfork_done, WAIT_KILLABLE) == 0)
-		wait_prepare(&parent->vfork_done);
-	wait_finish(&parent->vfork_done);
+	wait_prepare(&vfork->queue);
+	while (!__atomic_load_n(&vfork->done, __ATOMIC_ACQUIRE) && wait_sleep(&vfork->queue, WAIT_KILLABLE) == 0)
+		wait_prepare(&vfork->queue);
+	wait_finish(&vfork->queue);
 	mutex_lock(&tree_lock);
-	parent->vfork_child = NULL;
+	if (!vfork->done)
+		child->vfork = NULL;
 	mutex_unlock(&tree_lock);
 }
 
-void process_release_vfork(struct process *p)
+void thread_release_vfork(struct thread *t)
 {
-	if (!p->borrows_space)
+	if (!__atomic_load_n(&t->vfork, __ATOMIC_RELAXED))
 		return;
 	mutex_lock(&tree_lock);
-	p->borrows_space = false;
-	struct process *parent = p->parent;
-	if (parent && parent->vfork_child == p) {
-		parent->vfork_child = NULL;
-		wake_all(&parent->vfork_done);
+	struct vfork_wait *vfork = t->vfork;
+	t->vfork = NULL;
+	if (vfork) {
+		__atomic_store_n(&vfork->done, true, __ATOMIC_RELEASE);
+		wake_all(&vfork->queue);
 	}
 	mutex_unlock(&tree_lock);
 }
 
 struct process *process_create_first(void (*fn)(void *), void *arg)
 {
-	struct process *p = process_create(NULL);
+	struct thread *t;
+	struct process *p = process_create(NULL, &t);
 	if (!p)
 		return NULL;
-	struct thread *t = process_thread(p);
 	p->files = files_create();
 	if (!p->files || arch_thread_init(&t->arch, thread_stack_top(t)) != 0) {
 		process_drop_files(p);
@@ -207,11 +293,11 @@ struct process *process_create_first(void (*fn)(void *), void *arg)
 	}
 	signal_init_thread(t, NULL);
 	limits_init(p);
-	p->start_ns = time_now_ns();
+	p->start_ns = t->start_ns = time_now_ns();
 	p->exit_signal = SIGCHLD;
 	mutex_lock(&tree_lock);
-	process_insert(p);
-	t->tid = p->pgid = p->sid = p->pid;
+	process_insert(p, t);
+	p->pgid = p->sid = p->pid;
 	mutex_unlock(&tree_lock);
 	arch_thread_start_in(&t->arch, fn, arg);
 	sched_add(t);

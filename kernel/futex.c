@@ -4,7 +4,11 @@
  * A waiter enters the table before it looks at the word, so a wake between the look and the sleep is not lost.  Waiters are
  * found by what the word is: a page offset in a memory object when the region is shared, else an address in a space.
  *
- * Lock: futex_lock (spinlock, interrupts off) for the table; the waiters lie on the stacks of those who wait.
+ * The calls that look at a word, or change it, and act upon that at once do both under the locks of their buckets.  A page that is not there cannot be fetched under
+ * these: the call drops them, touches the word, and begins again.
+ *
+ * Locks: each bucket has one (spinlock); two are taken in the order of their addresses.  A waiter lies on the stack of the one who waits, which takes the lock
+ * before it goes: until it is dropped, whoever wakes or moves the waiter may use it.
  */
 #include "kernel/futex.h"
 #include "kernel/clock.h"
@@ -13,34 +17,49 @@
 #include "arch/uaccess.h"
 #include "vm/object.h"
 
-enum { BUCKETS = 32 };
-enum futex_op { FUTEX_WAIT, FUTEX_WAKE, FUTEX_WAIT_BITSET = 9, FUTEX_WAKE_BITSET, FUTEX_OP_MASK = 0x7f,
+enum { BUCKETS = 256 };
+enum futex_op { FUTEX_WAIT, FUTEX_WAKE, FUTEX_REQUEUE = 3, FUTEX_CMP_REQUEUE, FUTEX_WAKE_OP, FUTEX_WAIT_BITSET = 9, FUTEX_WAKE_BITSET,
 	FUTEX_PRIVATE = 128, FUTEX_REALTIME = 256 };
+#define FUTEX_COMMAND	(~(unsigned)(FUTEX_PRIVATE | FUTEX_REALTIME))
 #define ANY_BIT		0xffffffffu
 #define FOREVER		(~(uint64_t)0)
 
-struct futex_key { const void *of; uint64_t at; };
+struct futex_key {
+	const void *of;			/* an object, or a space */
+	uint64_t at;			/* bytes; odd: asked for as shared, though it is not */
+	struct object *object;		/* with a reference, so that the key stays unique; NULL: of is a space */
+};
+
+struct bucket {
+	struct spinlock lock;
+	struct list waiters;
+} CPU_LOCAL;
 
 struct futex_waiter {
-	struct list link;
+	struct list link;		/* bucket->lock, as all that follows */
+	struct bucket *bucket;		/* NULL: it has been woken, and nobody uses it any more; read without the lock */
 	struct futex_key key;
 	uint32_t bits;
-	bool woken;			/* with link: futex_lock */
+	bool woken;			/* read without the lock */
 	struct waitq queue;
 };
 
-static struct spinlock futex_lock = SPINLOCK_INIT("futex", RANK_WAITQ - 1);
-static struct list table[BUCKETS];
+static struct bucket table[BUCKETS];
 
 void futex_init(void)
 {
-	for (size_t i = 0; i < BUCKETS; i++)
-		list_init(&table[i]);
+	for (size_t i = 0; i < BUCKETS; i++) {
+		spin_init(&table[i].lock, "futex", RANK_WAITQ - 4);
+		list_init(&table[i].waiters);
+	}
 }
 
-static struct list *bucket_of(const struct futex_key *key)
+/* ---- words and keys --------------------------------------------------------------- */
+
+static struct bucket *bucket_of(const struct futex_key *key)
 {
-	return &table[((uintptr_t)key->of >> 4 ^ key->at >> 2) % BUCKETS];
+	uint64_t hash = ((uintptr_t)key->of >> 4) * 0x9e3779b97f4a7c15 + (key->at >> 2) * 0xff51afd7ed558ccd;
+	return &table[(hash >> 32) % BUCKETS];
 }
 
 static bool same_key(const struct futex_key *a, const struct futex_key *b)
@@ -48,52 +67,92 @@ static bool same_key(const struct futex_key *a, const struct futex_key *b)
 	return a->of == b->of && a->at == b->at;
 }
 
-/* What the word at this address is.  *object gets a reference when it is in shared memory: the key stays unique while it is held. */
-static int find_key(vaddr_t word, unsigned op, struct futex_key *key, struct object **object)
+/* What the word at this address is; to be dropped. */
+static int find_key(vaddr_t word, unsigned op, struct futex_key *key)
 {
 	struct space *s = current->space;
-	*object = NULL;
 	if (word % sizeof(uint32_t))
 		return -EINVAL;
 	if (word >= USER_MAX)
 		return -EFAULT;
-	*key = (struct futex_key){ s, word };
+	*key = (struct futex_key){ s, word, NULL };
 	if (op & FUTEX_PRIVATE)
 		return 0;
+	key->at |= 1;
 	read_lock(&s->lock);
 	struct region *r = region_find(&s->regions, word);
 	bool inside = r && r->start <= word;
-	if (inside && (r->flags & REGION_SHARED) && r->object) {
-		*object = object_ref(r->object);
-		*key = (struct futex_key){ r->object, (r->offset << PAGE_SHIFT) + (word - r->start) };
-	}
+	if (inside && (r->flags & REGION_SHARED) && r->object)
+		*key = (struct futex_key){ r->object, (r->offset << PAGE_SHIFT) + (word - r->start), object_ref(r->object) };
 	read_unlock(&s->lock);
 	return inside ? 0 : -EFAULT;
 }
 
-static void enter(struct futex_waiter *w)
+static void drop_key(const struct futex_key *key)
 {
-	waitq_init(&w->queue);
-	w->woken = false;
-	unsigned long irq = spin_lock_irq(&futex_lock);
-	list_append(bucket_of(&w->key), &w->link);
-	spin_unlock_irq(&futex_lock, irq);
+	if (key->object)
+		object_put(key->object);
 }
 
+static int find_keys(vaddr_t word, vaddr_t word2, unsigned op, struct futex_key *key, struct futex_key *key2)
+{
+	int error = find_key(word, op, key);
+	if (error)
+		return error;
+	error = find_key(word2, op, key2);
+	if (error)
+		drop_key(key);
+	return error;
+}
+
+static void lock_two(struct bucket *a, struct bucket *b)
+{
+	struct bucket *first = a < b ? a : b, *second = a < b ? b : a;
+	spin_lock(&first->lock);
+	if (first != second)
+		spin_lock_nested(&second->lock);
+}
+
+static void unlock_two(struct bucket *a, struct bucket *b)
+{
+	spin_unlock(&a->lock);
+	if (a != b)
+		spin_unlock(&b->lock);
+}
+
+/* ---- waiting ---------------------------------------------------------------------- */
+
+static void enter(struct futex_waiter *w)
+{
+	struct bucket *b = w->bucket = bucket_of(&w->key);
+	waitq_init(&w->queue);
+	w->woken = false;
+	spin_lock(&b->lock);
+	list_append(&b->waiters, &w->link);
+	spin_unlock(&b->lock);
+}
+
+/* Has it been woken?  It may have been moved to another bucket. */
 static bool leave(struct futex_waiter *w)
 {
-	unsigned long irq = spin_lock_irq(&futex_lock);
-	list_remove(&w->link);
-	bool woken = w->woken;
-	spin_unlock_irq(&futex_lock, irq);
-	return woken;
+	struct bucket *b;
+	while ((b = __atomic_load_n(&w->bucket, __ATOMIC_ACQUIRE)) != NULL) {
+		spin_lock(&b->lock);
+		bool here = w->bucket == b;
+		if (here)
+			list_remove(&w->link);
+		spin_unlock(&b->lock);
+		if (here)
+			return false;
+	}
+	return true;
 }
 
 static long sleep_on(struct futex_waiter *w, uint64_t deadline_ns)
 {
 	int result = 0;
 	wait_prepare(&w->queue);
-	while (!w->woken && result == 0) {
+	while (!__atomic_load_n(&w->woken, __ATOMIC_ACQUIRE) && result == 0) {
 		result = wait_sleep_until(&w->queue, WAIT_INTERRUPTIBLE, deadline_ns);
 		if (result == 0)
 			wait_prepare(&w->queue);
@@ -102,76 +161,313 @@ static long sleep_on(struct futex_waiter *w, uint64_t deadline_ns)
 	return result;
 }
 
-static long futex_wait(vaddr_t word, unsigned op, uint32_t expected, uint32_t bits, uint64_t deadline_ns)
+static long wait_on(vaddr_t word, unsigned op, uint32_t expected, uint32_t bits, uint64_t deadline_ns);
+
+static long wait_again(struct thread *t)
+{
+	return wait_on(t->restart.address, t->restart.op, t->restart.expected, t->restart.bits, t->restart.deadline_ns);
+}
+
+static long wait_on(vaddr_t word, unsigned op, uint32_t expected, uint32_t bits, uint64_t deadline_ns)
 {
 	struct futex_waiter w = { .bits = bits };
-	struct object *object;
 	uint32_t value;
 	if (!bits)
 		return -EINVAL;
-	long result = find_key(word, op, &w.key, &object);
+	long result = find_key(word, op, &w.key);
 	if (result)
 		return result;
 	enter(&w);
-	result = user_get(value, word);
+	result = user_load32(word, &value);
 	if (!result && value != expected)
 		result = -EAGAIN;
 	if (!result)
 		result = sleep_on(&w, deadline_ns);
 	if (leave(&w))
 		result = 0;
-	if (object)
-		object_put(object);
-	if (result == -EINTR && deadline_ns == FOREVER)
+	drop_key(&w.key);
+	if (result != -EINTR)
+		return result;
+	if (deadline_ns == FOREVER)
 		return -ERESTARTSYS;
-	return result;
+	struct thread *t = current_thread();
+	t->restart.go_on = wait_again;
+	t->restart.deadline_ns = deadline_ns;
+	t->restart.address = word;
+	t->restart.op = op;
+	t->restart.expected = expected;
+	t->restart.bits = bits;
+	return -ERESTART_RESTARTBLOCK;
 }
 
-/* futex_lock held. */
+/* ---- waking ----------------------------------------------------------------------- */
+
+/* The bucket's lock is held. */
 static void wake_waiter(struct futex_waiter *w)
 {
 	list_remove(&w->link);
-	w->woken = true;
+	__atomic_store_n(&w->woken, true, __ATOMIC_RELEASE);
 	wake_all(&w->queue);
+	__atomic_store_n(&w->bucket, NULL, __ATOMIC_RELEASE);	/* last: the waiter may be gone now */
 }
 
-static long wake_key(const struct futex_key *key, unsigned n, uint32_t bits)
+/* The bucket's lock is held.  One is woken even if n says none, as on Linux. */
+static int wake_in(struct bucket *b, const struct futex_key *key, int n, uint32_t bits)
 {
-	struct list *bucket = bucket_of(key);
-	long woken = 0;
-	unsigned long irq = spin_lock_irq(&futex_lock);
-	list_for_each_safe(l, bucket) {
+	int woken = 0;
+	list_for_each_safe(l, &b->waiters) {
 		struct futex_waiter *w = container_of(l, struct futex_waiter, link);
-		if (woken >= n)
-			break;
 		if (!same_key(&w->key, key) || !(w->bits & bits))
 			continue;
 		wake_waiter(w);
-		woken++;
+		if (++woken >= n)
+			break;
 	}
-	spin_unlock_irq(&futex_lock, irq);
 	return woken;
 }
 
-static long wake_word(vaddr_t word, unsigned op, unsigned n, uint32_t bits)
+static long wake_word(vaddr_t word, unsigned op, int n, uint32_t bits)
 {
 	struct futex_key key;
-	struct object *object;
 	if (!bits)
 		return -EINVAL;
-	int error = find_key(word, op, &key, &object);
+	int error = find_key(word, op, &key);
 	if (error)
 		return error;
-	long woken = wake_key(&key, n, bits);
-	if (object)
-		object_put(object);
+	struct bucket *b = bucket_of(&key);
+	spin_lock(&b->lock);
+	int woken = wake_in(b, &key, n, bits);
+	spin_unlock(&b->lock);
+	drop_key(&key);
 	return woken;
 }
 
-long futex_wake(vaddr_t word, unsigned n)
+long futex_wake(vaddr_t word, int n)
 {
 	return wake_word(word, 0, n, ANY_BIT);
 }
+
+/* ---- words under the lock --------------------------------------------------------- */
+
+/* Between these two a fault in user memory fails at once. */
+static void faults_off(void) { current_thread()->no_faults = true; }
+static void faults_on(void)  { current_thread()->no_faults = false; }
+
+static int touch_for_write(vaddr_t word)
+{
+	uint32_t value, seen;
+	int error = user_load32(word, &value);
+	return error ? error : user_cmpxchg32(word, value, value, &seen);
+}
+
+/* ---- requeueing ------------------------------------------------------------------- */
+
+/* Both locks are held. */
+static void move_waiter(struct futex_waiter *w, struct bucket *from, struct bucket *to, const struct futex_key *key)
+{
+	w->key = *key;
+	if (key->object)
+		object_ref(key->object);
+	if (from == to)
+		return;
+	list_remove(&w->link);
+	list_append(&to->waiters, &w->link);
+	__atomic_store_n(&w->bucket, to, __ATOMIC_RELEASE);
+}
+
+/* Both locks are held.  *moved: how many gave up their reference of the first key. */
+static int wake_and_move(struct bucket *from, const struct futex_key *key, int n_wake, int n_move, struct bucket *to, const struct futex_key *key2, int *moved)
+{
+	int done = 0;
+	*moved = 0;
+	list_for_each_safe(l, &from->waiters) {
+		struct futex_waiter *w = container_of(l, struct futex_waiter, link);
+		if (done - n_wake >= n_move)
+			break;
+		if (!same_key(&w->key, key))
+			continue;
+		if (++done <= n_wake) {
+			wake_waiter(w);
+		} else {
+			move_waiter(w, from, to, key2);
+			++*moved;
+		}
+	}
+	return done;
+}
+
+static long requeue(vaddr_t word, unsigned op, int n_wake, int n_move, vaddr_t word2, const uint32_t *expected)
+{
+	struct futex_key key, key2;
+	if (n_wake < 0 || n_move < 0)
+		return -EINVAL;
+	long result = find_keys(word, word2, op, &key, &key2);
+	if (result)
+		return result;
+	struct bucket *from = bucket_of(&key), *to = bucket_of(&key2);
+	int moved = 0;
+	uint32_t value = 0;
+	do {
+		lock_two(from, to);
+		faults_off();
+		int fault = expected ? user_load32(word, &value) : 0;
+		faults_on();
+		if (!fault)
+			result = expected && value != *expected ? -EAGAIN : wake_and_move(from, &key, n_wake, n_move, to, &key2, &moved);
+		unlock_two(from, to);
+		if (!fault)
+			break;
+		result = user_load32(word, &value);
+	} while (!result);
+	for (int i = 0; i < moved; i++)
+		drop_key(&key);			/* for each that was moved */
+	drop_key(&key2);
+	drop_key(&key);
+	return result;
+}
+
+/* ---- WAKE_OP ---------------------------------------------------------------------- */
+
+/* What value3 asks for: 4 bits of operation, 4 of comparison, 12 of operand, 12 to compare with; the last two have signs. */
+struct wake_op { unsigned how, compare; int operand, with; };
+
+static struct wake_op decode(uint32_t from)
+{
+	enum { SHIFT_OPERAND = 8, SHIFT_MASK = 31 };
+	struct wake_op o = { from >> 28, from >> 24 & 15, (int32_t)(from << 8) >> 20, (int32_t)(from << 20) >> 20 };
+	if (o.how & SHIFT_OPERAND)
+		o.operand = (int)(1u << (o.operand & SHIFT_MASK));
+	o.how &= ~(unsigned)SHIFT_OPERAND;
+	return o;
+}
+
+static int new_value(const struct wake_op *o, uint32_t old, uint32_t *new)
+{
+	uint32_t operand = (uint32_t)o->operand;
+	switch (o->how) {
+	case 0: *new = operand; return 0;
+	case 1: *new = old + operand; return 0;
+	case 2: *new = old | operand; return 0;
+	case 3: *new = old & ~operand; return 0;
+	case 4: *new = old ^ operand; return 0;
+	default: return -ENOSYS;
+	}
+}
+
+/* 1, 0, or -ENOSYS. */
+static int compare(const struct wake_op *o, uint32_t value)
+{
+	int32_t old = (int32_t)value;
+	switch (o->compare) {
+	case 0: return old == o->with;
+	case 1: return old != o->with;
+	case 2: return old < o->with;
+	case 3: return old <= o->with;
+	case 4: return old > o->with;
+	case 5: return old >= o->with;
+	default: return -ENOSYS;
+	}
+}
+
+/* Changes the word, atomically: 1 or 0, how its old value compares, -ENOSYS, -EFAULT. */
+static int change_word(vaddr_t word, const struct wake_op *o)
+{
+	uint32_t old, new, seen;
+	int error = user_load32(word, &old);
+	while (!error) {
+		error = new_value(o, old, &new);
+		if (!error)
+			error = user_cmpxchg32(word, old, new, &seen);
+		if (!error && seen == old)
+			return compare(o, old);
+		old = seen;
+	}
+	return error;
+}
+
+static long wake_op(vaddr_t word, unsigned op, int n, int n2, vaddr_t word2, uint32_t encoded)
+{
+	const struct wake_op o = decode(encoded);
+	struct futex_key key, key2;
+	long result = find_keys(word, word2, op, &key, &key2);
+	if (result)
+		return result;
+	struct bucket *b = bucket_of(&key), *b2 = bucket_of(&key2);
+	int matches;
+	do {
+		lock_two(b, b2);
+		faults_off();
+		matches = change_word(word2, &o);
+		faults_on();
+		if (matches >= 0) {
+			result = wake_in(b, &key, n, ANY_BIT);
+			if (matches)
+				result += wake_in(b2, &key2, n2, ANY_BIT);
+		}
+		unlock_two(b, b2);
+		if (matches >= 0)
+			break;
+		result = matches == -EFAULT ? touch_for_write(word2) : matches;
+	} while (!result);
+	drop_key(&key2);
+	drop_key(&key);
+	return result;
+}
+
+/* ---- robust lists ----------------------------------------------------------------- */
+
+enum { ROBUST_MOST = 2048 };
+#define OWNER_WAITERS	0x80000000u
+#define OWNER_DIED	0x40000000u
+#define OWNER_MASK	0x3fffffffu
+
+struct robust_head { vaddr_t next; int64_t offset; vaddr_t pending; };
+enum robust_kind { ROBUST_LISTED, ROBUST_PENDING };
+
+/* The owner of the mutex with this word, if it is the thread, has died. 0, or -EFAULT. */
+static int owner_died(vaddr_t word, const struct thread *t, bool inherits, enum robust_kind kind)
+{
+	uint32_t value, seen;
+	if (word % sizeof value)
+		return -EFAULT;
+	int error = user_load32(word, &value);
+	if (!error && kind == ROBUST_PENDING && !inherits && value == 0) {
+		futex_wake(word, 1);			/* it was unlocked, but perhaps nobody has been woken */
+		return 0;
+	}
+	while (!error && (value & OWNER_MASK) == (uint32_t)t->tid) {
+		error = user_cmpxchg32(word, value, (value & OWNER_WAITERS) | OWNER_DIED, &seen);
+		if (!error && seen == value) {
+			if (!inherits && (value & OWNER_WAITERS))
+				futex_wake(word, 1);
+			break;
+		}
+		value = seen;
+	}
+	return error;
+}
+
+/* Bit 0 of a link says that the mutex is of the kind that passes priorities on. */
+void futex_leave_robust(struct thread *t)
+{
+	struct robust_head head;
+	vaddr_t entry, next;
+	if (user_get(head, t->robust_list))
+		return;
+	entry = head.next;
+	for (unsigned n = 0; (entry & ~(vaddr_t)1) != t->robust_list && n < ROBUST_MOST; n++, entry = next) {
+		vaddr_t at = entry & ~(vaddr_t)1;
+		bool more = user_get(next, at) == 0;	/* before the mutex is anybody else's */
+		if (at != (head.pending & ~(vaddr_t)1) && owner_died(at + (vaddr_t)head.offset, t, entry & 1, ROBUST_LISTED) != 0)
+			return;
+		if (!more)
+			return;
+	}
+	if (head.pending & ~(vaddr_t)1)
+		owner_died((head.pending & ~(vaddr_t)1) + (vaddr_t)head.offset, t, head.pending & 1, ROBUST_PENDING);
+}
+
+/* ---- the call --------------------------------------------------------------------- */
 
 /* When a wait ends: WAIT takes a time span, WAIT_BITSET a point in time. */
 static int find_deadline(vaddr_t from, unsigned op, uint64_t *deadline_ns)
@@ -187,7 +483,7 @@ static int find_deadline(vaddr_t from, unsigned op, uint64_t *deadline_ns)
 	if (t.sec >= INT64_MAX / (int64_t)NS_PER_SECOND)
 		return 0;
 	uint64_t ns = (uint64_t)t.sec * NS_PER_SECOND + (uint64_t)t.nsec;
-	if ((op & FUTEX_OP_MASK) == FUTEX_WAIT)
+	if ((op & FUTEX_COMMAND) == FUTEX_WAIT)
 		*deadline_ns = time_now_ns() + ns;
 	else if (op & FUTEX_REALTIME)
 		*deadline_ns = ns > clock_boot_realtime_ns() ? ns - clock_boot_realtime_ns() : 0;
@@ -196,23 +492,31 @@ static int find_deadline(vaddr_t from, unsigned op, uint64_t *deadline_ns)
 	return 0;
 }
 
-/* futex(word, op, value, timeout, word2, value3) */
+/* futex(word, op, value, timeout or value2, word2, value3) */
 long sys_futex(const unsigned long args[6])
 {
-	unsigned op = (unsigned)args[1], which = op & FUTEX_OP_MASK;
+	unsigned op = (unsigned)args[1], which = op & FUTEX_COMMAND;
+	uint32_t value3 = (uint32_t)args[5];
 	uint64_t deadline_ns;
-	int error;
+	int error, n = (int)args[2], n2 = (int)args[3];
 
+	if ((op & FUTEX_REALTIME) && which != FUTEX_WAIT_BITSET)
+		return -ENOSYS;
 	switch (which) {
 	case FUTEX_WAIT:
 	case FUTEX_WAIT_BITSET:
 		error = find_deadline(args[3], op, &deadline_ns);
 		if (error)
 			return error;
-		return futex_wait(args[0], op, (uint32_t)args[2], which == FUTEX_WAIT ? ANY_BIT : (uint32_t)args[5], deadline_ns);
+		return wait_on(args[0], op, (uint32_t)args[2], which == FUTEX_WAIT ? ANY_BIT : value3, deadline_ns);
 	case FUTEX_WAKE:
 	case FUTEX_WAKE_BITSET:
-		return wake_word(args[0], op, (unsigned)args[2], which == FUTEX_WAKE ? ANY_BIT : (uint32_t)args[5]);
+		return wake_word(args[0], op, n, which == FUTEX_WAKE ? ANY_BIT : value3);
+	case FUTEX_REQUEUE:
+	case FUTEX_CMP_REQUEUE:
+		return requeue(args[0], op, n, n2, args[4], which == FUTEX_CMP_REQUEUE ? &value3 : NULL);
+	case FUTEX_WAKE_OP:
+		return wake_op(args[0], op, n, n2, args[4], value3);
 	default:
 		return -ENOSYS;
 	}

@@ -8,11 +8,14 @@
 struct clone_args {
 	uint64_t flags;				/* CLONE_* of kernel/clone.h, without the exit signal */
 	int exit_signal;
-	vaddr_t stack;				/* 0: as the parent's */
+	vaddr_t stack;				/* where the stack pointer begins; 0: as the parent's */
 	vaddr_t parent_tid, child_tid, tls;
 };
-/* The child's number, or -EINVAL, -EAGAIN, -ENOMEM.  With CLONE_VFORK it returns when the child has its own space or is gone. */
-long process_fork(const struct clone_args *);
+/*
+ * A new process, or with CLONE_THREAD a new thread of this one: its number, or -EINVAL, -EPERM, -EAGAIN, -ENOMEM.  With CLONE_VFORK it returns when the
+ * child has a program of its own or is gone.
+ */
+long process_clone(const struct clone_args *);
 /* The first process, number 1: runs fn(arg) in the kernel, which is to call process_exec.  NULL: no memory. */
 struct process *process_create_first(void (*fn)(void *), void *arg);
 /*
@@ -21,7 +24,13 @@ struct process *process_create_first(void (*fn)(void *), void *arg);
  */
 struct exec_strings { enum uio_space space; vaddr_t argv, envp; };
 long process_exec(struct vnode *at, const char *path, const struct exec_strings *);
-void process_exit(int status) __attribute__((noreturn));	/* status as wait4 reports it */
+/* All threads of the current process end; or this one, and with the last of them the process.  status as wait4 reports it. */
+void process_exit(int status) __attribute__((noreturn));
+void thread_exit(int status) __attribute__((noreturn));
+/* The current thread stops using its memory, by exec or exit: what it promised to do there then (robust list, clear_child_tid). */
+void thread_leave_memory(struct thread *);
+/* Ends all other threads of the current process: 0, or -EINTR: this one is to end, too. */
+int process_end_others(struct process *);
 static inline int exit_code(int code) { return (code & 0xff) << 8; }
 
 /* OOM policy: kills a process other than pid 1, says so on the console. True: something was or is being killed. */
@@ -39,9 +48,10 @@ enum wait_options { WAIT_NOHANG = 1, WAIT_STOPPED = 2, WAIT_EXITED = 4, WAIT_CON
 struct wait_result { pid_type pid; int status, code; uint32_t uid; struct rusage64 { int64_t value[18]; } usage; };
 /* The number of a child that has changed, described in the result; 0 with WAIT_NOHANG; -ECHILD, -ERESTARTSYS. */
 long process_wait(enum wait_which, pid_type number, unsigned options, struct wait_result *);
-/* The resources of a process itself, of the children it has waited for, or both: for getrusage. */
+/* The resources of a process itself, of the children it has waited for, or both: for getrusage.  tree_lock held. */
 enum usage_of { USAGE_SELF = 1, USAGE_CHILDREN = 2 };
 void process_usage(struct process *, unsigned of, struct rusage64 *);
+void thread_usage(const struct thread *, struct rusage64 *);	/* the current one's */
 /* The process leaves this space: its size counts for ru_maxrss. */
 void process_note_resident(struct process *, const struct space *);
 /* Takes a zombie out of the tree and frees it.  tree_lock held. */
@@ -52,19 +62,21 @@ bool process_tell_parent(struct process *zombie);
 /* ---- process.c ---- */
 void process_init(void);
 pid_type process_last_pid(void);
-/* A process with one thread, in no table; NULL: no memory. */
-struct process *process_create(struct process *parent);
-/* Gives it a number; -EAGAIN: there is none. tree_lock held. */
-int process_insert(struct process *);
+/* A process and the thread that will be its leader, both in no table; NULL: no memory. */
+struct process *process_create(struct process *parent, struct thread **);
+/* Gives the two a number; -EAGAIN: there is none. tree_lock held. */
+int process_insert(struct process *, struct thread *);
 void process_remove(struct process *);		/* tree_lock held */
-/* Its thread, or the first of them. */
-struct thread *process_thread(const struct process *);
+/* One more thread of the current process; -EAGAIN, or -EINTR: the process is about to end or to exec. tree_lock held. */
+int thread_insert(struct process *, struct thread *);
+/* Its account goes to the process.  tree_lock and signal_lock held. */
+void thread_remove(struct process *, struct thread *);
+/* The only thread takes the number of the process.  tree_lock held. */
+void thread_become_leader(struct process *, struct thread *);
 /* Gives back the descriptors, the place in the file system and the program's name. */
 void process_drop_files(struct process *);
 /* The reference of process->exe, with its mark as a running program; NULL is allowed. */
 void process_put_program(struct vnode *);
-/* Undoes process_create and what was copied since, before the process is in any table. */
-void process_abandon(struct process *);
-/* The current process leaves its parent's space: lets it go on, if it waits for that. */
-void process_release_vfork(struct process *);
+/* The current thread leaves the memory that it had from a vfork: lets the one go on that waits for that. */
+void thread_release_vfork(struct thread *);
 void limits_init(struct process *);		/* the limits of the first process */

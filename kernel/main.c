@@ -63,6 +63,7 @@ void kernel_main(const struct boot_info *boot)
 	tty_init();
 	job_init();
 	cpu_irq_enable();		/* whatever interrupts call is ready */
+	cpu_start_others();
 	if (panic_wanted)
 		panic("asked for by the command line");
 	if (!process_create_first(start_init, (void *)boot))

@@ -41,7 +41,7 @@ static struct process *choose(bool *dying)
 
 		if (p->state != PROCESS_ALIVE || p->pid == 1 || !p->space)
 			continue;
-		if (process_killed(p)) {
+		if (process_killed(p) && (!p->exiting || p->exit_status == SIGKILL)) {
 			*dying = true;
 			space_reap(p->space);
 		}

@@ -34,6 +34,19 @@ struct process *proc_lock_process(const struct proc_node *n)
 	return NULL;
 }
 
+struct process *proc_lock_thread(const struct proc_node *n, struct thread **out)
+{
+	struct process *p = proc_lock_process(n);
+	if (!p)
+		return NULL;
+	struct thread *t = thread_find(n->tid);
+	*out = t && t->process == p ? t : NULL;
+	if (*out || n->tid == n->pid)
+		return p;
+	mutex_unlock(&tree_lock);
+	return NULL;
+}
+
 bool proc_may_inspect(const struct process *p)
 {
 	const struct process *me = current;
@@ -49,7 +62,7 @@ void proc_unlock_process(void)
 
 static int make_node(const struct proc_node *like, const struct vnode_ops *ops, uint32_t mode, struct vnode **out)
 {
-	struct vnode *v = vnode_create(like->mount, ops, inode(like->pid, like->id), mode, sizeof *like);
+	struct vnode *v = vnode_create(like->mount, ops, inode(like->tid, like->id), mode, sizeof *like);
 	if (!v)
 		return -ENOMEM;
 	*(struct proc_node *)v->data = *like;
@@ -99,7 +112,7 @@ static int list_table(const struct proc_entry *table, const struct proc_node *di
 	for (size_t i = 0; table[i].name; i++) {
 		if (*pos > DIR_FIRST + i)
 			continue;
-		int stop = fn(context, table[i].name, strlen(table[i].name), inode(dir->pid, child_id(dir->id, i)), dirent_type(table[i].mode), *pos + 1);
+		int stop = fn(context, table[i].name, strlen(table[i].name), inode(dir->tid, child_id(dir->id, i)), dirent_type(table[i].mode), *pos + 1);
 		if (stop)
 			return stop;
 		++*pos;
@@ -168,22 +181,25 @@ static const struct vnode_ops process_ops = { .lookup = process_lookup, .readdir
 
 /* ---- the root ------------------------------------------------------------------------------ */
 
-static int process_node(pid_type pid, uint64_t id, struct vnode **out)
+/* The directory of a thread, and of its process if pid is 0; else the process must be that one. */
+static int process_node(pid_type pid, pid_type tid, uint64_t id, struct vnode **out)
 {
-	struct proc_node n = { .mount = &proc_fs, .pid = pid, .tid = pid, .id = id };
+	struct proc_node n = { .mount = &proc_fs, .tid = tid, .id = id, .single = id == ID_THREAD };
 	mutex_lock(&tree_lock);
-	struct process *p = process_find(pid);
-	if (p)
+	struct process *p = process_of(tid);
+	if (p && (!pid || p->pid == pid)) {
+		n.pid = p->pid;
 		n.start_ns = p->start_ns;
+	}
 	mutex_unlock(&tree_lock);
-	return p ? make_node(&n, &process_ops, S_IFDIR | 0555, out) : -ENOENT;
+	return n.pid ? make_node(&n, &process_ops, S_IFDIR | 0555, out) : -ENOENT;
 }
 
 static int root_lookup(struct vnode *dir, const char *name, size_t len, struct vnode **out)
 {
 	long pid = number_of(name, len);
 	if (pid > 0)
-		return process_node((pid_type)pid, ID_ROOT, out);
+		return process_node(0, (pid_type)pid, ID_ROOT, out);
 	return lookup_in(proc_root_entries, dir->data, name, len, out);
 }
 
@@ -253,16 +269,36 @@ struct mount *sysfs_mount(void)
 static int task_lookup(struct vnode *dir, const char *name, size_t len, struct vnode **out)
 {
 	const struct proc_node *n = dir->data;
-	if (number_of(name, len) != n->pid)
-		return -ENOENT;
-	return process_node(n->pid, ID_THREAD, out);
+	long tid = number_of(name, len);
+	return tid > 0 ? process_node(n->pid, (pid_type)tid, ID_THREAD, out) : -ENOENT;
 }
 
+/* The lowest number of a thread that is at least `from`; 0: none. */
+static pid_type next_thread(const struct proc_node *n, uint64_t from)
+{
+	struct process *p = proc_lock_process(n);
+	if (!p)
+		return 0;
+	pid_type found = (uint64_t)p->pid >= from ? p->pid : 0;		/* also when the leader has exited */
+	list_for_each(l, &p->threads) {
+		pid_type tid = container_of(l, struct thread, siblings)->tid;
+		if ((uint64_t)tid >= from && (!found || tid < found))
+			found = tid;
+	}
+	proc_unlock_process();
+	return found;
+}
+
+/* Positions: DIR_FIRST + number. */
 static int task_readdir(struct vnode *dir, uint64_t *pos, dirent_fn fn, void *context)
 {
-	const struct proc_node *n = dir->data;
-	if (*pos == DIR_FIRST && list_number(n->pid, inode(n->pid, ID_THREAD), FT_DIR, *pos + 1, fn, context) == 0)
-		++*pos;
+	pid_type tid;
+	while ((tid = next_thread(dir->data, *pos - DIR_FIRST)) != 0) {
+		uint64_t next = (uint64_t)DIR_FIRST + (uint64_t)tid + 1;
+		if (list_number(tid, inode(tid, ID_THREAD), FT_DIR, next, fn, context))
+			break;
+		*pos = next;
+	}
 	return 0;
 }
 
@@ -284,14 +320,11 @@ static struct file *file_of(const struct proc_node *n, int fd)
 /* The next open descriptor at or above fd; -1: none. */
 static int next_descriptor(const struct proc_node *n, int fd)
 {
-	struct file *f = NULL;
 	struct process *p = proc_lock_process(n);
 	if (!p)
 		return -1;
-	fd = p->files ? files_next(p->files, fd, &f) : -1;
+	fd = p->files ? files_next(p->files, fd) : -1;
 	proc_unlock_process();
-	if (fd >= 0)
-		file_put(f);
 	return fd;
 }
 
@@ -301,7 +334,7 @@ static int fd_readdir_as(struct vnode *dir, uint64_t *pos, unsigned type, dirent
 	int fd;
 	while (*pos <= INT32_MAX && (fd = next_descriptor(n, (int)(*pos - DIR_FIRST))) >= 0) {
 		uint64_t next = (uint64_t)fd + DIR_FIRST + 1;
-		if (list_number(fd, inode(n->pid, n->id * ID_FD + (uint64_t)fd), type, next, fn, context))
+		if (list_number(fd, inode(n->tid, n->id * ID_FD + (uint64_t)fd), type, next, fn, context))
 			break;
 		*pos = next;
 	}
@@ -349,12 +382,14 @@ static ssize fd_readlink(struct vnode *v, char *to, size_t size)
 	if (!f)
 		return -ENOENT;
 	char *path = kmalloc(PATH_MAX_BYTES);
-	ssize len = path ? file_path(current->fs.root, f, path, PATH_MAX_BYTES) : -ENOMEM;
+	struct vnode *root = fs_context_root(&current->fs);
+	ssize len = path ? file_path(root, f, path, PATH_MAX_BYTES) : -ENOMEM;
 	if (len > (ssize)size)
 		len = (ssize)size;
 	if (len > 0)
 		memcpy(to, path, (size_t)len);
 	kfree(path);
+	vnode_put(root);
 	file_put(f);
 	return len;
 }
@@ -417,11 +452,13 @@ static int follow_place(const struct proc_node *n, enum place which, struct vnod
 	if (!p)
 		return -ENOENT;
 	bool allowed = proc_may_inspect(p);
-	struct vnode *v = which == PLACE_EXE ? p->exe : which == PLACE_CWD ? p->fs.cwd : p->fs.root;
-	if (v && allowed)
-		*out = vnode_ref(v);
+	*out = NULL;
+	if (allowed && which == PLACE_EXE)
+		*out = p->exe ? vnode_ref(p->exe) : NULL;
+	else if (allowed && p->fs.root)			/* else it has exited, or is the first and not there yet */
+		*out = which == PLACE_CWD ? fs_context_cwd(&p->fs) : fs_context_root(&p->fs);
 	proc_unlock_process();
-	return !allowed ? -EACCES : v ? 0 : -ENOENT;
+	return !allowed ? -EACCES : *out ? 0 : -ENOENT;
 }
 
 static ssize read_place(const struct proc_node *n, enum place which, char *to, size_t size)
@@ -431,12 +468,14 @@ static ssize read_place(const struct proc_node *n, enum place which, char *to, s
 	if (len)
 		return len;
 	char *path = kmalloc(PATH_MAX_BYTES);
-	len = path ? vnode_path(current->fs.root, target, path, PATH_MAX_BYTES) : -ENOMEM;
+	struct vnode *root = fs_context_root(&current->fs);
+	len = path ? vnode_path(root, target, path, PATH_MAX_BYTES) : -ENOMEM;
 	if (len > (ssize)size)
 		len = (ssize)size;
 	if (len > 0)
 		memcpy(to, path, (size_t)len);
 	kfree(path);
+	vnode_put(root);
 	vnode_put(target);
 	return len;
 }

@@ -27,6 +27,7 @@ struct proc_node {
 	struct mount *mount;			/* /proc, or /sys */
 	const struct proc_entry *entry;		/* NULL: the directory of a process or thread */
 	pid_type pid, tid;			/* 0: not about a process */
+	bool single;				/* under task/: about this thread, not all of them */
 	uint64_t start_ns;			/* the process's */
 	uint64_t id;				/* place in the tree: with pid, the inode number */
 	int fd;					/* in fd/ and fdinfo/ */
@@ -35,6 +36,8 @@ struct proc_node {
 /* The process of a node, with tree_lock held; NULL (and nothing held): it is gone. */
 struct process *proc_lock_process(const struct proc_node *);
 void proc_unlock_process(void);
+/* The same, and the thread of the node; *t NULL: it is the leader, and has exited before the others. */
+struct process *proc_lock_thread(const struct proc_node *, struct thread **t);
 /* May the current process see its files and memory?  tree_lock held. */
 bool proc_may_inspect(const struct process *);
 

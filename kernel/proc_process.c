@@ -11,16 +11,27 @@
 #include "vm/frame.h"
 #include "vm/report.h"
 
-static char state_letter(const struct process *p)
+/* Of a leader that has exited, t is NULL.  The scheduler's words are looked at as they are. */
+static char state_letter(const struct process *p, const struct thread *t)
 {
-	if (p->state == PROCESS_ZOMBIE || list_empty(&p->threads))
+	if (p->state == PROCESS_ZOMBIE || !t)
 		return 'Z';
-	if (p->stopped)
+	if (p->stopped || t->stopped)
 		return 'T';
-	const struct thread *t = container_of(p->threads.next, struct thread, siblings);
 	if (t->state != THREAD_WAITING)
 		return 'R';
 	return t->how == WAIT_INTERRUPTIBLE ? 'S' : 'D';
+}
+
+/* A leader that has exited counts until its process ends. */
+static unsigned count_threads(const struct process *p)
+{
+	return p->nthreads + !thread_find(p->pid);
+}
+
+static const char *name_of(const struct process *p, struct thread *t)
+{
+	return t ? thread_name(t) : p->name;
 }
 
 static const char *state_name(char letter)
@@ -40,11 +51,10 @@ static pid_type parent_pid(const struct process *p) { return p->parent ? p->pare
 
 struct signal_sets { uint64_t pending, shared, blocked, ignored, caught; };
 
-static struct signal_sets signal_sets(const struct process *p)
+static struct signal_sets signal_sets(const struct process *p, const struct thread *t)
 {
 	struct signal_sets s = { .shared = p->signals.pending };
-	if (!list_empty(&p->threads)) {
-		const struct thread *t = container_of(p->threads.next, struct thread, siblings);
+	if (t) {
 		s.pending = t->signals.pending;
 		s.blocked = t->blocked;
 	}
@@ -58,29 +68,42 @@ static struct signal_sets signal_sets(const struct process *p)
 	return s;
 }
 
+/* What is counted for a thread, or for all of a process. */
+struct account { struct cpu_ticks ticks; struct fault_stats faults; };
+
+static struct account account_of(const struct proc_node *n, struct process *p, const struct thread *t)
+{
+	if (!n->single)
+		return (struct account){ process_ticks(p), process_faults(p) };
+	return t ? (struct account){ { t->user_ticks, t->kernel_ticks }, t->faults } : (struct account){ { 0, 0 }, { .neighbours = 0 } };
+}
+
 /* One line; the fields have the numbers that proc(5) gives them. */
 static int make_stat(struct text *t, struct vnode *v, void *arg)
 {
-	struct process *p = proc_lock_process(arg);
+	const struct proc_node *n = arg;
+	struct thread *thread;
+	struct process *p = proc_lock_thread(n, &thread);
 	(void)v;
 	if (!p)
 		return -ESRCH;
-	struct cpu_ticks ticks = process_ticks(p);
-	struct signal_sets s = signal_sets(p);
+	const struct account a = account_of(n, p, thread);
+	struct signal_sets s = signal_sets(p, thread);
 	struct space *m = p->space;
 	const unsigned long low = 0x7fffffff;
+	int nice = thread ? thread->nice : 0;
 
-	text_print(t, "%d (%s) %c %d %d %d %d %d 0 ", p->pid, p->name, state_letter(p), parent_pid(p), p->pgid, p->sid,		/* 1 to 9 */
+	text_print(t, "%d (%s) %c %d %d %d %d %d 0 ", n->tid, name_of(p, thread), state_letter(p, thread), parent_pid(p), p->pgid, p->sid,	/* 1 to 9 */
 		(int)tty_device(p->tty), p->tty ? p->tty->foreground : -1);
-	text_print(t, "%lu %lu %lu %lu ", (unsigned long)stats_minor(&p->faults), (unsigned long)stats_minor(&p->child_faults),	/* 10 to 13 */
-		(unsigned long)stats_major(&p->faults), (unsigned long)stats_major(&p->child_faults));
-	text_print(t, "%lu %lu %lu %lu %d %d 1 0 %lu ", (unsigned long)ticks.user, (unsigned long)ticks.kernel,			/* 14 to 22 */
-		(unsigned long)p->child_user_ticks, (unsigned long)p->child_kernel_ticks, 20 + p->nice, p->nice,
-		(unsigned long)(p->start_ns / NS_PER_TICK));
+	text_print(t, "%lu %lu %lu %lu ", (unsigned long)stats_minor(&a.faults), (unsigned long)stats_minor(&p->child_faults),	/* 10 to 13 */
+		(unsigned long)stats_major(&a.faults), (unsigned long)stats_major(&p->child_faults));
+	text_print(t, "%lu %lu %lu %lu %d %d %u 0 %lu ", (unsigned long)a.ticks.user, (unsigned long)a.ticks.kernel,		/* 14 to 22 */
+		(unsigned long)p->child_user_ticks, (unsigned long)p->child_kernel_ticks, 20 + nice, nice, count_threads(p),
+		(unsigned long)((thread ? thread->start_ns : p->start_ns) / NS_PER_TICK));
 	text_print(t, "%lu %lu %lu 0 0 %lu 0 0 ", (unsigned long)vsize_pages(p) * PAGE_SIZE, (unsigned long)resident_pages(p),	/* 23 to 30 */
 		(unsigned long)p->limits[LIMIT_RSS].cur, m ? (unsigned long)m->stack_top : 0);
-	text_print(t, "%lu %lu %lu %lu 0 0 0 %d 0 0 0 0 0 0 ", (unsigned long)s.shared & low, (unsigned long)s.blocked & low,	/* 31 to 44 */
-		(unsigned long)s.ignored & low, (unsigned long)s.caught & low, p->exit_signal);
+	text_print(t, "%lu %lu %lu %lu 0 0 0 %d 0 0 0 0 0 0 ", (unsigned long)(n->single ? s.pending : s.shared) & low, (unsigned long)s.blocked & low,	/* 31 to 44 */
+		(unsigned long)s.ignored & low, (unsigned long)s.caught & low, n->tid == n->pid ? p->exit_signal : -1);
 	text_print(t, "0 0 %lu %lu %lu %lu %lu %d\n", m ? (unsigned long)m->brk_start : 0, m ? (unsigned long)m->arg_start : 0,	/* 45 to 52 */
 		m ? (unsigned long)m->arg_end : 0, m ? (unsigned long)m->env_start : 0, m ? (unsigned long)m->env_end : 0, p->exit_status);
 	proc_unlock_process();
@@ -106,37 +129,58 @@ static void print_memory(struct text *t, const struct process *p)
 		KB(p->space->data), 0ul, 0ul, 0ul, 0ul, 0ul);
 }
 
-static void print_ids(struct text *t, const struct process *p)
+static void print_ids(struct text *t, const struct process *p, pid_type tid)
 {
-	text_print(t, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", p->pid, p->pid, parent_pid(p));
+	text_print(t, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", p->pid, tid, parent_pid(p));
 	text_print(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", p->uid, p->euid, p->suid, p->euid, p->gid, p->egid, p->sgid, p->egid);
 	text_print(t, "FDSize:\t64\nGroups:\t");
 	for (unsigned i = 0; i < p->ngroups; i++)
 		text_print(t, "%u ", p->groups[i]);
-	text_print(t, "\nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", p->pid, p->pid, p->pgid, p->sid);
+	text_print(t, "\nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", p->pid, tid, p->pgid, p->sid);
+}
+
+/* Processors, as a mask and as a list. */
+static void print_affinity(struct text *t, uint64_t mask)
+{
+	const char *comma = "";
+	text_print(t, "Cpus_allowed:\t%lx\nCpus_allowed_list:\t", (unsigned long)mask);
+	for (unsigned first = 0; first < cpu_count; first++) {
+		if (!(mask >> first & 1))
+			continue;
+		unsigned last = first;
+		while (last + 1 < cpu_count && (mask >> (last + 1) & 1))
+			last++;
+		text_print(t, first == last ? "%s%u" : "%s%u-%u", comma, first, last);
+		comma = ",";
+		first = last;
+	}
+	text_print(t, "\n");
 }
 
 static int make_status(struct text *t, struct vnode *v, void *arg)
 {
-	struct process *p = proc_lock_process(arg);
+	const struct proc_node *n = arg;
+	struct thread *thread;
+	struct process *p = proc_lock_thread(n, &thread);
 	(void)v;
 	if (!p)
 		return -ESRCH;
-	struct signal_sets s = signal_sets(p);
-	char state = state_letter(p);
-	uint64_t capabilities = p->euid == 0 ? 0x1ffffffffff : 0;
+	struct signal_sets s = signal_sets(p, thread);
+	char state = state_letter(p, thread);
+	uint64_t capabilities = p->euid == 0 ? 0x1ffffffffff : 0, online = ~(uint64_t)0 >> (64 - cpu_count);
 
-	text_print(t, "Name:\t%s\nUmask:\t%04o\nState:\t%c (%s)\n", p->name, p->fs.umask, state, state_name(state));
-	print_ids(t, p);
+	text_print(t, "Name:\t%s\nUmask:\t%04o\nState:\t%c (%s)\n", name_of(p, thread), p->fs.umask, state, state_name(state));
+	print_ids(t, p, n->tid);
 	if (p->space)
 		print_memory(t, p);
-	text_print(t, "Threads:\t1\nSigQ:\t%u/%lu\n", p->signals.count, (unsigned long)p->limits[LIMIT_SIGPENDING].cur);
+	text_print(t, "Threads:\t%u\nSigQ:\t%u/%lu\n", count_threads(p), p->signals.count, (unsigned long)p->limits[LIMIT_SIGPENDING].cur);
 	text_print(t, "SigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\nSigCgt:\t%016lx\n", (unsigned long)s.pending,
 		(unsigned long)s.shared, (unsigned long)s.blocked, (unsigned long)s.ignored, (unsigned long)s.caught);
 	text_print(t, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\n", 0ul, (unsigned long)capabilities,
 		(unsigned long)capabilities, 0x1fffffffffful, 0ul);
-	text_print(t, "NoNewPrivs:\t0\nSeccomp:\t0\nCpus_allowed:\t1\nCpus_allowed_list:\t0\nMems_allowed:\t1\nMems_allowed_list:\t0\n");
-	text_print(t, "voluntary_ctxt_switches:\t0\nnonvoluntary_ctxt_switches:\t0\n");
+	text_print(t, "NoNewPrivs:\t%d\nSeccomp:\t0\n", p->no_new_privileges);
+	print_affinity(t, (thread ? thread->affinity : ~(uint64_t)0) & online);
+	text_print(t, "Mems_allowed:\t1\nMems_allowed_list:\t0\nvoluntary_ctxt_switches:\t0\nnonvoluntary_ctxt_switches:\t0\n");
 	proc_unlock_process();
 	return 0;
 }
@@ -174,11 +218,12 @@ static int make_limits(struct text *t, struct vnode *v, void *arg)
 
 static int make_comm(struct text *t, struct vnode *v, void *arg)
 {
-	struct process *p = proc_lock_process(arg);
+	struct thread *thread;
+	struct process *p = proc_lock_thread(arg, &thread);
 	(void)v;
 	if (!p)
 		return -ESRCH;
-	text_print(t, "%s\n", p->name);
+	text_print(t, "%s\n", name_of(p, thread));
 	proc_unlock_process();
 	return 0;
 }
@@ -192,10 +237,18 @@ static int take_comm(struct vnode *v, void *arg, char *string, size_t len)
 		return -EINVAL;
 	if (len && string[len - 1] == '\n')
 		len--;
-	if (len >= sizeof current->name)
-		len = sizeof current->name - 1;
-	memset(current->name, 0, sizeof current->name);
-	memcpy(current->name, string, len);
+	if (len >= NAME_BYTES)
+		len = NAME_BYTES - 1;
+	struct thread *thread;
+	struct process *p = proc_lock_thread(n, &thread);
+	if (!p || !thread) {
+		if (p)
+			proc_unlock_process();
+		return -ESRCH;
+	}
+	memset(thread_name(thread), 0, NAME_BYTES);
+	memcpy(thread_name(thread), string, len);
+	proc_unlock_process();
 	return 0;
 }
 
@@ -277,11 +330,12 @@ static int make_oom_score(struct text *t, struct vnode *v, void *arg)
 
 static int make_faults(struct text *t, struct vnode *v, void *arg)
 {
-	struct process *p = proc_lock_process(arg);
+	struct thread *thread;
+	struct process *p = proc_lock_thread(arg, &thread);
 	(void)v;
 	if (!p)
 		return -ESRCH;
-	struct fault_stats copy = p->faults;
+	struct fault_stats copy = account_of(arg, p, thread).faults;
 	proc_unlock_process();
 	proc_print_faults(t, &copy);
 	return 0;

@@ -20,17 +20,18 @@
 
 /* ---- memory ---------------------------------------------------------------------------- */
 
-/* How many frames are what, by one walk over the page words. */
+/* How many frames are what, by one walk over the page words and one over the objects. */
 struct census { size_t anonymous, files, active, mapped, borrowed, shared, tables, stacks; };
 
-static void count_record(struct census *c, const struct page_record *r)
+static void count_record(void *census, struct page_record *r)
 {
+	struct census *c = census;
 	if (r->borrowed) {
 		c->borrowed++;
 		return;
 	}
 	c->mapped += record_entries(r) > 0;
-	if (r->object && r->object->pager) {
+	if (r->object->pager) {
 		c->files++;
 		c->active += r->used || record_entries(r) > 0;
 	} else {
@@ -38,7 +39,7 @@ static void count_record(struct census *c, const struct page_record *r)
 	}
 }
 
-/* One processor, and this does not sleep: the words stand still. */
+/* The words change meanwhile, and what they point to may go: each is looked at once, for itself. */
 static struct census count_frames(void)
 {
 	struct census c = { 0 };
@@ -47,7 +48,7 @@ static struct census count_frames(void)
 
 	for (size_t i = 0; i < n; i++) {
 		for (pfn_t pfn = ram[i].start; pfn < ram[i].end; pfn++) {
-			page_word w = pages[pfn];
+			page_word w = page_word_of(pfn);
 			switch (page_type(w)) {
 			case PAGE_FREE:
 				pfn += ((pfn_t)1 << page_order(w)) - 1;
@@ -58,9 +59,6 @@ static struct census count_frames(void)
 			case PAGE_TABLE:
 				c.tables++;
 				break;
-			case PAGE_RECORD:
-				count_record(&c, page_record(w));
-				break;
 			case PAGE_KERNEL:
 				c.stacks += page_use(w) == USE_STACK ? (size_t)1 << page_order(w) : 0;
 				break;
@@ -69,6 +67,7 @@ static struct census count_frames(void)
 			}
 		}
 	}
+	object_each_of_all(count_record, &c);
 	return c;
 }
 
@@ -153,22 +152,31 @@ static int make_faults(struct text *t, struct vnode *v, void *arg)
 
 /* ---- time and load ------------------------------------------------------------------------- */
 
+static void print_times(struct text *t, const struct sched_stats *s)
+{
+	text_print(t, " %lu 0 %lu %lu 0 0 0 0 0 0\n", (unsigned long)s->user_ticks, (unsigned long)s->kernel_ticks, (unsigned long)(s->idle_ns / NS_PER_TICK));
+}
+
 static int make_stat(struct text *t, struct vnode *v, void *arg)
 {
-	struct sched_stats s = sched_stats;
+	struct sched_stats s = sched_stats_all();
 	(void)v, (void)arg;
-	for (int i = 0; i < 2; i++)
-		text_print(t, "%s %lu 0 %lu %lu 0 0 0 0 0 0\n", i == 0 ? "cpu " : "cpu0", (unsigned long)s.user_ticks, (unsigned long)s.kernel_ticks,
-			(unsigned long)s.idle_ticks);
+	text_print(t, "cpu ");
+	print_times(t, &s);
+	for (unsigned i = 0; i < cpu_count; i++) {
+		struct sched_stats one = sched_stats_of(i);
+		text_print(t, "cpu%u", i);
+		print_times(t, &one);
+	}
 	text_print(t, "intr %lu\nctxt %lu\nbtime %lu\nprocesses %lu\nprocs_running %u\nprocs_blocked 0\n",
-		(unsigned long)(s.user_ticks + s.kernel_ticks + s.idle_ticks), (unsigned long)s.switches,
+		(unsigned long)(s.user_ticks + s.kernel_ticks), (unsigned long)s.switches,
 		(unsigned long)(clock_boot_realtime_ns() / NS_PER_SECOND), (unsigned long)s.forks, sched_runnable());
 	return 0;
 }
 
 static int make_uptime(struct text *t, struct vnode *v, void *arg)
 {
-	uint64_t up = time_now_ns() / (NS_PER_SECOND / 100), idle = sched_stats.idle_ns / (NS_PER_SECOND / 100);
+	uint64_t up = time_now_ns() / (NS_PER_SECOND / 100), idle = sched_stats_all().idle_ns / (NS_PER_SECOND / 100);
 	(void)v, (void)arg;
 	text_print(t, "%lu.%02lu %lu.%02lu\n", (unsigned long)(up / 100), (unsigned long)(up % 100), (unsigned long)(idle / 100),
 		(unsigned long)(idle % 100));
@@ -197,8 +205,28 @@ static int make_cpuinfo(struct text *t, struct vnode *v, void *arg)
 	uint64_t khz = time_cycles_khz();
 	(void)v, (void)arg;
 	cpu_describe(model, sizeof model);
-	text_print(t, "processor\t: 0\nmodel name\t: %s\ncpu MHz\t\t: %lu.%03lu\nphysical id\t: 0\nsiblings\t: 1\ncore id\t\t: 0\ncpu cores\t: 1\n\n",
-		model, (unsigned long)(khz / 1000), (unsigned long)(khz % 1000));
+	for (unsigned i = 0; i < cpu_count; i++)
+		text_print(t, "processor\t: %u\nmodel name\t: %s\ncpu MHz\t\t: %lu.%03lu\nphysical id\t: 0\nsiblings\t: %u\ncore id\t\t: %u\ncpu cores\t: %u\n\n",
+			i, model, (unsigned long)(khz / 1000), (unsigned long)(khz % 1000), cpu_count, i, cpu_count);
+	return 0;
+}
+
+/* Which processors there are: all that are possible run. */
+static int make_cpus(struct text *t, struct vnode *v, void *arg)
+{
+	(void)v, (void)arg;
+	text_print(t, cpu_count > 1 ? "0-%u\n" : "0\n", cpu_count - 1);
+	return 0;
+}
+
+/* A line for each name of a lock: how often one of that name was not to be had at once. */
+static int make_lock_stat(struct text *t, struct vnode *v, void *arg)
+{
+	const struct lock_stat *s = lock_stats();
+	(void)v, (void)arg;
+	for (unsigned i = 0; i < LOCK_STATS; i++)
+		if (s[i].contended)
+			text_print(t, "%s\t%lu\n", s[i].name ? s[i].name : "others", s[i].contended);
 	return 0;
 }
 
@@ -301,10 +329,12 @@ static int take_name(struct vnode *v, void *arg, char *string, size_t len)
 	return 0;
 }
 
+static struct spinlock boot_id_lock = SPINLOCK_INIT("boot id", RANK_LEAF);
+static unsigned char boot_id[16];		/* boot_id_lock; zeros: nobody has asked yet */
+
 /* A random UUID (version 4, RFC 4122); boot_id keeps the first one. */
 static int make_uuid(struct text *t, struct vnode *v, void *arg)
 {
-	static unsigned char boot_id[16];
 	const struct proc_node *n = arg;
 	unsigned char id[16];
 	(void)v;
@@ -312,9 +342,11 @@ static int make_uuid(struct text *t, struct vnode *v, void *arg)
 	id[6] = (unsigned char)((id[6] & 0x0f) | 0x40);
 	id[8] = (unsigned char)((id[8] & 0x3f) | 0x80);
 	if (strcmp(n->entry->name, "boot_id") == 0) {
+		spin_lock(&boot_id_lock);
 		if (boot_id[6] == 0)
 			memcpy(boot_id, id, sizeof id);
 		memcpy(id, boot_id, sizeof id);
+		spin_unlock(&boot_id_lock);
 	}
 	for (int i = 0; i < 16; i++)
 		text_print(t, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", id[i]);
@@ -363,7 +395,10 @@ static int make_file_nr(struct text *t, struct vnode *v, void *arg)
 	return 0;
 }
 
-/* overcommit_memory is the policy; of overcommit_kbytes and overcommit_ratio the one that was written last counts. */
+/*
+ * overcommit_memory is the policy; of overcommit_kbytes and overcommit_ratio the one that was written last counts.  Words, each read whole: a limit that is
+ * asked for in between is by the old one or by the new one.
+ */
 static int make_overcommit(struct text *t, struct vnode *v, void *arg)
 {
 	const struct proc_node *n = arg;
@@ -391,7 +426,8 @@ static int take_overcommit(struct vnode *v, void *arg, char *string, size_t len)
 		return -EINVAL;
 	switch (n->entry->name[sizeof "overcommit_" - 1]) {
 	case 'k':
-		overcommit = (struct overcommit_policy){ overcommit.mode, 0, (size_t)value };
+		__atomic_store_n(&overcommit.kbytes, (size_t)value, __ATOMIC_RELEASE);
+		__atomic_store_n(&overcommit.ratio, 0, __ATOMIC_RELEASE);
 		break;
 	case 'm':
 		if (value > OVERCOMMIT_NEVER)
@@ -399,7 +435,8 @@ static int take_overcommit(struct vnode *v, void *arg, char *string, size_t len)
 		overcommit.mode = (unsigned)value;
 		break;
 	default:
-		overcommit = (struct overcommit_policy){ overcommit.mode, (unsigned)value, 0 };
+		__atomic_store_n(&overcommit.ratio, (unsigned)value, __ATOMIC_RELEASE);
+		__atomic_store_n(&overcommit.kbytes, 0, __ATOMIC_RELEASE);
 	}
 	return 0;
 }
@@ -417,6 +454,8 @@ TEXT(overcommit_text, .make = make_overcommit, .take = take_overcommit);
 TEXT(buddyinfo_text, .make = make_buddyinfo);
 TEXT(cmdline_text, .make = make_cmdline);
 TEXT(cpuinfo_text, .make = make_cpuinfo);
+TEXT(cpus_text, .make = make_cpus);
+TEXT(lock_stat_text, .make = make_lock_stat);
 TEXT(devices_text, .make = make_devices);
 TEXT(nothing_text, .make = make_nothing);
 TEXT(faults_text, .make = make_faults);
@@ -469,12 +508,17 @@ static const struct proc_entry huge_entries[] = {
 };
 static const struct proc_entry mm_entries[] = { DIRECTORY("transparent_hugepage", huge_entries), END };
 static const struct proc_entry sys_kernel_entries[] = { DIRECTORY("mm", mm_entries), END };
-const struct proc_entry sys_root_entries[] = { DIRECTORY("kernel", sys_kernel_entries), END };
+static const struct proc_entry cpu_entries[] = {
+	FILE("online", 0444, cpus_text), FILE("possible", 0444, cpus_text), FILE("present", 0444, cpus_text), END
+};
+static const struct proc_entry system_entries[] = { DIRECTORY("cpu", cpu_entries), END };
+static const struct proc_entry sys_devices_entries[] = { DIRECTORY("system", system_entries), END };
+const struct proc_entry sys_root_entries[] = { DIRECTORY("devices", sys_devices_entries), DIRECTORY("kernel", sys_kernel_entries), END };
 
 const struct proc_entry proc_root_entries[] = {
 	FILE("buddyinfo", 0444, buddyinfo_text), FILE("cmdline", 0444, cmdline_text), FILE("cpuinfo", 0444, cpuinfo_text),
 	FILE("devices", 0444, devices_text), FILE("diskstats", 0444, nothing_text), FILE("faults", 0444, faults_text),
-	FILE("filesystems", 0444, filesystems_text), FILE("loadavg", 0444, loadavg_text), FILE("meminfo", 0444, meminfo_text),
+	FILE("filesystems", 0444, filesystems_text), FILE("loadavg", 0444, loadavg_text), FILE("lock_stat", 0444, lock_stat_text), FILE("meminfo", 0444, meminfo_text),
 	FILE("modules", 0444, nothing_text), { .name = "mounts", .mode = S_IFLNK | 0777, .ops = &mounts_ops },
 	{ .name = "self", .mode = S_IFLNK | 0777, .ops = &proc_self_ops }, FILE("stat", 0444, stat_text), FILE("swaps", 0444, swaps_text),
 	DIRECTORY("sys", sys_entries), DIRECTORY("sysvipc", sysvipc_entries), { .name = "thread-self", .mode = S_IFLNK | 0777, .ops = &proc_thread_self_ops },

@@ -1,8 +1,8 @@
 /*
- * kernel/process.c - the table of processes: numbers, search, birth and end of the structures.
+ * kernel/process.c - the tables of processes and threads: numbers, search, birth and end of the structures.
  *
- * Every process is in process_list, in the order of its number, and in a hash table.  Numbers rise and wrap around; one that is still
- * a group's or a session's is not given out.
+ * Every process is in process_list, in the order of its number, and in a hash table; every thread is in another.  Their numbers are of one kind: they
+ * rise and wrap around, and one that is still a thread's, a process's, a group's or a session's is not given out.
  *
  * Lock: tree_lock for all of it.
  */
@@ -11,20 +11,22 @@
 #include "lib/string.h"
 #include "vm/heap.h"
 
-enum { HASH_SIZE = 64, PID_MAX = 32768, PID_AFTER_WRAP = 300 };
+enum { HASH_SIZE = 256, PID_MAX = 32768, PID_AFTER_WRAP = 300 };
 
 struct mutex tree_lock;
 struct list process_list = LIST_INIT(process_list);
-static struct list hash[HASH_SIZE];
-static size_t processes;
+static struct list hash[HASH_SIZE], thread_hash[HASH_SIZE];
+static size_t tasks;			/* threads, and processes whose leader is gone */
 static pid_type last_pid;
 static bool wrapped;
 
 void process_init(void)
 {
 	mutex_init(&tree_lock, "process tree", RANK_PROCESS);
-	for (size_t i = 0; i < HASH_SIZE; i++)
+	for (size_t i = 0; i < HASH_SIZE; i++) {
 		list_init(&hash[i]);
+		list_init(&thread_hash[i]);
+	}
 }
 
 struct process *process_find(pid_type pid)
@@ -38,9 +40,26 @@ struct process *process_find(pid_type pid)
 	return NULL;
 }
 
+struct thread *thread_find(pid_type tid)
+{
+	struct list *bucket = &thread_hash[(uint32_t)tid % HASH_SIZE];
+	list_for_each(l, bucket) {
+		struct thread *t = container_of(l, struct thread, hash);
+		if (t->tid == tid)
+			return t;
+	}
+	return NULL;
+}
+
+struct process *process_of(pid_type tid)
+{
+	struct thread *t = thread_find(tid);
+	return t ? t->process : process_find(tid);
+}
+
 size_t process_count(void)
 {
-	return processes;
+	return __atomic_load_n(&tasks, __ATOMIC_RELAXED);
 }
 
 pid_type process_last_pid(void)
@@ -50,6 +69,8 @@ pid_type process_last_pid(void)
 
 static bool number_in_use(pid_type n)
 {
+	if (thread_find(n))
+		return true;
 	list_for_each(l, &process_list) {
 		const struct process *p = container_of(l, struct process, all);
 		if (p->pid == n || p->pgid == n || p->sid == n)
@@ -72,7 +93,20 @@ static pid_type new_pid(void)
 	return 0;
 }
 
-int process_insert(struct process *p)
+static void add_thread(struct process *p, struct thread *t, pid_type tid)
+{
+	t->tid = tid;
+	list_push(&thread_hash[(uint32_t)tid % HASH_SIZE], &t->hash);
+	list_append(&p->threads, &t->siblings);
+	p->nthreads++;
+}
+
+static void count_tasks(long change)
+{
+	__atomic_fetch_add(&tasks, (size_t)change, __ATOMIC_RELAXED);
+}
+
+int process_insert(struct process *p, struct thread *t)
 {
 	p->pid = new_pid();
 	if (!p->pid)
@@ -82,7 +116,8 @@ int process_insert(struct process *p)
 		before = before->prev;
 	list_insert_between(&p->all, before, before->next);
 	list_push(&hash[(uint32_t)p->pid % HASH_SIZE], &p->hash);
-	processes++;
+	add_thread(p, t, p->pid);
+	count_tasks(1);
 	return 0;
 }
 
@@ -91,10 +126,51 @@ void process_remove(struct process *p)
 	list_remove(&p->all);
 	list_remove(&p->hash);
 	list_remove(&p->sibling);
-	processes--;
+	count_tasks(-1);
 }
 
-struct process *process_create(struct process *parent)
+int thread_insert(struct process *p, struct thread *t)
+{
+	pid_type tid = new_pid();
+	if (!tid)
+		return -EAGAIN;
+	unsigned long irq = spin_lock_irq(&p->signal_lock);
+	bool ends = thread_work(current_thread(), WORK_EXIT) || p->exiting;
+	if (!ends) {
+		add_thread(p, t, tid);
+		if (p->stopping)
+			thread_work_add(t, WORK_SIGNAL);
+	}
+	spin_unlock_irq(&p->signal_lock, irq);
+	if (ends)
+		return -EINTR;
+	count_tasks(1);
+	return 0;
+}
+
+void thread_remove(struct process *p, struct thread *t)
+{
+	assert(spin_held(&p->signal_lock));
+	list_remove(&t->siblings);
+	list_remove(&t->hash);
+	p->nthreads--;
+	p->dead_user_ticks += t->user_ticks;
+	p->dead_kernel_ticks += t->kernel_ticks;
+	stats_add(&p->dead_faults, &t->faults);
+	if (t->tid != p->pid)
+		count_tasks(-1);
+}
+
+void thread_become_leader(struct process *p, struct thread *t)
+{
+	assert(p->nthreads == 1 && t->tid != p->pid);
+	list_remove(&t->hash);
+	t->tid = p->pid;
+	list_push(&thread_hash[(uint32_t)t->tid % HASH_SIZE], &t->hash);
+	count_tasks(-1);
+}
+
+struct process *process_create(struct process *parent, struct thread **thread)
 {
 	struct process *p = kzalloc(sizeof *p);
 	struct thread *t = p ? thread_create() : NULL;
@@ -106,16 +182,21 @@ struct process *process_create(struct process *parent)
 	list_init(&p->sibling);
 	list_init(&p->threads);
 	waitq_init(&p->child_event);
-	waitq_init(&p->vfork_done);
+	waitq_init(&p->alone);
 	signal_init_process(p, parent);
 	t->process = p;
-	list_append(&p->threads, &t->siblings);
+	*thread = t;
 	return p;
 }
 
-struct thread *process_thread(const struct process *p)
+struct fault_stats process_faults(struct process *p)
 {
-	return container_of(p->threads.next, struct thread, siblings);
+	unsigned long irq = spin_lock_irq(&p->signal_lock);
+	struct fault_stats sum = p->dead_faults;
+	list_for_each(l, &p->threads)
+		stats_add(&sum, &container_of(l, struct thread, siblings)->faults);
+	spin_unlock_irq(&p->signal_lock, irq);
+	return sum;
 }
 
 void process_drop_files(struct process *p)

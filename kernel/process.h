@@ -1,11 +1,20 @@
 /*
  * kernel/process.h - processes and threads.
  *
- * A process is what has an address space, files, signal handlers and a parent; a thread is what runs.  In this slice each process has
- * one thread, but nothing relies on it: what belongs to a thread (registers, mask, pending thread signals) is in struct thread.
+ * A process is what has an address space, files, signal handlers and a parent; a thread is what runs.  The thread that a process begins with is its leader
+ * and has the same number.  When it exits before the others, its structure goes like theirs; the process stays, with its number, until the last has exited.
  *
- * Locks: tree_lock (mutex RANK_PROCESS) guards parent, children, pgid, sid, exit status, the pid table, and which space, files and
- * program a process has (its own thread reads those without); scheduling state is under the run queue's spinlock (RANK_RUNQUEUE); signal state under process->signal_lock (spinlock, RANK_WAITQ - 1, interrupts off: the tick raises signals).
+ * What protects a field is said by a letter:
+ *
+ *	t	tree_lock (mutex, RANK_PROCESS)
+ *	s	process->signal_lock (spinlock, RANK_WAITQ - 1, interrupts off: the tick raises signals)
+ *	b	both to change it, one of them to read it
+ *	p	changes while the process has one thread (fork, exec, exit), and then under t: its own threads read it without, others with t
+ *	r	the run queue's lock, or what the scheduler says (kernel/sched.c)
+ *	o	its own thread alone
+ *	w	a word: read by anybody, changed by its own thread or under t; more than one word that belong together are changed under t
+ *	a	atomic
+ *	-	never changes
  */
 #pragma once
 #include "vm/space.h"
@@ -40,39 +49,58 @@ enum thread_state { THREAD_READY, THREAD_RUNNING, THREAD_WAITING, THREAD_STOPPED
 enum thread_work {
 	WORK_SIGNAL = 1,		/* signal_deliver has something to look at */
 	WORK_RESCHEDULE = 2,		/* the slice is over */
+	WORK_EXIT = 4,			/* it is to end, as the process does or gets another program; stays, and WORK_SIGNAL with it */
 };
+
+enum { NAME_BYTES = 16 };
 
 struct thread {
 	struct arch_thread arch;
-	struct process *process;	/* NULL: a kernel thread */
-	pid_type tid;
-	enum thread_state state;	/* run queue's lock */
-	struct list run;		/* in the run queue */
+	struct process *process;	/* NULL: a kernel thread, or one that has left its process; o */
+	pid_type tid;			/* t, o */
+	struct list hash;		/* in the table of threads; t */
+	enum thread_state state;	/* r */
+	struct list run;		/* in the run queue; r */
+	unsigned cpu;			/* whose run queue: where it runs, or ran last; r, and its own thread reads it */
 	struct waiter waiter;		/* of wait_prepare */
-	struct list timer;		/* in the list of sleeps that end by themselves; with the next two under the run queue's lock */
-	uint64_t deadline_ns;
-	enum wait_how how;		/* which signals end the sleep */
-	struct list siblings;		/* in process->threads */
-	void *stack;			/* kstack_alloc */
-	int slice;			/* ticks that it may still run while others wait */
-	uint64_t user_ticks, kernel_ticks;
-	uint64_t blocked;		/* signal mask, bit signo-1 */
-	struct signal_queue signals;	/* thread-directed; process->signal_lock */
-	unsigned work;			/* enum thread_work: what it has to do before it may go to user mode; atomic */
-	uint64_t awaited;		/* sigtimedwait waits for these: they are kept and wake, though blocked */
-	struct { uint64_t deadline_ns; vaddr_t remaining; } restart;	/* an interrupted sleep, for restart_syscall */
-	struct {			/* the fault signal of this thread: taken before all others */
+	struct list timer;		/* in the list of sleeps that end by themselves; r */
+	uint64_t deadline_ns;		/* r */
+	enum wait_how how;		/* which signals end the sleep; r */
+	struct list siblings;		/* in process->threads; b */
+	void *stack;			/* kstack_alloc; - */
+	int slice;			/* ticks that it may still run while others wait; r */
+	uint64_t user_ticks, kernel_ticks;	/* the tick's; others read them as words */
+	struct fault_stats faults;	/* its own faults write it; others read it as words */
+	uint64_t start_ns;		/* - */
+	uint64_t affinity;		/* processors that it may run on, bit by bit: sched_set_affinity */
+	int nice;			/* w */
+	char name[NAME_BYTES];		/* of one that is not the leader: thread_name; t, o */
+	uint64_t blocked;		/* signal mask, bit signo-1; s to change it */
+	struct signal_queue signals;	/* thread-directed; s */
+	unsigned work;			/* enum thread_work: what it has to do before it may go to user mode; a */
+	uint64_t awaited;		/* sigtimedwait waits for these: they are kept and wake, though blocked; s */
+	bool stop_wanted;		/* has taken a stop signal and is about to stop the process; SIGCONT takes this back; s */
+	bool stopped;			/* takes part in the stop of its process, and sleeps; s */
+	bool no_faults;			/* a fault in its user memory fails: it holds a spinlock; o */
+	struct {			/* an interrupted call, for restart_syscall; o */
+		long (*go_on)(struct thread *);		/* NULL: there is none */
+		uint64_t deadline_ns;
+		vaddr_t address;			/* a sleep: where what remains is written; a futex: its word */
+		uint32_t op, expected, bits;		/* a futex */
+	} restart;
+	struct {			/* the fault signal of this thread: taken before all others; o */
 		struct siginfo info;	/* signo 0: none is waiting */
 		unsigned trapno;	/* these stay, for the frames of later signals, as Linux has it */
 		unsigned long hw_error;
 		vaddr_t addr;
 	} fault;
-	uint64_t saved_mask;		/* sigsuspend, ppoll: to restore; valid if restore_mask */
+	uint64_t saved_mask;		/* sigsuspend, ppoll: to restore; valid if restore_mask; o */
 	bool restore_mask;
-	struct { vaddr_t sp; int32_t flags; uint32_t pad; uint64_t size; } altstack;	/* Linux's stack_t */
-	vaddr_t set_child_tid;		/* clone: where the new thread writes its number when it runs first */
-	vaddr_t clear_child_tid;	/* set_tid_address */
-	vaddr_t robust_list;
+	struct { vaddr_t sp; int32_t flags; uint32_t pad; uint64_t size; } altstack;	/* Linux's stack_t; o */
+	vaddr_t set_child_tid;		/* clone: where the new thread writes its number when it runs first; o */
+	vaddr_t clear_child_tid;	/* set_tid_address; o */
+	vaddr_t robust_list;		/* w */
+	struct vfork_wait *vfork;	/* the thread that waits for us to exec or exit; t */
 #ifdef LOCK_CHECK
 	struct { const void *lock; const char *name; unsigned rank; bool sleeps; } held[16];
 	unsigned nheld;
@@ -80,52 +108,63 @@ struct thread {
 };
 
 struct process {
-	pid_type pid, pgid, sid;
-	struct process *parent;
-	struct list children, sibling;	/* tree_lock */
-	struct list all;		/* every process, by pid; tree_lock */
-	struct list hash;		/* in the pid table; tree_lock */
-	struct list threads;
-	struct space *space;		/* NULL once dead */
-	struct fs_context fs;
-	struct file_table *files;
-	char name[16];			/* comm */
-	struct vnode *exe;		/* the program, referenced; for /proc/PID/exe (vnode_path) */
+	pid_type pid;			/* - */
+	pid_type pgid, sid;		/* t; own threads read them as words */
+	struct process *parent;		/* t */
+	struct list children, sibling;	/* t */
+	struct list all;		/* every process, by pid; t */
+	struct list hash;		/* in the pid table; t */
+	struct list threads;		/* the leader first; b */
+	unsigned nthreads;		/* b */
+	struct thread *execer;		/* waits until it is the only thread; b */
+	struct waitq alone;		/* there */
+	struct space *space;		/* NULL once dead; p */
+	struct fs_context fs;		/* has its lock; which vnodes there are when it begins and ends: p */
+	struct file_table *files;	/* has its lock; p */
+	char name[NAME_BYTES];		/* comm of the leader; t, and its own threads read it */
+	struct vnode *exe;		/* the program, referenced; for /proc/PID/exe (vnode_path); p */
+	/*
+	 * Who it is: w.  For all threads at once, as POSIX has it and C libraries make it on Linux, where the call changes the calling thread alone; to make
+	 * the same call in each thread, as they do, changes nothing more.
+	 */
 	uint32_t uid, euid, suid, gid, egid, sgid;
-	unsigned ngroups;
-	uint32_t groups[GROUPS_MAX];	/* supplementary groups */
-	enum { PROCESS_ALIVE, PROCESS_ZOMBIE } state;
-	int exit_status;		/* as wait4 reports it */
-	bool stopped, stop_reported, continued;
-	int stop_signal;
-	int exit_signal;		/* what the parent gets: SIGCHLD */
+	unsigned ngroups;		/* t */
+	uint32_t groups[GROUPS_MAX];	/* supplementary groups; t */
+	enum { PROCESS_ALIVE, PROCESS_ZOMBIE } state;	/* b */
+	int exit_status;		/* as wait4 reports it; s, fixed once `exiting` */
+	bool exiting;			/* exit_group, a fatal signal or the exit of the last thread: all are marked, signals leave it alone; s to set it, stays */
+	bool stopped;			/* all threads have stopped; b */
+	bool stop_reported, continued;	/* wait4's; s */
+	int stop_signal;		/* s */
+	int exit_signal;		/* what the parent gets: SIGCHLD; t */
 	struct waitq child_event;	/* wait4 of this process */
-	struct process *vfork_child;	/* it runs in our space: we sleep in vfork_done until it execs or exits; tree_lock */
-	struct waitq vfork_done;
-	bool borrows_space;		/* we are such a child */
-	bool exiting;			/* in process_exit: signals and the OOM policy leave it alone */
-	bool executed;			/* has made an execve since its fork (setpgid of the parent is refused then) */
-	int death_signal;		/* prctl(PR_SET_PDEATHSIG) */
-	int nice;
-	bool no_new_privileges;		/* set-user-ID bits do nothing */
-	struct tty *tty;		/* controlling terminal */
+	bool executed;			/* has made an execve since its fork (setpgid of the parent is refused then); t */
+	int death_signal;		/* prctl(PR_SET_PDEATHSIG); w */
+	bool no_new_privileges;		/* set-user-ID bits do nothing; w */
+	bool barrier_registered;	/* membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED); w */
+	struct tty *tty;		/* controlling terminal; t, read as a word */
 
 	struct spinlock signal_lock;
-	struct sigaction64 actions[SIGNALS];
-	struct signal_queue signals;	/* process-directed */
-	struct waitq stop_event;	/* a stopped process sleeps here until SIGCONT or SIGKILL */
-	bool stop_wanted;		/* a stop signal was taken and is about to stop it; SIGCONT takes this back */
-	bool tell_continued;		/* the parent has not been told yet that SIGCONT came */
-	struct list itimer_link;	/* in the list of armed real-time timers: kernel/itimer.c */
+	struct sigaction64 actions[SIGNALS];	/* s */
+	struct signal_queue signals;	/* process-directed; s */
+	struct waitq stop_event;	/* stopped threads sleep here until SIGCONT or SIGKILL */
+	bool stopping;			/* all threads are to stop, or have; s */
+	unsigned nstopped;		/* threads that have; s */
+	bool tell_continued;		/* the parent has not been told yet that SIGCONT came; s */
+	struct list itimer_link;	/* in the list of armed real-time timers: kernel/itimer.c, as `itimer` */
 
-	struct fault_stats faults, child_faults;
-	bool has_reaped;		/* child_faults is not all zero */
-	uint64_t start_ns, child_user_ticks, child_kernel_ticks, dead_user_ticks, dead_kernel_ticks;
-	size_t max_resident, child_max_resident;	/* pages */
+	struct fault_stats dead_faults;	/* of the threads that have exited: process_faults; s */
+	struct fault_stats child_faults;	/* t */
+	bool has_reaped;		/* child_faults is not all zero; t */
+	uint64_t start_ns;		/* - */
+	uint64_t child_user_ticks, child_kernel_ticks;	/* t; own threads read them as words */
+	uint64_t dead_user_ticks, dead_kernel_ticks;	/* s */
+	size_t max_resident;		/* pages; p */
+	size_t child_max_resident;	/* t */
 	struct { uint64_t next_ns, interval_ns; } itimer[3];	/* ITIMER_REAL, VIRTUAL, PROF */
-	struct { uint64_t cur, max; } limits[LIMITS];
-	int32_t oom_score_adj;
-	uint32_t personality;
+	struct { uint64_t cur, max; } limits[LIMITS];	/* w */
+	int32_t oom_score_adj;		/* w */
+	uint32_t personality;		/* w */
 };
 
 /* The current thread; before sched_init there is none. */
@@ -139,6 +178,13 @@ static inline bool thread_work(const struct thread *t, enum thread_work w) { ret
 extern struct mutex tree_lock;
 extern struct list process_list;
 struct process *process_find(pid_type);		/* tree_lock held */
-size_t process_count(void);			/* tasks, zombies included: leak checks */
-/* Is SIGKILL on its way to it? */
-static inline bool process_killed(const struct process *p) { return p->signals.pending & signal_bit(SIGKILL); }
+struct thread *thread_find(pid_type tid);	/* of a process, not one of the kernel's; tree_lock held */
+/* The process that has a thread of this number (its own, if the leader is gone): as Linux takes most numbers of processes; tree_lock held. */
+struct process *process_of(pid_type tid);
+/* The leader's is that of the process. */
+static inline char *thread_name(struct thread *t) { return t->tid == t->process->pid ? t->process->name : t->name; }
+size_t process_count(void);			/* threads, and zombies: leak checks */
+/* The faults of all threads, dead ones too.  Takes signal_lock. */
+struct fault_stats process_faults(struct process *);
+/* Is SIGKILL on its way to it, or has its end begun? */
+static inline bool process_killed(const struct process *p) { return (p->signals.pending & signal_bit(SIGKILL)) || p->exiting; }

@@ -22,7 +22,7 @@ int setting_take(const struct setting *s, const char *word, size_t len)
 {
 	for (unsigned i = 0; i < SETTING_WORDS && s->words[i]; i++)
 		if (strlen(s->words[i]) == len && memcmp(s->words[i], word, len) == 0) {
-			*s->value = i;
+			__atomic_store_n(s->value, i, __ATOMIC_RELAXED);
 			return 0;
 		}
 	return -EINVAL;

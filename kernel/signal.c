@@ -88,18 +88,31 @@ static void settle_call(struct trap_frame *frame, const struct sigaction64 *acti
 		frame_set_result(frame, -EINTR);
 }
 
-/* Sleeps while the process is stopped; then tells the parent that it goes on. */
-static void wait_until_continued(struct process *p)
+/* The process stops: so does this thread, until it goes on.  The last one to stop tells the parent, and so does the first that goes on. */
+static void take_part_in_stop(struct thread *t)
 {
+	struct process *p = t->process;
+	mutex_lock(&tree_lock);
+	unsigned long irq = spin_lock_irq(&p->signal_lock);
+	if (p->stopping && !t->stopped) {
+		t->stopped = true;
+		p->nstopped++;
+	}
+	bool complete = signal_stop_complete(p);
+	spin_unlock_irq(&p->signal_lock, irq);
+	if (complete)
+		signal_notify_parent(p, CLD_STOPPED, p->stop_signal);
+	mutex_unlock(&tree_lock);
+
 	wait_prepare(&p->stop_event);
-	while (p->stopped) {
+	while (__atomic_load_n(&t->stopped, __ATOMIC_ACQUIRE)) {
 		wait_sleep(&p->stop_event, WAIT_UNINTERRUPTIBLE);
 		wait_prepare(&p->stop_event);
 	}
 	wait_finish(&p->stop_event);
 
 	mutex_lock(&tree_lock);
-	unsigned long irq = spin_lock_irq(&p->signal_lock);
+	irq = spin_lock_irq(&p->signal_lock);
 	bool tell = p->tell_continued;
 	p->tell_continued = false;
 	spin_unlock_irq(&p->signal_lock, irq);
@@ -109,45 +122,46 @@ static void wait_until_continued(struct process *p)
 }
 
 /* The default action of a stop signal.  SIGCONT may have come since it was taken: stop_wanted is gone then. */
-static void stop(struct process *p, int signo)
+static void begin_stop(struct thread *t, int signo)
 {
+	struct process *p = t->process;
 	mutex_lock(&tree_lock);
 	bool refused = signo != SIGSTOP && signal_group_orphaned(p->pgid, NULL);
 	unsigned long irq = spin_lock_irq(&p->signal_lock);
-	bool stops = p->stop_wanted && !refused;
-	p->stop_wanted = false;
-	if (stops) {
-		p->stopped = true;
+	if (t->stop_wanted && !refused && !p->stopping && !thread_work(t, WORK_EXIT)) {
+		p->stopping = true;
 		p->stop_signal = signo;
 		p->stop_reported = p->continued = p->tell_continued = false;
+		list_for_each(l, &p->threads)
+			signal_mark(container_of(l, struct thread, siblings));
 	}
+	t->stop_wanted = false;
 	spin_unlock_irq(&p->signal_lock, irq);
-	if (stops)
-		signal_notify_parent(p, CLD_STOPPED, signo);
 	mutex_unlock(&tree_lock);
 }
 
-/* Takes one signal and copies its action; notes what has to be known under the lock. 0: none. */
+/* Takes one signal and copies its action; notes what has to be known under the lock. 0: none, and nothing else to do. -1: look again. */
 static int take_signal(struct thread *t, struct siginfo *info, struct sigaction64 *action, bool *forced)
 {
 	struct process *p = t->process;
 	void *entry = NULL;
 	unsigned long irq = spin_lock_irq(&p->signal_lock);
-	int signo = t->fault.info.signo;
-	*forced = signo != 0;
-	if (signo) {
+	bool first = thread_work(t, WORK_EXIT) || p->stopping;		/* other things come first */
+	int signo = first ? -1 : t->fault.info.signo;
+	*forced = signo > 0;
+	if (signo > 0) {
 		*info = t->fault.info;
 		t->fault.info.signo = 0;
-	} else {
+	} else if (signo == 0) {
 		signo = signal_take(t, t->blocked, info, &entry);
 	}
-	if (signo) {
+	if (signo > 0) {
 		struct sigaction64 *a = &p->actions[signo - 1];
 		*action = *a;
 		if ((a->flags & SA_RESETHAND) && a->handler != SIG_IGN)
 			a->handler = SIG_DFL;
-		p->stop_wanted = action->handler == SIG_DFL && signal_default_action(signo) == DEFAULT_STOP;
-	} else {
+		t->stop_wanted = action->handler == SIG_DFL && signal_default_action(signo) == DEFAULT_STOP;
+	} else if (signo == 0) {
 		thread_work_done(t, WORK_SIGNAL);
 	}
 	spin_unlock_irq(&p->signal_lock, irq);
@@ -161,12 +175,14 @@ static int next_handler(struct thread *t, struct siginfo *info, struct sigaction
 	struct process *p = t->process;
 	for (;;) {
 		bool forced;
-		if (p->stopped || p->tell_continued)
-			wait_until_continued(p);
+		if (thread_work(t, WORK_EXIT))
+			thread_exit(p->exit_status);
+		if (p->stopping || p->tell_continued)
+			take_part_in_stop(t);
 		int signo = take_signal(t, info, action, &forced);
-		if (!signo && !p->stopped)
+		if (signo == 0)
 			return 0;
-		if (!signo || action->handler == SIG_IGN)
+		if (signo < 0 || action->handler == SIG_IGN)
 			continue;
 		if (action->handler != SIG_DFL)
 			return signo;
@@ -176,7 +192,7 @@ static int next_handler(struct thread *t, struct siginfo *info, struct sigaction
 		case DEFAULT_TERMINATE:
 			process_exit(signo);
 		case DEFAULT_STOP:
-			stop(p, signo);
+			begin_stop(t, signo);
 			break;
 		case DEFAULT_IGNORE:
 		case DEFAULT_CONTINUE:
@@ -193,7 +209,6 @@ static bool on_altstack(const struct thread *t, vaddr_t sp)
 /* Builds the frame of a handler.  False: the stack cannot take it. */
 static bool run_handler(struct thread *t, struct siginfo *info, const struct sigaction64 *action)
 {
-	struct process *p = t->process;
 	struct trap_frame *frame = thread_frame(&t->arch);
 	struct signal_setup setup = {
 		.signo = info->signo, .handler = action->handler, .restorer = action->restorer,
@@ -216,10 +231,8 @@ static bool run_handler(struct thread *t, struct siginfo *info, const struct sig
 	}
 
 	uint64_t also = action->mask | (action->flags & SA_NODEFER ? 0 : signal_bit(info->signo));
-	unsigned long irq = spin_lock_irq(&p->signal_lock);
 	t->restore_mask = false;
-	t->blocked = (t->blocked | also) & ~UNBLOCKABLE;
-	spin_unlock_irq(&p->signal_lock, irq);
+	signal_set_mask(t->blocked | also);
 	return true;
 }
 
@@ -233,7 +246,9 @@ void signal_set_mask(uint64_t blocked)
 	struct thread *t = current_thread();
 	struct process *p = t->process;
 	unsigned long irq = spin_lock_irq(&p->signal_lock);
+	uint64_t before = t->blocked;
 	t->blocked = blocked & ~UNBLOCKABLE;
+	signal_retarget(p, t, t->blocked & ~before);
 	if ((t->signals.pending | p->signals.pending) & ~t->blocked)
 		thread_work_add(t, WORK_SIGNAL);
 	spin_unlock_irq(&p->signal_lock, irq);
@@ -282,15 +297,20 @@ void signal_init_thread(struct thread *t, const struct thread *other)
 	}
 }
 
-void signal_exec(struct process *p)
+void signal_reset(struct process *p)
 {
-	struct thread *t = current_thread();
 	unsigned long irq = spin_lock_irq(&p->signal_lock);
 	for (int i = 0; i < SIGNALS; i++) {
 		uint64_t kept = p->actions[i].handler == SIG_IGN ? SIG_IGN : SIG_DFL;
 		p->actions[i] = (struct sigaction64){ .handler = kept };
 	}
 	spin_unlock_irq(&p->signal_lock, irq);
+}
+
+void signal_exec(struct process *p)
+{
+	struct thread *t = current_thread();
+	signal_reset(p);
 	memset(&t->altstack, 0, sizeof t->altstack);
 	t->altstack.flags = SS_DISABLE;
 }

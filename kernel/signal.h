@@ -3,12 +3,16 @@
  *
  * A signal is sent to a process or to one thread: it is put into a queue, and a thread that does not block it is marked (WORK_SIGNAL) and
  * woken.  Everything else happens in the marked thread itself, in signal_deliver, on its way to user mode: it runs a handler, dies,
- * stops or carries on.
+ * stops or carries on.  Whoever was marked for a signal of the process and then blocks it, or exits, marks another.
+ *
+ * A process stops when all its threads have: the first that takes the signal marks the others (`stopping`), each goes to sleep in signal_deliver, and the last one
+ * tells the parent.
  *
  * A standard signal (1..31) is pending once at most; a real-time signal (32..64) as often as it was sent.  A signal without an entry in
  * `infos` (sent by the kernel, or no memory was left) is reported as SI_KERNEL or SI_USER of nobody.
  *
- * Lock: process->signal_lock (spinlock, RANK_WAITQ - 1, interrupts off) guards the queues, actions, masks of all its threads, and `stopped`.
+ * Lock: process->signal_lock (spinlock, RANK_WAITQ - 1, interrupts off) guards the queues, actions, masks of all its threads, and what
+ * there is of stopping.
  */
 #pragma once
 #include "abi/signal.h"
@@ -38,7 +42,7 @@ void signal_force(struct thread *, int signo, const struct siginfo *, unsigned t
 
 /* Is there anything for signal_deliver?  An interruptible sleep ends then. */
 bool signal_pending(const struct thread *);
-/* Is one of them going to end the process?  A killable sleep ends then.  Takes no lock: for the scheduler. */
+/* Is the thread marked to end, or one of them going to end the process?  A killable sleep ends then.  Takes no lock: for the scheduler. */
 bool signal_fatal_pending(const struct thread *);
 /* The last step to user mode (kernel_user_return): handlers, default actions, restart of the interrupted call.  No lock held; may not return. */
 void signal_deliver(struct trap_frame *);
@@ -69,11 +73,25 @@ long signal_mask_return(long result);
 /* A new process: the parent's actions, nothing pending.  A new thread of it: the mask and alternate stack of the other. */
 void signal_init_process(struct process *, struct process *parent);
 void signal_init_thread(struct thread *, const struct thread *other);
-/* Handlers become default, the alternate stack goes; what is ignored, blocked or pending stays. */
+/* Handlers become default; what is ignored stays so. */
+void signal_reset(struct process *);
+/* That, for exec: the alternate stack goes; what is blocked or pending stays. */
 void signal_exec(struct process *);
 /* Frees what is queued: a thread or process goes away. */
 void signal_queue_drain(struct signal_queue *);
 
+/* The other threads are to end, or SIGCONT has come: nobody stops, and who has goes on.  signal_lock held. */
+void signal_cancel_stop(struct process *);
+/* Have all threads stopped that there are now?  True once: the caller is to tell the parent.  signal_lock held. */
+bool signal_stop_complete(struct process *);
+/* The thread, no longer in the list, may have been the one that was to take a signal of the process: another is found. signal_lock held. */
+void signal_thread_left(struct process *, const struct thread *);
+
+/* Between signal_queue.c and signal.c.  There is something to look at: marks the thread and wakes it.  signal_lock held. */
+void signal_mark(struct thread *);
+/* Of these signals, which the thread will not take now, those that wait for any thread of the process are left to others: they are
+ * marked.  signal_lock held. */
+void signal_retarget(struct process *, const struct thread *, uint64_t set);
 /* Between signal_queue.c and signal.c.  Takes the next signal for the current thread out of the queues; 0: none. signal_lock held, *entry is to be kfreed
  * after it has been dropped. */
 int signal_take(struct thread *, uint64_t blocked, struct siginfo *, void **entry);

@@ -100,12 +100,24 @@ void signal_queue_drain(struct signal_queue *q)
 	free_all(&gone);
 }
 
-/* Lets a stopped process run on.  signal_lock held. */
-static void unstop(struct process *p)
+void signal_cancel_stop(struct process *p)
 {
-	p->stop_wanted = false;
-	p->stopped = false;
+	p->stopping = p->stopped = false;
+	p->nstopped = 0;
+	list_for_each(l, &p->threads) {
+		struct thread *t = container_of(l, struct thread, siblings);
+		t->stop_wanted = false;
+		__atomic_store_n(&t->stopped, false, __ATOMIC_RELEASE);
+	}
 	wake_all(&p->stop_event);
+}
+
+bool signal_stop_complete(struct process *p)
+{
+	if (!p->stopping || p->stopped || p->nstopped < p->nthreads)
+		return false;
+	p->stopped = true;
+	return true;
 }
 
 /* What a signal does at the moment it is sent, whatever the receiver thinks of it. */
@@ -115,50 +127,84 @@ static void act_at_once(struct process *p, int signo, struct list *gone)
 		forget_locked(p, STOP_SIGNALS, gone);
 		if (p->stopped)
 			p->continued = p->tell_continued = true;
-		unstop(p);
+		signal_cancel_stop(p);
 	} else if (signo == SIGKILL) {
-		unstop(p);
+		signal_cancel_stop(p);
 	} else if (signal_bit(signo) & STOP_SIGNALS) {
 		forget_locked(p, signal_bit(SIGCONT), gone);
 	}
 }
 
-static void mark(struct thread *t)
+void signal_mark(struct thread *t)
 {
 	thread_work_add(t, WORK_SIGNAL);
 	sched_interrupt(t);
 }
 
-/* Marks a thread that will take the signal: `to`, or any of the process. */
-static void mark_receiver(struct process *p, struct thread *to, int signo)
+/* Who takes a signal of the process: the leader if it can, else one that has nothing to look at yet, else one that has; NULL: all block it. */
+static struct thread *find_receiver(struct process *p, int signo)
 {
-	if (to) {
-		if (heeds(to, signo))
-			mark(to);
-		return;
-	}
+	struct thread *busy = NULL;
 	list_for_each(l, &p->threads) {
 		struct thread *t = container_of(l, struct thread, siblings);
-		if (t->state != THREAD_DEAD && heeds(t, signo)) {
-			mark(t);
-			return;
-		}
+		if (!heeds(t, signo) || thread_work(t, WORK_EXIT))
+			continue;
+		if (t->tid == p->pid || !thread_work(t, WORK_SIGNAL))
+			return t;
+		if (!busy)
+			busy = t;
+	}
+	return busy;
+}
+
+/* Marks a thread that will take the signal: `to`, or one of the process; whichever is first, when it ends all. */
+static void mark_receiver(struct process *p, struct thread *to, int signo)
+{
+	if (signo == SIGKILL) {
+		list_for_each(l, &p->threads)
+			signal_mark(container_of(l, struct thread, siblings));
+		return;
+	}
+	if (!to)
+		to = find_receiver(p, signo);
+	if (to && heeds(to, signo))
+		signal_mark(to);
+}
+
+/* Threads are marked until each signal of the set has one that heeds it; if there is one. */
+void signal_retarget(struct process *p, const struct thread *from, uint64_t set)
+{
+	set &= p->signals.pending;
+	if (!set)
+		return;
+	list_for_each(l, &p->threads) {
+		struct thread *t = container_of(l, struct thread, siblings);
+		uint64_t heeded = set & ~(t->blocked & ~t->awaited);
+		if (t == from || !heeded || thread_work(t, WORK_EXIT))
+			continue;
+		signal_mark(t);
+		set &= ~heeded;
+		if (!set)
+			break;
 	}
 }
 
-/* Ignored by all to whom it could go?  One that blocks it keeps it: its handler may be another one by the time it is unblocked. */
+void signal_thread_left(struct process *p, const struct thread *t)
+{
+	signal_retarget(p, t, ~t->blocked);
+}
+
+/*
+ * Ignored?  A signal that is blocked is kept: its handler may be another one by the time it is unblocked.  For one of the process the leader's mask counts, as on Linux, while
+ * there is a leader.
+ */
 static bool discard(struct process *p, struct thread *to, int signo)
 {
 	if (!is_ignored(p, signo))
 		return false;
-	if (to)
-		return !((to->blocked | to->awaited) & signal_bit(signo));
-	list_for_each(l, &p->threads) {
-		struct thread *t = container_of(l, struct thread, siblings);
-		if (!((t->blocked | t->awaited) & signal_bit(signo)))
-			return true;
-	}
-	return list_empty(&p->threads);
+	if (!to && !list_empty(&p->threads))
+		to = container_of(p->threads.next, struct thread, siblings);
+	return !to || !((to->blocked | to->awaited) & signal_bit(signo));
 }
 
 /* Returns whether the entry has been used. */
@@ -196,7 +242,7 @@ static int send(struct process *p, struct thread *to, int signo, const struct si
 		}
 	}
 	unsigned long irq = spin_lock_irq(&p->signal_lock);
-	if (p->state == PROCESS_ALIVE) {
+	if (p->state == PROCESS_ALIVE && !p->exiting) {
 		act_at_once(p, signo, &gone);
 		if (!discard(p, to, signo))
 			used = enqueue(p, to, signo, entry);
@@ -297,6 +343,8 @@ int signal_take(struct thread *t, uint64_t blocked, struct siginfo *info, void *
 bool signal_fatal_pending(const struct thread *t)
 {
 	const struct process *p = t->process;
+	if (thread_work(t, WORK_EXIT))
+		return true;
 	uint64_t ready = (t->signals.pending | p->signals.pending) & ~t->blocked;
 
 	for (; ready; ready &= ready - 1) {

@@ -70,7 +70,7 @@ int place_vnode(struct place *p, unsigned flags, struct vnode **out)
 	struct fs_context *fs = my_fs();
 
 	if (p->path.text[0] == '\0' && flags & AT_EMPTY_PATH) {
-		*out = vnode_ref(p->at ? p->at : fs->cwd);
+		*out = p->at ? vnode_ref(p->at) : fs_context_cwd(fs);
 		return 0;
 	}
 	return vfs_walk(fs, p->at, p->path.text, flags & AT_SYMLINK_NOFOLLOW ? WALK_NOFOLLOW : WALK_FOLLOW, out);
@@ -200,7 +200,7 @@ static long make_pipe(vaddr_t to, unsigned flags)
 {
 	struct file_table *t = current->files;
 	struct file *ends[2];
-	int fds[2];
+	int fds[2], installed = 0;
 	bool close_on_exec = flags & OPEN_CLOSE_ON_EXEC;
 
 	if (flags & ~(unsigned)(OPEN_CLOSE_ON_EXEC | OPEN_NONBLOCK))
@@ -211,14 +211,21 @@ static long make_pipe(vaddr_t to, unsigned flags)
 	ends[0]->vnode->uid = current->euid;
 	ends[0]->vnode->gid = current->egid;
 
-	fds[0] = files_install(t, ends[0], 0, close_on_exec);
-	fds[1] = fds[0] < 0 ? fds[0] : files_install(t, ends[1], 0, close_on_exec);
-	error = fds[1] < 0 ? fds[1] : user_put(to, fds);
-	if (!error)
-		return 0;
-	/* What a descriptor has got is closed with it; the rest is still ours. */
-	file_put(fds[0] < 0 ? ends[0] : files_remove(t, fds[0]));
-	file_put(fds[1] < 0 ? ends[1] : files_remove(t, fds[1]));
+	/* The table gets references of its own: another thread may close what is there at once. */
+	for (int i = 0; i < 2 && !error; i++) {
+		fds[i] = files_install(t, file_ref(ends[i]), 0, close_on_exec);
+		error = fds[i] < 0 ? fds[i] : 0;
+		installed += !error;
+	}
+	if (error)
+		file_put(ends[installed]);
+	else
+		error = user_put(to, fds);
+	for (int i = 0; i < 2; i++) {
+		if (error && i < installed)
+			files_uninstall(t, fds[i], ends[i]);
+		file_put(ends[i]);
+	}
 	return error;
 }
 
@@ -272,7 +279,7 @@ static long set_flags(struct file *f, unsigned flags)
 {
 	const unsigned changeable = OPEN_APPEND | OPEN_NONBLOCK | OPEN_ASYNC | OPEN_DIRECT | OPEN_NO_ATIME;
 
-	f->flags = (f->flags & ~changeable) | (flags & changeable);
+	file_change_flags(f, changeable, flags & changeable);
 	return 0;
 }
 
@@ -331,7 +338,16 @@ static long get_lock(struct file *f, vaddr_t arg)
 	return user_put(arg, u);
 }
 
-static long set_lock(struct file *f, vaddr_t arg, enum lock_how how)
+/* A lock on what another thread has closed meanwhile would stay for ever: it goes again, as on Linux. */
+static int settle_lock(struct file *f, int fd, const struct record_lock *set)
+{
+	if (set->type == LOCK_NONE || files_has(current->files, fd, f))
+		return 0;
+	locks_drop_owner(f->vnode, set->owner);
+	return -EBADF;
+}
+
+static long set_lock(struct file *f, int fd, vaddr_t arg, enum lock_how how)
 {
 	struct user_flock u;
 	struct record_lock want;
@@ -348,10 +364,11 @@ static long set_lock(struct file *f, vaddr_t arg, enum lock_how how)
 	want.type = u.type;
 	want.owner = current->files;
 	want.pid = current->pid;
-	return io_result(locks_set(f->vnode, &want, how));
+	error = locks_set(f->vnode, &want, how);
+	return io_result(error ? error : settle_lock(f, fd, &want));
 }
 
-static long fcntl_file(struct file *f, int command, unsigned long arg)
+static long fcntl_file(struct file *f, int fd, int command, unsigned long arg)
 {
 	switch (command) {
 	case F_GETFL:
@@ -361,9 +378,9 @@ static long fcntl_file(struct file *f, int command, unsigned long arg)
 	case F_GETLK:
 		return get_lock(f, arg);
 	case F_SETLK:
-		return set_lock(f, arg, LOCK_TRY);
+		return set_lock(f, fd, arg, LOCK_TRY);
 	case F_SETLKW:
-		return set_lock(f, arg, LOCK_WAIT);
+		return set_lock(f, fd, arg, LOCK_WAIT);
 	case F_SETOWN:
 	case F_GETOWN:
 		return 0;
@@ -399,7 +416,7 @@ long sys_fcntl(const unsigned long args[6])
 	struct file *f = files_get(t, fd);
 	if (!f)
 		return -EBADF;
-	long result = f->flags & OPEN_PATH && command != F_GETFL ? -EBADF : fcntl_file(f, command, args[2]);
+	long result = f->flags & OPEN_PATH && command != F_GETFL ? -EBADF : fcntl_file(f, fd, command, args[2]);
 	file_put(f);
 	return result;
 }
@@ -432,7 +449,7 @@ static long set_flag_by_int(struct file *f, unsigned flag, vaddr_t arg)
 	int error = user_get(on, arg);
 
 	if (!error)
-		f->flags = on ? f->flags | flag : f->flags & ~flag;
+		file_change_flags(f, flag, on ? flag : 0);
 	return error;
 }
 
@@ -441,7 +458,8 @@ static long readable_bytes(struct file *f, vaddr_t arg)
 {
 	struct vattr attr;
 	int error = vfs_getattr(f->vnode, &attr);
-	int bytes = attr.size > f->pos ? (int)(attr.size - f->pos) : 0;
+	uint64_t pos = __atomic_load_n(&f->pos, __ATOMIC_RELAXED);
+	int bytes = attr.size > pos ? (int)(attr.size - pos) : 0;
 
 	return error ? error : user_put(arg, bytes);
 }

@@ -2,7 +2,7 @@
  * kernel/sys_identity.c - user and group numbers of a process.
  *
  * Root (effective user 0) may take any; others may take what they are, were or saved.  The effective ones decide about files
- * (process->fs).  Protected by: the process's own thread writes them; others read single words.
+ * (process->fs).  They are those of all threads: see process.h.  Protected by: written under tree_lock; single words are read without.
  */
 #include "kernel/process.h"
 #include "kernel/syscall.h"
@@ -32,7 +32,7 @@ static void set(const struct identity *i, uint32_t real, uint32_t effective, uin
 		*i->saved = saved;
 }
 
-static long set_one(struct identity i, uint32_t id)
+static long set_one_locked(struct identity i, uint32_t id)
 {
 	if (id == UNCHANGED)
 		return -EINVAL;
@@ -45,7 +45,7 @@ static long set_one(struct identity i, uint32_t id)
 	return 0;
 }
 
-static long set_pair(struct identity i, uint32_t real, uint32_t effective)
+static long set_pair_locked(struct identity i, uint32_t real, uint32_t effective)
 {
 	bool root = current->euid == 0;
 	if (!root && real != UNCHANGED && real != *i.real && real != *i.effective)
@@ -59,12 +59,36 @@ static long set_pair(struct identity i, uint32_t real, uint32_t effective)
 	return 0;
 }
 
-static long set_three(struct identity i, const unsigned long args[6])
+static long set_three_locked(struct identity i, const unsigned long args[6])
 {
 	if (!may_take(&i, (uint32_t)args[0]) || !may_take(&i, (uint32_t)args[1]) || !may_take(&i, (uint32_t)args[2]))
 		return -EPERM;
 	set(&i, (uint32_t)args[0], (uint32_t)args[1], (uint32_t)args[2]);
 	return 0;
+}
+
+static long set_one(struct identity i, uint32_t id)
+{
+	mutex_lock(&tree_lock);
+	long result = set_one_locked(i, id);
+	mutex_unlock(&tree_lock);
+	return result;
+}
+
+static long set_pair(struct identity i, uint32_t real, uint32_t effective)
+{
+	mutex_lock(&tree_lock);
+	long result = set_pair_locked(i, real, effective);
+	mutex_unlock(&tree_lock);
+	return result;
+}
+
+static long set_three(struct identity i, const unsigned long args[6])
+{
+	mutex_lock(&tree_lock);
+	long result = set_three_locked(i, args);
+	mutex_unlock(&tree_lock);
+	return result;
 }
 
 static long get_three(struct identity i, const unsigned long args[6])
@@ -100,12 +124,17 @@ long sys_setfsgid(const unsigned long args[6])  { return set_file_identity(group
 long sys_getgroups(const unsigned long args[6])
 {
 	const struct process *p = current;
+	uint32_t list[GROUPS_MAX];
 	int size = (int)args[0];
-	if (size < 0 || (size && (unsigned)size < p->ngroups))
+	mutex_lock(&tree_lock);
+	unsigned n = p->ngroups;
+	memcpy(list, p->groups, sizeof list);
+	mutex_unlock(&tree_lock);
+	if (size < 0 || (size && (unsigned)size < n))
 		return -EINVAL;
-	if (size && user_copy_out(args[1], p->groups, p->ngroups * sizeof p->groups[0]))
+	if (size && user_copy_out(args[1], list, n * sizeof list[0]))
 		return -EFAULT;
-	return p->ngroups;
+	return n;
 }
 
 long sys_setgroups(const unsigned long args[6])
@@ -118,7 +147,9 @@ long sys_setgroups(const unsigned long args[6])
 		return -EINVAL;
 	if (user_copy_in(list, args[1], args[0] * sizeof list[0]))
 		return -EFAULT;
+	mutex_lock(&tree_lock);
 	memcpy(p->groups, list, args[0] * sizeof list[0]);
 	p->ngroups = (unsigned)args[0];
+	mutex_unlock(&tree_lock);
 	return 0;
 }

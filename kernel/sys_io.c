@@ -34,22 +34,17 @@ int check_file_limit(uint64_t size)
 	return -EFBIG;
 }
 
-/* The bytes of a write that the limit of file size leaves, or an errno. */
-static ssize clip_write(struct file *f, const uint64_t *pos, size_t n)
+ssize vfs_clip_write(uint64_t pos, size_t n)
 {
-	uint64_t limit = current->limits[LIMIT_FSIZE].cur, at = pos ? *pos : f->pos;
+	uint64_t limit = current->limits[LIMIT_FSIZE].cur;
 
-	if (!S_ISREG(f->vnode->mode))
-		return (ssize)n;
-	if (f->flags & OPEN_APPEND && f->vnode->object)
-		at = f->vnode->object->size;
-	if (at + n > INT64_MAX)
+	if (pos + n > INT64_MAX)
 		return -EINVAL;
-	if (at >= limit) {
+	if (pos >= limit) {
 		raise_for_self(SIGXFSZ);
 		return -EFBIG;
 	}
-	return n < limit - at ? (ssize)n : (ssize)(limit - at);
+	return n < limit - pos ? (ssize)n : (ssize)(limit - pos);
 }
 
 /* ---- one buffer -------------------------------------------------------------------------------------------------------- */
@@ -59,15 +54,7 @@ enum direction { IO_READ, IO_WRITE };
 /* pos NULL: the file's own position. */
 static ssize move(struct file *f, enum direction direction, struct uio *uio, uint64_t *pos)
 {
-	if (direction == IO_READ)
-		return file_read(f, uio, pos);
-	if (uio->left > 0 && file_writable(f)) {
-		ssize n = clip_write(f, pos, uio->left);
-		if (n < 0)
-			return n;
-		uio->left = (size_t)n;
-	}
-	return file_write(f, uio, pos);
+	return direction == IO_READ ? file_read(f, uio, pos) : file_write(f, uio, pos);
 }
 
 static long io_one(int fd, enum direction direction, vaddr_t base, size_t n, uint64_t *pos)

@@ -71,7 +71,7 @@ static long limit_call(pid_type pid, unsigned which, vaddr_t new, vaddr_t old)
 	if (new && user_get(wanted, new))
 		return -EFAULT;
 	mutex_lock(&tree_lock);
-	long result = change_limit(pid == 0 ? current : process_find(pid), which, new ? &wanted : NULL, &before);
+	long result = change_limit(pid == 0 ? current : process_of(pid), which, new ? &wanted : NULL, &before);
 	mutex_unlock(&tree_lock);
 	if (!result && old && user_put(old, before))
 		result = -EFAULT;
@@ -101,23 +101,48 @@ long sys_getrusage(const unsigned long args[6])
 	int who = (int)args[0];
 	if (who != RUSAGE_SELF && who != RUSAGE_CHILDREN && who != RUSAGE_THREAD)
 		return -EINVAL;
-	process_usage(current, who == RUSAGE_CHILDREN ? USAGE_CHILDREN : USAGE_SELF, &usage);
+	mutex_lock(&tree_lock);
+	if (who == RUSAGE_THREAD)
+		thread_usage(current_thread(), &usage);
+	else
+		process_usage(current, who == RUSAGE_CHILDREN ? USAGE_CHILDREN : USAGE_SELF, &usage);
+	mutex_unlock(&tree_lock);
 	return user_put(args[1], usage);
 }
 
 /* ---- priorities: kept and told; the scheduler treats all alike ------------------------ */
 
-static bool is_meant(const struct process *p, int which, unsigned who)
+/* A number of PRIO_PROCESS is a thread's, as on Linux; the others mean all threads of a process. */
+static bool is_meant(const struct thread *t, int which, unsigned who)
 {
-	const struct process *self = current;
+	const struct process *self = current, *p = t->process;
 	switch (which) {
 	case PRIO_PROCESS:
-		return who ? p->pid == (pid_type)who : p == self;
+		return who ? t->tid == (pid_type)who : t == current_thread();
 	case PRIO_PGRP:
 		return p->pgid == (who ? (pid_type)who : self->pgid);
 	default:
 		return p->uid == (who ? who : self->uid);
 	}
+}
+
+/* tree_lock held. */
+static void for_all_meant(int which, unsigned who, void (*fn)(struct thread *, int arg, long *result), int arg, long *result)
+{
+	list_for_each(l, &process_list) {
+		list_for_each(m, &container_of(l, struct process, all)->threads) {
+			struct thread *t = container_of(m, struct thread, siblings);
+			if (is_meant(t, which, who))
+				fn(t, arg, result);
+		}
+	}
+}
+
+static void look_at_nice(struct thread *t, int unused, long *best)
+{
+	(void)unused;
+	if (20 - t->nice > *best)
+		*best = 20 - t->nice;
 }
 
 /* getpriority(which, who): 20 - nice, so that it is never negative. */
@@ -127,24 +152,23 @@ long sys_getpriority(const unsigned long args[6])
 	if ((int)args[0] < PRIO_PROCESS || (int)args[0] > PRIO_USER)
 		return -EINVAL;
 	mutex_lock(&tree_lock);
-	list_for_each(l, &process_list) {
-		const struct process *p = container_of(l, struct process, all);
-		if (is_meant(p, (int)args[0], (unsigned)args[1]) && 20 - p->nice > best)
-			best = 20 - p->nice;
-	}
+	for_all_meant((int)args[0], (unsigned)args[1], look_at_nice, 0, &best);
 	mutex_unlock(&tree_lock);
 	return best;
 }
 
-static long set_nice(struct process *p, int nice)
+static void set_nice(struct thread *t, int nice, long *result)
 {
-	const struct process *self = current;
+	const struct process *self = current, *p = t->process;
+	long one = 0;
 	if (self->euid != 0 && self->euid != p->uid && self->euid != p->euid)
-		return -EPERM;
-	if (self->euid != 0 && nice < p->nice)
-		return -EACCES;
-	p->nice = nice;
-	return 0;
+		one = -EPERM;
+	else if (self->euid != 0 && nice < t->nice)
+		one = -EACCES;
+	else
+		t->nice = nice;
+	if (*result == -ESRCH || one)
+		*result = one;
 }
 
 /* setpriority(which, who, nice) */
@@ -156,14 +180,7 @@ long sys_setpriority(const unsigned long args[6])
 		return -EINVAL;
 	nice = nice < NICE_MIN ? NICE_MIN : nice > NICE_MAX ? NICE_MAX : nice;
 	mutex_lock(&tree_lock);
-	list_for_each(l, &process_list) {
-		struct process *p = container_of(l, struct process, all);
-		if (!is_meant(p, (int)args[0], (unsigned)args[1]))
-			continue;
-		long one = set_nice(p, nice);
-		if (result == -ESRCH || one)
-			result = one;
-	}
+	for_all_meant((int)args[0], (unsigned)args[1], set_nice, nice, &result);
 	mutex_unlock(&tree_lock);
 	return result;
 }

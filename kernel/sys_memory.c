@@ -4,6 +4,7 @@
 #include "kernel/files.h"
 #include "kernel/main.h"
 #include "kernel/process.h"
+#include "kernel/sched.h"
 #include "kernel/syscall.h"
 #include "arch/uaccess.h"
 #include "vm/check.h"
@@ -20,7 +21,7 @@ static long fetch_locked(vaddr_t at, size_t size)
 {
 	struct process *p = current;
 	if (is_address(at) && p->space->locked)
-		vm_populate(p->space, page_floor(at), at + size, POPULATE_LOCKED, &p->faults);
+		vm_populate(p->space, page_floor(at), at + size, POPULATE_LOCKED, &current_thread()->faults);
 	return (long)at;
 }
 
@@ -50,7 +51,7 @@ long sys_mmap(const unsigned long args[6])
 	vaddr_t at = vm_mmap(current->space, args[0], args[1], rights, flags, object, object ? args[5] : 0);
 	file_put(file);
 	if ((flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE && is_address(at))
-		vm_populate(current->space, at, at + args[1], POPULATE_MAPPED, &current->faults);
+		vm_populate(current->space, at, at + args[1], POPULATE_MAPPED, &current_thread()->faults);
 	return fetch_locked(at, args[1]);
 }
 
@@ -82,7 +83,7 @@ long sys_mremap(const unsigned long args[6])
 
 long sys_madvise(const unsigned long args[6])
 {
-	return vm_madvise(current->space, args[0], args[1], (int)args[2], &current->faults);
+	return vm_madvise(current->space, args[0], args[1], (int)args[2], &current_thread()->faults);
 }
 
 /* mincore(start, length, *to): a byte a page, written piece by piece. */
@@ -122,12 +123,12 @@ long sys_msync(const unsigned long args[6])
 
 long sys_mlock(const unsigned long args[6])
 {
-	return vm_mlock(current->space, args[0], args[1], 0, &current->faults);
+	return vm_mlock(current->space, args[0], args[1], 0, &current_thread()->faults);
 }
 
 long sys_mlock2(const unsigned long args[6])
 {
-	return vm_mlock(current->space, args[0], args[1], (enum mlock_flags)args[2], &current->faults);
+	return vm_mlock(current->space, args[0], args[1], (enum mlock_flags)args[2], &current_thread()->faults);
 }
 
 long sys_munlock(const unsigned long args[6])
@@ -137,7 +138,7 @@ long sys_munlock(const unsigned long args[6])
 
 long sys_mlockall(const unsigned long args[6])
 {
-	return vm_mlockall(current->space, (unsigned)args[0], &current->faults);
+	return vm_mlockall(current->space, (unsigned)args[0], &current_thread()->faults);
 }
 
 long sys_munlockall(const unsigned long args[6])
@@ -164,11 +165,13 @@ static int find_stats(enum faultstat_what what, pid_type pid, struct faultstat *
 		return 0;
 	}
 	mutex_lock(&tree_lock);
-	const struct process *p = what == FAULTSTAT_PROCESS ? process_find(pid) : current;
-	if (!p)
+	struct process *p = what == FAULTSTAT_PROCESS ? process_of(pid) : current;
+	if (p) {
+		struct fault_stats sum = what == FAULTSTAT_CHILDREN ? p->child_faults : process_faults(p);
+		stats_export(&sum, STATS_OF_PROCESS, to);
+	} else {
 		error = -ESRCH;
-	else
-		stats_export(what == FAULTSTAT_CHILDREN ? &p->child_faults : &p->faults, STATS_OF_PROCESS, to);
+	}
 	mutex_unlock(&tree_lock);
 	return error;
 }
@@ -195,7 +198,9 @@ long sys_vmcheck(const unsigned long args[6])
 	size_t size = known_size(args[1], sizeof report);
 	if (!size)
 		return -EINVAL;
+	sched_stop_others();
 	vm_check(&report);
+	sched_release_others();
 	report.module_frames = image_frames;
 	report.tasks = process_count();
 	report.open_files = file_count();

@@ -297,53 +297,40 @@ long sys_getdents64(const unsigned long args[6])
 long sys_getcwd(const unsigned long args[6])
 {
 	struct fs_context *fs = my_fs();
-	char few[256], *text = few;
+	struct vnode *root = fs_context_root(fs), *cwd = fs_context_cwd(fs);
+	char *text = kmalloc(PATH_MAX_BYTES);
+	ssize len = !text ? -ENOMEM : cwd->unlinked ? -ENOENT : vnode_path(root, cwd, text, PATH_MAX_BYTES);
 
-	if (fs->cwd->unlinked)
-		return -ENOENT;
-	ssize len = vnode_path(fs->root, fs->cwd, text, sizeof few);
-	if (len == -ERANGE) {
-		text = kmalloc(PATH_MAX_BYTES);
-		if (!text)
-			return -ENOMEM;
-		len = vnode_path(fs->root, fs->cwd, text, PATH_MAX_BYTES);
-	}
 	if (len == -ERANGE)
 		len = -ENAMETOOLONG;
-	else if ((size_t)len + 1 > args[1])
+	else if (len >= 0 && (size_t)len + 1 > args[1])
 		len = -ERANGE;
-	else
+	else if (len >= 0)
 		len = user_copy_out(args[0], text, (size_t)len + 1) ? -EFAULT : len + 1;
-	if (text != few)
-		kfree(text);
+	kfree(text);
+	vnode_put(root);
+	vnode_put(cwd);
 	return len;
 }
 
-/* *place becomes v, a directory that may be searched; takes over the reference. */
-static long stand_at(struct vnode **place, struct vnode *v)
+/* Root or cwd becomes v, a directory that may be searched; takes over the reference. */
+static long stand_at(void (*set)(struct fs_context *, struct vnode *), struct vnode *v)
 {
 	long result = S_ISDIR(v->mode) ? vfs_permission(my_fs(), v, MAY_EXECUTE) : -ENOTDIR;
 
-	if (!result) {
-		struct vnode *old = *place;
-		*place = v;
-		v = old;
-	}
-	vnode_put(v);
+	if (result)
+		vnode_put(v);
+	else
+		set(&current->fs, v);
 	return result;
-}
-
-static long stand_at_path(struct vnode **place, vaddr_t path)
-{
-	struct vnode *v;
-	long result = vnode_at(AT_CWD, path, 0, &v);
-
-	return result ? result : stand_at(place, v);
 }
 
 long sys_chdir(const unsigned long args[6])
 {
-	return stand_at_path(&current->fs.cwd, args[0]);
+	struct vnode *v;
+	long result = vnode_at(AT_CWD, args[0], 0, &v);
+
+	return result ? result : stand_at(fs_context_set_cwd, v);
 }
 
 long sys_fchdir(const unsigned long args[6])
@@ -351,7 +338,7 @@ long sys_fchdir(const unsigned long args[6])
 	struct file *f = files_get(current->files, (int)args[0]);
 	if (!f)
 		return -EBADF;
-	long result = stand_at(&current->fs.cwd, vnode_ref(f->vnode));
+	long result = stand_at(fs_context_set_cwd, vnode_ref(f->vnode));
 	file_put(f);
 	return result;
 }
@@ -364,17 +351,14 @@ long sys_chroot(const unsigned long args[6])
 	if (result)
 		return result;
 	if (current->euid == 0 || !S_ISDIR(v->mode))
-		return stand_at(&current->fs.root, v);
+		return stand_at(fs_context_set_root, v);
 	vnode_put(v);
 	return -EPERM;
 }
 
 long sys_umask(const unsigned long args[6])
 {
-	uint32_t old = current->fs.umask;
-
-	current->fs.umask = (uint32_t)args[0] & 0777;
-	return (long)old;
+	return (long)__atomic_exchange_n(&current->fs.umask, (uint32_t)args[0] & 0777, __ATOMIC_RELAXED);
 }
 
 /* ---- mounting: the table is made at boot ------------------------------------------------------------------------------- */

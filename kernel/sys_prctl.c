@@ -1,5 +1,5 @@
 /*
- * kernel/sys_prctl.c - prctl(2): settings of a process that have no call of their own.
+ * kernel/sys_prctl.c - prctl(2): settings of a process or thread that have no call of their own.
  */
 #include "kernel/process.h"
 #include "kernel/syscall.h"
@@ -13,14 +13,16 @@ enum prctl_option {
 };
 enum { LAST_CAPABILITY = 40, TIMER_SLACK_NS = 50000 };
 
-static long set_name(struct process *p, vaddr_t from)
+static long set_name(vaddr_t from)
 {
-	char name[sizeof p->name] = "";
+	char name[NAME_BYTES] = "";
 	ssize length = user_string(name, from, sizeof name);
 	if (length == -EFAULT)
 		return -EFAULT;
 	name[sizeof name - 1] = '\0';
-	memcpy(p->name, name, sizeof name);
+	mutex_lock(&tree_lock);
+	memcpy(thread_name(current_thread()), name, sizeof name);
+	mutex_unlock(&tree_lock);
 	return 0;
 }
 
@@ -43,9 +45,9 @@ long sys_prctl(const unsigned long args[6])
 	case PR_GET_SECCOMP:
 		return 0;
 	case PR_SET_NAME:
-		return set_name(p, args[1]);
+		return set_name(args[1]);
 	case PR_GET_NAME:
-		return user_copy_out(args[1], p->name, sizeof p->name) ? -EFAULT : 0;
+		return user_copy_out(args[1], thread_name(current_thread()), NAME_BYTES) ? -EFAULT : 0;
 	case PR_CAPBSET_READ:
 		return args[1] <= LAST_CAPABILITY ? 1 : -EINVAL;
 	case PR_GET_TIMERSLACK:

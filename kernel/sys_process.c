@@ -15,29 +15,77 @@
 long sys_fork(const unsigned long args[6])
 {
 	(void)args;
-	return process_fork(&(struct clone_args){ .exit_signal = SIGCHLD });
+	return process_clone(&(struct clone_args){ .exit_signal = SIGCHLD });
 }
 
 long sys_vfork(const unsigned long args[6])
 {
 	(void)args;
-	return process_fork(&(struct clone_args){ .flags = CLONE_VFORK | CLONE_VM, .exit_signal = SIGCHLD });
+	return process_clone(&(struct clone_args){ .flags = CLONE_VFORK | CLONE_VM, .exit_signal = SIGCHLD });
 }
 
 /* clone(flags, stack, parent_tid, child_tid, tls) */
 long sys_clone(const unsigned long args[6])
 {
-	return process_fork(&(struct clone_args){
+	return process_clone(&(struct clone_args){
 		.flags = (uint32_t)args[0] & ~(uint32_t)CLONE_SIGNAL_MASK, .exit_signal = (int)(args[0] & CLONE_SIGNAL_MASK), .stack = args[1],
 		.parent_tid = args[2], .child_tid = args[3], .tls = args[4],
 	});
 }
 
-/* Answered with ENOSYS, which sends C libraries back to clone. */
+/* struct clone_args of Linux, as far as it has grown. */
+struct clone3_args {
+	uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
+	uint64_t set_tid, set_tid_size;		/* version 1: 80 bytes */
+	uint64_t cgroup;			/* version 2: 88 bytes */
+};
+enum { CLONE3_BYTES_MIN = 64, CLONE3_BYTES_MOST = 4096 };
+
+/* A structure that is longer than ours is taken if what we do not know is zero: 0, -E2BIG, -EFAULT. */
+static int get_clone3_args(struct clone3_args *a, vaddr_t from, size_t size)
+{
+	char more[64];
+	memset(a, 0, sizeof *a);
+	for (size_t at = sizeof *a; at < size; at += sizeof more) {
+		size_t n = size - at < sizeof more ? size - at : sizeof more;
+		if (user_copy_in(more, from + at, n))
+			return -EFAULT;
+		for (size_t i = 0; i < n; i++)
+			if (more[i])
+				return -E2BIG;
+	}
+	return user_copy_in(a, from, size < sizeof *a ? size : sizeof *a) ? -EFAULT : 0;
+}
+
+/* What clone does not look at, or not alike.  A choice of the child's number and of its cgroup, and a descriptor for it are not to be had. */
+static bool clone3_makes_sense(const struct clone3_args *a)
+{
+	const uint64_t refused = CLONE_DETACHED | CLONE_PIDFD | CLONE_INTO_CGROUP | CLONE_SIGNAL_MASK;
+	if ((a->flags & refused) || a->set_tid || a->set_tid_size || a->exit_signal > SIGNALS)
+		return false;
+	if ((a->flags & (CLONE_THREAD | CLONE_PARENT)) && a->exit_signal)
+		return false;
+	if (!a->stack || !a->stack_size)
+		return !a->stack && !a->stack_size;
+	return a->stack < USER_MAX && a->stack_size <= USER_MAX - a->stack;
+}
+
+/* clone3(*args, size) */
 long sys_clone3(const unsigned long args[6])
 {
-	(void)args;
-	return -ENOSYS;
+	struct clone3_args a;
+	if (args[1] > CLONE3_BYTES_MOST)
+		return -E2BIG;
+	if (args[1] < CLONE3_BYTES_MIN)
+		return -EINVAL;
+	int error = get_clone3_args(&a, args[0], args[1]);
+	if (error)
+		return error;
+	if (!clone3_makes_sense(&a))
+		return -EINVAL;
+	return process_clone(&(struct clone_args){
+		.flags = a.flags, .exit_signal = (int)a.exit_signal, .stack = a.stack + a.stack_size, .parent_tid = a.parent_tid, .child_tid = a.child_tid, .tls = a.tls,
+	});
 }
 
 /* The path at this user address, to be kfreed; NULL: *error says why. */
@@ -116,8 +164,7 @@ long sys_execveat(const unsigned long args[6])
 	return result;
 }
 
-/* With one thread in a process both end it. */
-long sys_exit(const unsigned long args[6]) { process_exit(exit_code((int)args[0])); }
+long sys_exit(const unsigned long args[6]) { thread_exit(exit_code((int)args[0])); }
 long sys_exit_group(const unsigned long args[6]) { process_exit(exit_code((int)args[0])); }
 
 /* ---- waiting ---------------------------------------------------------------------- */
@@ -212,9 +259,12 @@ long sys_gettid(const unsigned long args[6])
 
 long sys_getppid(const unsigned long args[6])
 {
-	const struct process *parent = current->parent;
 	(void)args;
-	return parent ? parent->pid : 0;
+	mutex_lock(&tree_lock);			/* or it might go while we look */
+	const struct process *parent = current->parent;
+	long pid = parent ? parent->pid : 0;
+	mutex_unlock(&tree_lock);
+	return pid;
 }
 
 enum which_number { GROUP_OF, SESSION_OF };
@@ -222,7 +272,7 @@ enum which_number { GROUP_OF, SESSION_OF };
 static long number_of(pid_type pid, enum which_number which)
 {
 	mutex_lock(&tree_lock);
-	const struct process *p = pid == 0 ? current : process_find(pid);
+	const struct process *p = pid == 0 ? current : process_of(pid);
 	long result = !p ? -ESRCH : which == GROUP_OF ? p->pgid : p->sid;
 	mutex_unlock(&tree_lock);
 	return result;
@@ -274,7 +324,8 @@ long sys_setpgid(const unsigned long args[6])
 	if (pgid < 0)
 		return -EINVAL;
 	mutex_lock(&tree_lock);
-	long result = set_group(process_find(pid), pgid);
+	const struct thread *t = thread_find(pid);
+	long result = t && t->tid != t->process->pid ? -EINVAL : set_group(process_find(pid), pgid);
 	mutex_unlock(&tree_lock);
 	return result;
 }
@@ -314,16 +365,25 @@ long sys_set_robust_list(const unsigned long args[6])
 	return 0;
 }
 
-/* get_robust_list(pid, **head, *size) */
+/* get_robust_list(tid, **head, *size) */
 long sys_get_robust_list(const unsigned long args[6])
 {
-	mutex_lock(&tree_lock);
-	const struct process *p = (pid_type)args[0] == 0 ? current : process_find((pid_type)args[0]);
-	vaddr_t head = p && p->state == PROCESS_ALIVE ? process_thread(p)->robust_list : 0;
-	mutex_unlock(&tree_lock);
 	const size_t size = ROBUST_HEAD_BYTES;
-	if (!p)
-		return -ESRCH;
+	pid_type tid = (pid_type)args[0];
+	const struct process *me = current;
+	long result = -ESRCH;
+	vaddr_t head = 0;
+
+	mutex_lock(&tree_lock);
+	const struct thread *t = tid ? thread_find(tid) : current_thread();
+	const struct process *p = t ? t->process : process_find(tid);
+	if (p)
+		result = p == me || me->euid == 0 || (me->uid == p->uid && me->uid == p->euid && me->uid == p->suid) ? 0 : -EPERM;
+	if (t)
+		head = t->robust_list;
+	mutex_unlock(&tree_lock);
+	if (result)
+		return result;
 	return user_put(args[2], size) || user_put(args[1], head) ? -EFAULT : 0;
 }
 
@@ -355,8 +415,36 @@ long sys_rseq(const unsigned long args[6])
 	return -ENOSYS;
 }
 
+enum membarrier_command {
+	MEMBARRIER_QUERY = 0, MEMBARRIER_GLOBAL = 1, MEMBARRIER_GLOBAL_EXPEDITED = 2, MEMBARRIER_REGISTER_GLOBAL_EXPEDITED = 4,
+	MEMBARRIER_PRIVATE_EXPEDITED = 8, MEMBARRIER_REGISTER_PRIVATE_EXPEDITED = 16,
+};
+
+/* membarrier(command, flags): there is one kind of barrier, and it is expedited and global. */
 long sys_membarrier(const unsigned long args[6])
 {
-	(void)args;
-	return -ENOSYS;
+	struct process *p = current;
+	if (args[1])
+		return -EINVAL;
+	switch ((int)args[0]) {
+	case MEMBARRIER_QUERY:
+		return MEMBARRIER_GLOBAL | MEMBARRIER_GLOBAL_EXPEDITED | MEMBARRIER_REGISTER_GLOBAL_EXPEDITED | MEMBARRIER_PRIVATE_EXPEDITED |
+			MEMBARRIER_REGISTER_PRIVATE_EXPEDITED;
+	case MEMBARRIER_REGISTER_PRIVATE_EXPEDITED:
+		p->barrier_registered = true;
+		return 0;
+	case MEMBARRIER_REGISTER_GLOBAL_EXPEDITED:
+		return 0;
+	case MEMBARRIER_PRIVATE_EXPEDITED:
+		if (!p->barrier_registered)
+			return -EPERM;
+		break;
+	case MEMBARRIER_GLOBAL:
+	case MEMBARRIER_GLOBAL_EXPEDITED:
+		break;
+	default:
+		return -EINVAL;
+	}
+	cpu_barrier();
+	return 0;
 }

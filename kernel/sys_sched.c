@@ -1,5 +1,6 @@
 /*
- * kernel/sys_sched.c - the system calls about scheduling that have one answer here: one processor, one policy (SCHED_OTHER), priority 0.
+ * kernel/sys_sched.c - the system calls about scheduling: which processors a thread may run on, and what has one answer here: one policy (SCHED_OTHER),
+ * priority 0.  Their numbers are those of threads.
  */
 #include "arch/uaccess.h"
 #include "kernel/clock.h"
@@ -12,7 +13,13 @@ enum { REALTIME_MIN = 1, REALTIME_MAX = 99, SLICE_TICKS = 3 };
 static bool realtime(int policy) { return policy == SCHED_FIFO || policy == SCHED_RR; }
 static bool known(int policy) { return realtime(policy) || policy == SCHED_OTHER || policy == SCHED_BATCH || policy == SCHED_IDLE; }
 
-/* 0, -EINVAL or -ESRCH for a pid argument; 0 means the caller. */
+/* The thread of this number, 0: the caller's; a process whose leader has exited has it, too, but no such thread.  tree_lock held. */
+static struct thread *thread_of(pid_type tid)
+{
+	return tid ? thread_find(tid) : current_thread();
+}
+
+/* 0, -EINVAL or -ESRCH for a number; 0 means the caller. */
 static long check_pid(long pid)
 {
 	if ((pid_type)pid < 0)
@@ -20,7 +27,7 @@ static long check_pid(long pid)
 	if ((pid_type)pid == 0)
 		return 0;
 	mutex_lock(&tree_lock);
-	bool there = process_find((pid_type)pid) != NULL;
+	bool there = process_of((pid_type)pid) != NULL;
 	mutex_unlock(&tree_lock);
 	return there ? 0 : -ESRCH;
 }
@@ -88,32 +95,59 @@ long sys_sched_rr_get_interval(const unsigned long args[6])
 	return error ? error : user_put(args[1], slice);
 }
 
-/* Processor 0, always. */
+static uint64_t online(void)
+{
+	return ~(uint64_t)0 >> (64 - cpu_count);
+}
+
+/* sched_getaffinity(tid, size, *mask): the bytes written. */
 long sys_sched_getaffinity(const unsigned long args[6])
 {
-	const uint64_t mask = 1;
+	uint64_t mask;
 	if (args[1] < sizeof mask || args[1] % sizeof mask)
 		return -EINVAL;
-	long error = check_pid((long)args[0]);
-	if (error)
-		return error;
+	mutex_lock(&tree_lock);
+	const struct thread *t = thread_of((pid_type)args[0]);
+	if (t)
+		mask = t->affinity & online();
+	mutex_unlock(&tree_lock);
+	if (!t)
+		return -ESRCH;
 	return user_put(args[2], mask) ? -EFAULT : (long)sizeof mask;
 }
 
+static long set_affinity(struct thread *t, uint64_t mask)
+{
+	const struct process *self = current, *p = t ? t->process : NULL;
+	if (!p)
+		return -ESRCH;
+	if (self->euid != 0 && self->euid != p->uid && self->euid != p->euid)
+		return -EPERM;
+	if (!(mask & online()))
+		return -EINVAL;
+	sched_set_affinity(t, mask);
+	return 0;
+}
+
+/* sched_setaffinity(tid, size, *mask) */
 long sys_sched_setaffinity(const unsigned long args[6])
 {
 	uint64_t mask = 0;
 	size_t n = args[1] < sizeof mask ? args[1] : sizeof mask;
 	if (user_copy_in(&mask, args[2], n))
 		return -EFAULT;
-	long error = check_pid((long)args[0]);
-	return error ? error : mask & 1 ? 0 : -EINVAL;
+	mutex_lock(&tree_lock);
+	long result = set_affinity(thread_of((pid_type)args[0]), mask);
+	mutex_unlock(&tree_lock);
+	if (!result && (mask & online()) && !(mask >> cpu_index() & 1))
+		sched_yield();			/* it is not to run here any more */
+	return result;
 }
 
 long sys_getcpu(const unsigned long args[6])
 {
-	const uint32_t zero = 0;
-	if (args[0] && user_put(args[0], zero))
+	const uint32_t zero = 0, cpu = cpu_index();
+	if (args[0] && user_put(args[0], cpu))
 		return -EFAULT;
 	return args[1] ? user_put(args[1], zero) : 0;
 }

@@ -33,8 +33,8 @@ struct shm_info { int32_t used; uint64_t total, resident, swapped, swap_attempts
 struct segment { struct object *object; int id; struct shmid ds; };
 
 static struct spinlock shm_lock = SPINLOCK_INIT("shm", RANK_LEAF);
-static struct segment *table[SHM_MAX];					/* by the low bits of the number */
-static unsigned made;							/* segments so far: the high bits */
+static struct segment *table[SHM_MAX];					/* by the low bits of the number; shm_lock */
+static unsigned made;							/* segments so far: the high bits; shm_lock */
 
 static void attached(struct object *, int change);
 
@@ -253,8 +253,10 @@ static int highest_index(void)
 {
 	int highest = 0;
 
+	spin_lock(&shm_lock);
 	for (int i = 0; i < SHM_MAX; i++)
 		highest = table[i] ? i : highest;
+	spin_unlock(&shm_lock);
 	return highest;
 }
 

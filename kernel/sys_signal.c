@@ -110,24 +110,29 @@ long sys_rt_sigsuspend(const unsigned long args[6])
 
 static int take_awaited(struct thread *t, uint64_t set, struct siginfo *info)
 {
+	struct process *p = t->process;
 	void *entry;
-	unsigned long irq = spin_lock_irq(&t->process->signal_lock);
+	unsigned long irq = spin_lock_irq(&p->signal_lock);
 	int signo = signal_take(t, ~set, info, &entry);
-	spin_unlock_irq(&t->process->signal_lock, irq);
+	if (t->awaited) {			/* what it has been marked for, and does not take now, is for others that wait */
+		t->awaited = 0;
+		signal_retarget(p, t, set & t->blocked);
+	}
+	spin_unlock_irq(&p->signal_lock, irq);
 	kfree(entry);
 	return signo;
 }
 
-/* Sleeps until a signal comes or the deadline has passed; signals in `set` wake though they are blocked. */
+/* Sleeps until a signal comes or the deadline has passed; signals in `set` wake though they are blocked, until take_awaited. */
 static void await(struct thread *t, uint64_t set, uint64_t deadline_ns)
 {
-	unsigned long irq = spin_lock_irq(&t->process->signal_lock);
+	struct process *p = t->process;
+	unsigned long irq = spin_lock_irq(&p->signal_lock);
 	t->awaited = set;
-	spin_unlock_irq(&t->process->signal_lock, irq);
+	if ((t->signals.pending | p->signals.pending) & set)
+		thread_work_add(t, WORK_SIGNAL);		/* it came since we looked */
+	spin_unlock_irq(&p->signal_lock, irq);
 	sched_sleep_interruptible(deadline_ns);
-	irq = spin_lock_irq(&t->process->signal_lock);
-	t->awaited = 0;
-	spin_unlock_irq(&t->process->signal_lock, irq);
 }
 
 long sys_rt_sigtimedwait(const unsigned long args[6])
@@ -260,7 +265,7 @@ long sys_kill(const unsigned long args[6])
 		return -ESRCH;
 	mutex_lock(&tree_lock);
 	if (pid > 0) {
-		struct process *p = process_find(pid);
+		struct process *p = process_of(pid);
 		if (p)
 			result = send_checked(p, signo, &info);
 	} else if (pid == -1) {
@@ -272,22 +277,7 @@ long sys_kill(const unsigned long args[6])
 	return result;
 }
 
-/* The thread tid of any process, or of process tgid if that is not 0. tree_lock held. */
-static struct thread *find_thread(pid_type tgid, pid_type tid)
-{
-	list_for_each(l, &process_list) {
-		struct process *p = container_of(l, struct process, all);
-		if (tgid && p->pid != tgid)
-			continue;
-		list_for_each(m, &p->threads) {
-			struct thread *t = container_of(m, struct thread, siblings);
-			if (t->tid == tid)
-				return t;
-		}
-	}
-	return NULL;
-}
-
+/* To the thread tid of any process, or of process tgid if that is not 0. */
 static long send_to_thread(pid_type tgid, pid_type tid, int signo, const struct siginfo *info)
 {
 	long result = -ESRCH;
@@ -295,10 +285,11 @@ static long send_to_thread(pid_type tgid, pid_type tid, int signo, const struct 
 	if (signo != 0 && !valid_signo(signo))
 		return -EINVAL;
 	mutex_lock(&tree_lock);
-	struct thread *t = find_thread(tgid, tid);
-	if (t) {
-		result = signal_permitted(t->process, signo);
-		if (result == 0 && signo)
+	struct thread *t = thread_find(tid);
+	struct process *p = process_of(tid);
+	if (p && (!tgid || p->pid == tgid)) {
+		result = signal_permitted(p, signo);
+		if (result == 0 && signo && t)		/* none: the leader, which has exited and is not yet forgotten */
 			result = signal_send_thread(t, signo, info);
 	}
 	mutex_unlock(&tree_lock);
@@ -322,11 +313,11 @@ long sys_tgkill(const unsigned long args[6])
 }
 
 /* sigqueue(3)'s information is the caller's, but nobody may pretend to be the kernel or kill(2) towards others. */
-static long get_info(vaddr_t from, pid_type to, int signo, struct siginfo *info)
+static long get_info(vaddr_t from, pid_type to_tid, int signo, struct siginfo *info)
 {
 	if (user_get(*info, from))
 		return -EFAULT;
-	if ((info->code >= 0 || info->code == SI_TKILL) && to != current->pid)
+	if ((info->code >= 0 || info->code == SI_TKILL) && to_tid != current_thread()->tid)
 		return -EPERM;
 	info->signo = signo;
 	return 0;
@@ -344,7 +335,7 @@ long sys_rt_sigqueueinfo(const unsigned long args[6])
 	if (signo != 0 && !valid_signo(signo))
 		return -EINVAL;
 	mutex_lock(&tree_lock);
-	struct process *p = pid > 0 ? process_find(pid) : NULL;
+	struct process *p = pid > 0 ? process_of(pid) : NULL;
 	result = p ? send_checked(p, signo, &info) : -ESRCH;
 	mutex_unlock(&tree_lock);
 	return result;
@@ -355,6 +346,6 @@ long sys_rt_tgsigqueueinfo(const unsigned long args[6])
 	struct siginfo info;
 	if ((pid_type)args[0] <= 0 || (pid_type)args[1] <= 0)
 		return -EINVAL;
-	long result = get_info(args[3], (pid_type)args[0], (int)args[2], &info);
+	long result = get_info(args[3], (pid_type)args[1], (int)args[2], &info);
 	return result ? result : send_to_thread((pid_type)args[0], (pid_type)args[1], (int)args[2], &info);
 }

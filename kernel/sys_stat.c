@@ -123,21 +123,21 @@ static long access_at(int dirfd, vaddr_t path, unsigned may, unsigned flags)
 	long result = place_get(&p, dirfd, path);
 	if (result)
 		return result;
-	struct fs_context *fs = my_fs();
-	if (!(flags & AT_EACCESS)) {		/* the real ids count, also on the way; my_fs sets the others again */
-		fs->uid = current->uid;
-		fs->gid = current->gid;
+	struct fs_context fs;			/* a copy: other threads of the process are on their way too */
+	fs_context_copy(&fs, my_fs());
+	if (!(flags & AT_EACCESS)) {		/* the real ids count, also on the way */
+		fs.uid = current->uid;
+		fs.gid = current->gid;
 	}
-	if (p.path.text[0] == '\0' && flags & AT_EMPTY_PATH) {
-		v = vnode_ref(p.at ? p.at : fs->cwd);
-	} else {
-		result = vfs_walk(fs, p.at, p.path.text, flags & AT_SYMLINK_NOFOLLOW ? WALK_NOFOLLOW : WALK_FOLLOW, &v);
-	}
+	if (p.path.text[0] == '\0' && flags & AT_EMPTY_PATH)
+		v = p.at ? vnode_ref(p.at) : fs_context_cwd(&fs);
+	else
+		result = vfs_walk(&fs, p.at, p.path.text, flags & AT_SYMLINK_NOFOLLOW ? WALK_NOFOLLOW : WALK_FOLLOW, &v);
 	if (!result) {
-		result = may ? vfs_permission(fs, v, may) : 0;
+		result = may ? vfs_permission(&fs, v, may) : 0;
 		vnode_put(v);
 	}
-	my_fs();
+	fs_context_drop(&fs);
 	place_drop(&p);
 	return result;
 }
@@ -416,13 +416,12 @@ static long allocate(struct file *f, unsigned how, int64_t from, int64_t len)
 		return -EFBIG;
 	if (!v->ops->allocate)
 		return -EOPNOTSUPP;
+	mutex_lock(&v->lock);
 	int error = vfs_getattr(v, &attr);
 	if (!error && !(how & ALLOCATE_PUNCH_HOLE) && (uint64_t)end > attr.size)
 		error = check_file_limit((uint64_t)end);
-	if (error)
-		return error;
-	mutex_lock(&v->lock);
-	error = v->ops->allocate(v, how, (uint64_t)from, (uint64_t)end);
+	if (!error)
+		error = v->ops->allocate(v, how, (uint64_t)from, (uint64_t)end);
 	mutex_unlock(&v->lock);
 	return error;
 }

@@ -63,15 +63,16 @@ static uint64_t thread_cpu_ns(const struct thread *t)
 /* The clock of another process or thread: a negative number made of the complement of its id and what to count. */
 static long read_cpu_clock(int id, uint64_t *ns)
 {
-	enum { COUNT_MASK = 3, COUNT_USER = 1, COUNT_INVALID = 3 };
+	enum { COUNT_MASK = 3, COUNT_USER = 1, COUNT_INVALID = 3, COUNT_OF_THREAD = 4 };
 	pid_type pid = ~(id >> 3);
 	if ((id & COUNT_MASK) == COUNT_INVALID)
 		return -EINVAL;
 	long result = -EINVAL;
 	mutex_lock(&tree_lock);
-	struct process *p = pid ? process_find(pid) : current;
-	if (p) {
-		struct cpu_ticks ticks = process_ticks(p);
+	struct thread *t = !(id & COUNT_OF_THREAD) ? NULL : pid ? thread_find(pid) : current_thread();
+	struct process *p = id & COUNT_OF_THREAD ? NULL : pid ? process_find(pid) : current;
+	if (p || (t && t->process == current)) {
+		struct cpu_ticks ticks = p ? process_ticks(p) : (struct cpu_ticks){ t->user_ticks, t->kernel_ticks };
 		*ns = ((id & COUNT_MASK) == COUNT_USER ? ticks.user : ticks.user + ticks.kernel) * NS_PER_TICK;
 		result = 0;
 	}
@@ -174,6 +175,8 @@ long sys_time(const unsigned long args[6])
 	return now;
 }
 
+static long sleep_again(struct thread *);
+
 /* Sleeps until the deadline; when interrupted, writes what is left and notes it for restart_syscall. */
 static long sleep_relative(uint64_t deadline_ns, vaddr_t remaining)
 {
@@ -188,9 +191,15 @@ static long sleep_relative(uint64_t deadline_ns, vaddr_t remaining)
 		if (user_put(remaining, left))
 			return -EFAULT;
 	}
+	t->restart.go_on = sleep_again;
 	t->restart.deadline_ns = deadline_ns;
-	t->restart.remaining = remaining;
+	t->restart.address = remaining;
 	return -ERESTART_RESTARTBLOCK;
+}
+
+static long sleep_again(struct thread *t)
+{
+	return sleep_relative(t->restart.deadline_ns, t->restart.address);
 }
 
 static uint64_t deadline_after(const struct timespec64 *span)
@@ -202,12 +211,10 @@ static uint64_t deadline_after(const struct timespec64 *span)
 long sys_restart_syscall(const unsigned long args[6])
 {
 	struct thread *t = current_thread();
-	uint64_t deadline = t->restart.deadline_ns;
+	long (*go_on)(struct thread *) = t->restart.go_on;
 	(void)args;
-	if (deadline == 0)
-		return -EINTR;
-	t->restart.deadline_ns = 0;
-	return sleep_relative(deadline, t->restart.remaining);
+	t->restart.go_on = NULL;
+	return go_on ? go_on(t) : -EINTR;
 }
 
 long sys_nanosleep(const unsigned long args[6])

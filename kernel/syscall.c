@@ -21,7 +21,7 @@ static const syscall_fn table[CALLS] = {
 };
 #undef SYSCALL
 
-static bool logged[CALLS + 1];			/* unknown calls: by slot; the last is for all numbers beyond */
+static bool logged[CALLS + 1];			/* unknown calls: by slot; the last is for all numbers beyond; atomic */
 
 static unsigned long slot_of(unsigned long number)
 {
@@ -35,10 +35,8 @@ static unsigned long slot_of(unsigned long number)
 static __attribute__((noinline, cold)) long unknown_call(unsigned long number)
 {
 	unsigned long slot = slot_of(number);
-	if (!logged[slot]) {
-		logged[slot] = true;
+	if (!__atomic_exchange_n(&logged[slot], true, __ATOMIC_RELAXED))
 		kprintf("faultline: %s asks for system call %lu, which is not there\n", current->name, number);
-	}
 	return -ENOSYS;
 }
 

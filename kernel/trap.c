@@ -27,10 +27,10 @@ bool kernel_page_fault(struct trap_frame *frame, vaddr_t addr, enum fault_access
 	uint64_t since_ns = 0;
 
 	(void)frame;
-	if (!p || !p->space || (mode == FAULT_KERNEL && addr >= USER_MAX))
+	if (!p || !p->space || t->no_faults || (mode == FAULT_KERNEL && addr >= USER_MAX))
 		return false;
 	do
-		result = vm_fault(p->space, addr, access, mode, &p->faults);
+		result = vm_fault(p->space, addr, access, mode, &t->faults);
 	while (result.outcome == FAULT_NO_MEMORY && survive_no_memory(t, mode, &since_ns));
 	if (result.outcome != FAULT_DONE && mode == FAULT_USER)
 		send_fault_signal(t, &result, addr, hw_error);

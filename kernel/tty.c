@@ -13,6 +13,7 @@
 #include "fs/dev.h"
 #include "kernel/sched.h"
 #include "lib/print.h"
+#include "vm/heap.h"
 
 enum { RING = 4096, CHUNK = 256, DECISECOND_NS = 100000000 };
 enum { MAJOR_SERIAL = 4, MINOR_SERIAL = 64, MAJOR_TTY = 5, MINOR_TTY = 0, MINOR_CONSOLE = 1 };
@@ -32,7 +33,7 @@ static struct tty console = {
 
 static struct spinlock ring_lock = SPINLOCK_INIT("console ring", RANK_WAITQ - 2);
 static uint8_t ring[RING];			/* ring_lock; positions count up for ever */
-static unsigned ring_head, ring_tail;
+static unsigned ring_head, ring_tail;		/* ring_lock; whether they differ is seen without */
 static struct waitq arrived = WAITQ_INIT(arrived);	/* bytes in the ring, or room in the queue */
 
 /* ---- input ------------------------------------------------------------------------ */
@@ -79,12 +80,22 @@ static void signal_foreground(struct tty *t, int signo)
 		signal_send_group(group, signo, NULL);
 }
 
+void tty_want_input(void)
+{
+	wake_all(&arrived);
+}
+
+static bool nothing_to_take(const struct tty *t)
+{
+	return __atomic_load_n(&ring_head, __ATOMIC_RELAXED) == ring_tail || tty_input_full(t);
+}
+
 static void input_thread(void *arg)
 {
 	struct tty *t = arg;
 	for (;;) {
 		wait_prepare(&arrived);
-		while (ring_head == ring_tail || tty_input_full(t)) {
+		while (nothing_to_take(t)) {
 			wait_sleep(&arrived, WAIT_UNINTERRUPTIBLE);
 			wait_prepare(&arrived);
 		}
@@ -105,7 +116,7 @@ struct tty *tty_of(const struct file *f)
 
 static bool hung_up(const struct file *f)
 {
-	return f->data != NO_HANGUP && (uintptr_t)f->data != tty_of(f)->hangups;
+	return f->data != NO_HANGUP && (uintptr_t)f->data != __atomic_load_n(&tty_of(f)->hangups, __ATOMIC_RELAXED);
 }
 
 static bool canonical(const struct tty *t) { return t->modes.lflag & ICANON; }
@@ -158,23 +169,20 @@ static int await_input(struct file *f, struct tty *t, size_t asked)
 	return result;
 }
 
-/* tty->lock is held, and dropped around the copies to the user. */
+/* tty->lock is held, and dropped before the copy to the user: the whole line has been taken then, and another reader gets none of it. */
 static ssize read_available(struct tty *t, struct uio *uio)
 {
-	char bytes[CHUNK];
-	ssize done = 0;
-	bool line_ended = false;
+	size_t room = uio->left < TTY_QUEUE ? uio->left : TTY_QUEUE;
+	char few[CHUNK], *bytes = room > CHUNK ? kmalloc(room) : few;
+	bool line_ended;
 
-	while (uio->left && !line_ended && tty_available(t)) {
-		size_t n = tty_take(t, bytes, uio->left < CHUNK ? uio->left : CHUNK, &line_ended);
-		mutex_unlock(&t->lock);
-		size_t moved = uio_out(uio, bytes, n);
-		mutex_lock(&t->lock);
-		done += (ssize)moved;
-		if (moved < n)
-			return done ? done : -EFAULT;
-	}
-	return done;
+	size_t n = bytes ? tty_take(t, bytes, room, &line_ended) : 0, moved = 0;
+	mutex_unlock(&t->lock);
+	if (bytes)
+		moved = uio_out(uio, bytes, n);
+	if (bytes != few)
+		kfree(bytes);
+	return !bytes ? -ENOMEM : moved || !n ? (ssize)moved : -EFAULT;
 }
 
 static ssize tty_read(struct file *f, struct uio *uio, uint64_t *pos)
@@ -191,17 +199,19 @@ static ssize tty_read(struct file *f, struct uio *uio, uint64_t *pos)
 	result = await_input(f, t, uio->left);
 	if (result == 0)
 		result = read_available(t, uio);
-	mutex_unlock(&t->lock);
-	wake_all(&arrived);			/* there is room now */
+	else
+		mutex_unlock(&t->lock);
+	tty_want_input();
 	return result;
 }
 
-/* Waits while output is stopped; tty->lock is held, and dropped meanwhile. */
+/* Waits while output is stopped, or another is in the middle of a write; tty->lock is held, and dropped meanwhile. */
 static int await_output(struct file *f, struct tty *t)
 {
 	int result = 0;
 	wait_prepare(&t->changed);
-	while (t->output_stopped && !hung_up(f)) {
+	while ((t->output_stopped || (t->writer && t->writer != current_thread())) && !hung_up(f)) {
+		t->writer_awaited |= t->writer != NULL;
 		if (f->flags & OPEN_NONBLOCK) {
 			result = -EAGAIN;
 			break;
@@ -217,6 +227,18 @@ static int await_output(struct file *f, struct tty *t)
 	return result;
 }
 
+static void end_write(struct tty *t)
+{
+	mutex_lock(&t->lock);
+	bool awaited = t->writer_awaited;
+	t->writer = NULL;
+	t->writer_awaited = false;
+	mutex_unlock(&t->lock);
+	if (awaited)
+		wake_all(&t->changed);
+}
+
+/* What others write comes before or after it. */
 static ssize tty_write(struct file *f, struct uio *uio, uint64_t *pos)
 {
 	struct tty *t = tty_of(f);
@@ -242,11 +264,14 @@ static ssize tty_write(struct file *f, struct uio *uio, uint64_t *pos)
 		mutex_lock(&t->lock);
 		error = await_output(f, t);
 		if (!error) {
+			t->writer = current_thread();
 			tty_output(t, bytes, n);
 			done += (ssize)n;
 		}
 		mutex_unlock(&t->lock);
 	}
+	if (done)
+		end_write(t);
 	return done ? done : error;
 }
 

@@ -6,7 +6,8 @@
  *	write(2) ----------------------------------> output processing -> console
  *
  * Locks: tty->lock (mutex, RANK_PIPE) guards modes, queue and output; it is not held over copies from or to user memory.  session, foreground and
- * hangups belong to the process tree: tree_lock.  Signals are sent after tty->lock has been dropped.
+ * hangups belong to the process tree: tree_lock; hangups, a word, is looked at without.  Signals are sent after tty->lock has been dropped.
+ * Sleepers in `changed` look after wait_prepare; who changes something wakes them after it has.
  */
 #pragma once
 #include "abi/termios.h"
@@ -28,6 +29,8 @@ struct tty {
 	unsigned line_column;		/* where it was when the unfinished line began */
 	bool literal_next;		/* LNEXT was typed */
 	bool output_stopped;		/* STOP was typed, or tcflow */
+	struct thread *writer;		/* who is in the middle of a write, which others wait for; or NULL */
+	bool writer_awaited;
 
 	pid_type session, foreground;	/* whose controlling terminal it is (0: nobody's); the group in the foreground */
 	unsigned hangups;		/* files opened before the last one are dead */
@@ -52,6 +55,9 @@ void tty_flush_input(struct tty *);
 void tty_set_modes(struct tty *, const struct termios2 *);
 /* With output processing (OPOST). */
 void tty_output(struct tty *, const char *bytes, size_t n);
+
+/* There may be room for input again, after it has been read or thrown away. */
+void tty_want_input(void);
 
 /* Whose file it is. */
 struct tty *tty_of(const struct file *);

@@ -172,6 +172,7 @@ static long set_modes(struct tty *t, vaddr_t from, size_t size, enum flush_first
 	tty_set_modes(t, &modes);
 	mutex_unlock(&t->lock);
 	wake_all(&t->changed);
+	tty_want_input();
 	return 0;
 }
 
@@ -211,6 +212,7 @@ static long flush(struct tty *t, unsigned long what)
 		mutex_lock(&t->lock);
 		tty_flush_input(t);
 		mutex_unlock(&t->lock);
+		tty_want_input();
 	}
 	return 0;
 }

@@ -7,8 +7,8 @@
  *
  * What the rules are: POSIX, General Terminal Interface; where it leaves freedom, what Linux does.
  */
-#include "arch/console.h"
 #include "kernel/tty.h"
+#include "lib/print.h"
 #include "lib/string.h"
 
 enum { TAB_STOP = 8, DELETE = 0x7f };
@@ -74,17 +74,17 @@ void tty_output(struct tty *t, const char *bytes, size_t n)
 	size_t used = 0;
 
 	if (!(t->modes.oflag & OPOST)) {
-		console_put(bytes, n);
+		console_write(bytes, n);
 		return;
 	}
 	for (size_t i = 0; i < n; i++) {
 		if (used > sizeof out - TAB_STOP) {
-			console_put(out, used);
+			console_write(out, used);
 			used = 0;
 		}
 		used += process(t, (uint8_t)bytes[i], out + used);
 	}
-	console_put(out, used);
+	console_write(out, used);
 }
 
 /* ---- echo ------------------------------------------------------------------------- */

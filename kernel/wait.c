@@ -82,25 +82,28 @@ static bool take_event(struct process *child, unsigned options, struct wait_resu
 			process_reap(child);
 		return true;
 	}
-	bool taken = false;
+	enum { NOTHING, STOPPED, CONTINUED } event = NOTHING;
 	unsigned long irq = spin_lock_irq(&child->signal_lock);
+	int signo = child->stop_signal;
 	if ((options & WAIT_STOPPED) && child->stopped && !child->stop_reported) {
-		describe(child, result, child->stop_signal << 8 | 0x7f, CLD_STOPPED);
 		child->stop_reported = !(options & WAIT_KEEP);
-		taken = true;
+		event = STOPPED;
 	} else if ((options & WAIT_CONTINUED) && child->continued) {
-		describe(child, result, 0xffff, CLD_CONTINUED);
 		child->continued = options & WAIT_KEEP;
-		taken = true;
+		event = CONTINUED;
 	}
 	spin_unlock_irq(&child->signal_lock, irq);
-	return taken;
+	if (event == STOPPED)
+		describe(child, result, signo << 8 | 0x7f, CLD_STOPPED);
+	else if (event == CONTINUED)
+		describe(child, result, 0xffff, CLD_CONTINUED);
+	return event != NOTHING;
 }
 
 void process_reap(struct process *zombie)
 {
 	struct process *parent = zombie->parent;
-	stats_add(&parent->child_faults, &zombie->faults);
+	stats_add(&parent->child_faults, &zombie->dead_faults);
 	if (zombie->has_reaped)
 		stats_add(&parent->child_faults, &zombie->child_faults);
 	parent->has_reaped = true;
@@ -142,6 +145,16 @@ static size_t most_resident(const struct process *p)
 	return most;
 }
 
+static void put_usage(struct rusage64 *usage, const struct cpu_ticks *ticks, uint64_t minor, uint64_t major, size_t resident)
+{
+	memset(usage, 0, sizeof *usage);
+	put_time(&usage->value[USAGE_USER], ticks->user);
+	put_time(&usage->value[USAGE_SYSTEM], ticks->kernel);
+	usage->value[USAGE_RESIDENT] = (int64_t)(resident * PAGE_SIZE / 1024);
+	usage->value[USAGE_MINOR] = (int64_t)minor;
+	usage->value[USAGE_MAJOR] = (int64_t)major;
+}
+
 void process_usage(struct process *p, unsigned of, struct rusage64 *usage)
 {
 	struct cpu_ticks ticks = { 0, 0 };
@@ -149,9 +162,10 @@ void process_usage(struct process *p, unsigned of, struct rusage64 *usage)
 	size_t resident = 0;
 
 	if (of & USAGE_SELF) {
+		struct fault_stats faults = process_faults(p);
 		ticks = process_ticks(p);
-		minor += stats_minor(&p->faults);
-		major += stats_major(&p->faults);
+		minor += stats_minor(&faults);
+		major += stats_major(&faults);
 		resident = most_resident(p);
 	}
 	if (of & USAGE_CHILDREN) {
@@ -162,10 +176,12 @@ void process_usage(struct process *p, unsigned of, struct rusage64 *usage)
 		if (resident < p->child_max_resident)
 			resident = p->child_max_resident;
 	}
-	memset(usage, 0, sizeof *usage);
-	put_time(&usage->value[USAGE_USER], ticks.user);
-	put_time(&usage->value[USAGE_SYSTEM], ticks.kernel);
-	usage->value[USAGE_RESIDENT] = (int64_t)(resident * PAGE_SIZE / 1024);
-	usage->value[USAGE_MINOR] = (int64_t)minor;
-	usage->value[USAGE_MAJOR] = (int64_t)major;
+	put_usage(usage, &ticks, minor, major, resident);
+}
+
+/* Memory is the process's. */
+void thread_usage(const struct thread *t, struct rusage64 *usage)
+{
+	struct cpu_ticks ticks = { t->user_ticks, t->kernel_ticks };
+	put_usage(usage, &ticks, stats_minor(&t->faults), stats_major(&t->faults), most_resident(t->process));
 }

@@ -4,7 +4,7 @@
  * A number is written backwards into a small buffer and then laid out: sign or prefix, zeros, digits, blanks.  Output goes to a sink
  * that counts all bytes and keeps those that fit.
  *
- * Lock: console_lock (RANK_CONSOLE, interrupts off) keeps lines of the log whole; a dying kernel does without it.
+ * Lock: console_lock (RANK_CONSOLE, interrupts off) keeps what one call sends whole, whichever processors send; a dying kernel does without it.
  */
 #include "lib/print.h"
 #include "lib/string.h"
@@ -210,11 +210,18 @@ int snprintf(char *to, size_t size, const char *format, ...)
 /* ---- the log --------------------------------------------------------------------------------------------------------------- */
 
 static struct spinlock console_lock = SPINLOCK_INIT("console", RANK_CONSOLE);
-static bool dying;
+static bool dying;			/* atomic; set once */
 
 void kprintf_dying(void)
 {
-	dying = true;
+	__atomic_store_n(&dying, true, __ATOMIC_RELAXED);
+}
+
+void console_write(const char *bytes, size_t n)
+{
+	unsigned long irq = spin_lock_irq(&console_lock);
+	console_put(bytes, n);
+	spin_unlock_irq(&console_lock, irq);
 }
 
 /* A serial terminal wants a carriage return before each line feed. */
@@ -238,7 +245,7 @@ void kvprintf(const char *format, va_list args)
 	char text[512];
 
 	vsnprintf(text, sizeof text, format, args);
-	if (dying) {
+	if (__atomic_load_n(&dying, __ATOMIC_RELAXED)) {
 		put_lines(text);
 		return;
 	}

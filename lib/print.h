@@ -16,6 +16,8 @@ int vsnprintf(char *to, size_t size, const char *format, va_list args) __attribu
 /* To the kernel's log (console and log file); any context, takes only the console's lock. A line ends with \n. */
 void kprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void kvprintf(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
+/* Bytes to the console as they are, kept apart from the lines of the log; any context. */
+void console_write(const char *bytes, size_t n);
 /* Upcall of kprintf with the finished text (kernel/log.c): keeps it for dmesg; any context. */
 void log_append(const char *bytes, size_t n);
 /* The kernel is dying: from now on kprintf takes no lock. */

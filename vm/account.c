@@ -12,14 +12,6 @@ static size_t committed;		/* pages, of all spaces and objects; atomic */
 
 /* ---- committed memory ------------------------------------------------------------------------------------------------------- */
 
-static size_t all_memory(void)
-{
-	struct frame_stats frames;
-
-	frame_get_stats(&frames);
-	return frames.managed;
-}
-
 static size_t lesser(size_t a, size_t b)
 {
 	return a < b ? a : b;
@@ -27,7 +19,9 @@ static size_t lesser(size_t a, size_t b)
 
 size_t commit_limit(void)
 {
-	return overcommit.kbytes ? overcommit.kbytes / (PAGE_SIZE / 1024) : all_memory() * overcommit.ratio / 100;
+	size_t kbytes = __atomic_load_n(&overcommit.kbytes, __ATOMIC_ACQUIRE);	/* it and the ratio are written while others ask: kernel/proc_system.c */
+
+	return kbytes ? kbytes / (PAGE_SIZE / 1024) : frame_managed() * __atomic_load_n(&overcommit.ratio, __ATOMIC_RELAXED) / 100;
 }
 
 size_t commit_total(void)
@@ -38,7 +32,7 @@ size_t commit_total(void)
 /* Of the limit, Linux keeps a part back for an administrator, and one from each process so that it cannot take all and leave none to whoever would end it. */
 static size_t kept_back(const struct space *s)
 {
-	const size_t admin = ((size_t)8 << 20) >> PAGE_SHIFT, user = ((size_t)128 << 20) >> PAGE_SHIFT, share = all_memory() / 32;
+	const size_t admin = ((size_t)8 << 20) >> PAGE_SHIFT, user = ((size_t)128 << 20) >> PAGE_SHIFT, share = frame_managed() / 32;
 
 	return (vm_privileged() ? 0 : lesser(admin, share)) + (s ? lesser(s->mapped / 32, lesser(user, share)) : 0);
 }
@@ -50,7 +44,7 @@ static bool policy_allows(const struct space *s, size_t npages, size_t total)
 	case OVERCOMMIT_ALWAYS:
 		return true;
 	case OVERCOMMIT_GUESS:
-		return npages <= all_memory();
+		return npages <= frame_managed();
 	default:
 		return total + kept_back(s) < commit_limit();
 	}

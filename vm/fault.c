@@ -93,23 +93,21 @@ static enum step locked_attempt(struct fault *f)
 	struct rwlock *lock = &f->space->lock;
 	enum step next;
 
-	if (f->alone) {
+	if (f->alone)
 		write_lock(lock);
-	} else {
+	else
 		read_lock(lock);
-		next = attempt(f);
-		if (next != STEP_ALONE) {
-			read_unlock(lock);
-			return next;
-		}
+	while ((next = attempt(f)) == STEP_ALONE) {
 		f->alone = true;
 		if (!read_upgrade(lock)) {
 			read_unlock(lock);
 			write_lock(lock);
 		}
 	}
-	next = attempt(f);
-	write_unlock(lock);
+	if (f->alone)
+		write_unlock(lock);
+	else
+		read_unlock(lock);
 	return next;
 }
 
@@ -217,9 +215,10 @@ static enum step attempt(struct fault *f)
 		mmu_flush_local(&f->space->mmu, f->page);
 		return done(f, FAULT_SPURIOUS);
 	}
-	if (!f->alone && (wants_huge(f) || f->entry.table > MMU_TABLE_OWN))
+	bool huge = wants_huge(f);
+	if (!f->alone && (huge || f->entry.table > MMU_TABLE_OWN))
 		return STEP_ALONE;
-	if (wants_huge(f) && map_huge(f))
+	if (huge && map_huge(f))
 		return done(f, FAULT_HUGE);
 	if (f->entry.table > MMU_TABLE_OWN) {
 		if (!own_table(f))

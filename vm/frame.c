@@ -253,7 +253,7 @@ size_t frame_drain(void)
 {
 	size_t n = 0;
 
-	for (struct frame_cache *c = caches; c < caches + CPUS_MAX; c++) {
+	for (struct frame_cache *c = caches; c < caches + cpu_count; c++) {
 		spin_lock(&c->lock);
 		n += c->n;
 		return_frames(c, c->n);
@@ -266,7 +266,7 @@ size_t frame_cached(void)
 {
 	size_t n = 0;
 
-	for (struct frame_cache *c = caches; c < caches + CPUS_MAX; c++)
+	for (struct frame_cache *c = caches; c < caches + cpu_count; c++)
 		n += __atomic_load_n(&c->n, __ATOMIC_RELAXED);
 	return n;
 }
@@ -274,6 +274,11 @@ size_t frame_cached(void)
 size_t frame_free_count(void)
 {
 	return __atomic_load_n(&frame_level.free, __ATOMIC_RELAXED) + frame_cached();
+}
+
+size_t frame_managed(void)
+{
+	return managed;			/* does not change after the start */
 }
 
 /* ---- the calls ------------------------------------------------------------------------------------------------------------------------ */

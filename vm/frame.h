@@ -52,8 +52,9 @@ void frame_get_stats(struct frame_stats *);
 /* Frames that are free in the zones, and how few are few: then what can be had again (vm/reclaim.h) is to make room.  Atomic; written under the zone lock. */
 extern struct frame_level { size_t free, low; } frame_level;
 static inline bool frame_is_short(void) { return __atomic_load_n(&frame_level.free, __ATOMIC_RELAXED) < frame_level.low; }
-/* Free frames, those in caches included. */
+/* Free frames, those in caches included; and all that are managed. */
 size_t frame_free_count(void);
+size_t frame_managed(void);
 /* Frames in the caches of all processors. */
 size_t frame_cached(void);
 /* Empties the caches into the zones; returns how many frames that were. */

@@ -191,7 +191,7 @@ static void free_small(void *object)
 
 void heap_drain(void)
 {
-	for (struct heap_cpu *cpu = heap_cpus; cpu < heap_cpus + CPUS_MAX; cpu++) {
+	for (struct heap_cpu *cpu = heap_cpus; cpu < heap_cpus + cpu_count; cpu++) {
 		spin_lock(&cpu->lock);
 		for (unsigned class = 0; class < CLASSES; class++)
 			if (cpu->of[class].n > 0)
@@ -304,7 +304,7 @@ void heap_get_stats(struct heap_stats *to)
 	spin_lock(&heap_lock);
 	*to = (struct heap_stats){ .slab_frames = slab_frames, .large_frames = __atomic_load_n(&large_frames, __ATOMIC_RELAXED) };
 	spin_unlock(&heap_lock);
-	for (struct heap_cpu *cpu = heap_cpus; cpu < heap_cpus + CPUS_MAX; cpu++) {
+	for (struct heap_cpu *cpu = heap_cpus; cpu < heap_cpus + cpu_count; cpu++) {
 		spin_lock(&cpu->lock);
 		to->bytes += cpu->bytes;
 		to->objects += cpu->objects;

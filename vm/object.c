@@ -817,6 +817,19 @@ void object_put(struct object *o)
 	kfree(o);
 }
 
+void object_each_of_all(void (*fn)(void *context, struct page_record *), void *context)
+{
+	spin_lock(&object_list_lock);
+	list_for_each(l, &object_list) {
+		struct object *o = container_of(l, struct object, all);
+
+		spin_lock(&o->lock);
+		object_each(o, fn, context);
+		spin_unlock(&o->lock);
+	}
+	spin_unlock(&object_list_lock);
+}
+
 void object_get_stats(struct object_stats *to)
 {
 	*to = live;

@@ -167,3 +167,5 @@ void object_get_stats(struct object_stats *);
 extern struct list object_list;
 /* Calls fn for each record in the index. */
 void object_each(struct object *, void (*fn)(void *context, struct page_record *), void *context);
+/* The same for all objects, with the lock of each: for counts. */
+void object_each_of_all(void (*fn)(void *context, struct page_record *), void *context);

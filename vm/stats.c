@@ -16,7 +16,7 @@ struct fault_stats stats_system(void)
 {
 	struct fault_stats sum = { 0 };
 
-	for (unsigned i = 0; i < CPUS_MAX; i++)
+	for (unsigned i = 0; i < cpu_count; i++)
 		stats_add(&sum, &cpus[i].faults);
 	return sum;
 }

@@ -112,6 +112,14 @@ static inline void spin_lock(struct spinlock *l)
 		spin_lock_slow(l);
 }
 
+/* As mutex_lock_nested. */
+static inline void spin_lock_nested(struct spinlock *l)
+{
+	lock_check_take(l, l->name, l->rank | LOCK_NESTED, LOCK_SPINS);
+	if (__builtin_expect(__atomic_exchange_n(&l->held, 1, __ATOMIC_ACQUIRE), 0))
+		spin_lock_slow(l);
+}
+
 /* Against the order; false: it is held. */
 static inline bool spin_trylock(struct spinlock *l)
 {

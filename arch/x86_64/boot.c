@@ -3,14 +3,17 @@
  */
 #include "arch/boot.h"
 #include "arch/console.h"
+#include "arch/x86_64/apic.h"
 #include "arch/x86_64/boot_map.h"
 #include "arch/x86_64/cpu_features.h"
 #include "arch/x86_64/irq.h"
 #include "arch/x86_64/multiboot.h"
+#include "arch/x86_64/others.h"
 #include "arch/x86_64/traps.h"
 #include "lib/assert.h"
 #include "lib/print.h"
 #include "lib/string.h"
+#include "vm/physmap.h"
 
 extern char kernel_image_start[], kernel_image_end[];
 void arch_start(paddr_t info, paddr_t image) __attribute__((noreturn));
@@ -37,7 +40,7 @@ void arch_start(paddr_t info, paddr_t image)
 	const void *loader_info = (const void *)(DIRECT_BASE + info);
 	uint32_t info_size;
 
-	descriptors_init();
+	descriptors_init(&arch_cpus[0]);
 	cpu_features_init();
 	smap_enable();
 	boot.kernel_start = image;
@@ -48,13 +51,19 @@ void arch_start(paddr_t info, paddr_t image)
 		kprintf("faultline: cannot start: %s\n", refusal);
 		machine_end(MACHINE_PANIC);
 	}
-	boot_map_init(&boot);
+	paddr_t registers = apic_find();
+	if (registers)
+		physmap_remove(registers, registers + PAGE_SIZE);	/* whatever the memory map says */
+	others_find();
+	boot_map_init(&boot, registers);
 	complete_cmdline();
 	kernel_main(&boot);
 }
 
 void arch_init(void)
 {
-	exception_stacks_init();
+	if (!exception_stacks_make(&arch_cpus[0]))
+		panic("too little memory for the exception stacks");
 	irq_init();
+	apic_init();
 }

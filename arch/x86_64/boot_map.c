@@ -4,15 +4,14 @@
  * Built beside the early tables of boot.asm, which map the low 4 GiB, and then switched to.  Nothing is writable and executable:
  *   image       text RX, constants R, data RW; the page below the boot stack is not mapped
  *   direct map  RAM only, RW, in the largest pages that fit; its alias of the image's text and constants is R
- * Everything is global and closed to user mode.  The firmware's tables and the module are in the direct map even where the memory map does not call
- * them RAM.
+ * Everything is global and closed to user mode.  The module is in the direct map even where the memory map does not call it RAM; so are the registers of the
+ * local interrupt controller, uncached.
  *
  * Each slot of the root that the kernel uses gets its table here, and all roots point to the same ones.
  * => boot only, one processor, no locks.
  */
 #include "arch/x86_64/boot_map.h"
 #include "arch/x86_64/cpu_features.h"
-#include "arch/x86_64/multiboot.h"
 #include "arch/cpu.h"
 #include "lib/assert.h"
 #include "lib/string.h"
@@ -116,13 +115,10 @@ static void map_memory(const struct boot_info *boot)
 
 	for (size_t i = 0; i < n; i++)
 		map_direct(r[i].start, r[i].end);
-	n = multiboot_firmware_ranges(&r);
-	for (size_t i = 0; i < n; i++)
-		map_direct(r[i].start, r[i].end);
 	map_direct(pfn_of(boot->image), pfn_of(boot->image + boot->image_size + PAGE_MASK));
 }
 
-void boot_map_init(const struct boot_info *boot)
+void boot_map_init(const struct boot_info *boot, paddr_t registers)
 {
 	image_base = boot->kernel_start;
 	kernel_mmu.root = paddr_of(make_table());
@@ -130,6 +126,8 @@ void boot_map_init(const struct boot_info *boot)
 	map_image(kernel_text_end, kernel_rodata_end, CONSTANT);
 	map_image(kernel_rodata_end, boot_stack_guard, DATA);
 	map_image(boot_stack_guard + PAGE_SIZE, kernel_image_end, DATA);
+	if (registers)
+		map(DIRECT_BASE + registers, registers, registers + PAGE_SIZE, DATA | PTE_NOCACHE, 0);
 	map_memory(boot);
 	*slot(table_at(kernel_mmu.root), PAGE_WORDS, LEVELS - 1) = paddr_of(make_table()) | PTE_PRESENT | PTE_WRITE;
 

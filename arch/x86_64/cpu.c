@@ -8,37 +8,24 @@
 #include "arch/x86_64/cpu_features.h"
 
 struct cpu_features cpu_features;
-struct arch_cpu boot_cpu;
+struct arch_cpu arch_cpus[CPUS_MAX];
 
 enum { XSTATE_X87_SSE = 3, XSTATE_AVX = 4, XSTATE_AVX512 = 0xe0 };
 
-/* Which extended state is saved, and how large that is: x87 and SSE, AVX where there is XSAVE for it. */
-static void extended_state_init(bool has_avx)
+/* Which extended state is saved: x87 and SSE, AVX where there is XSAVE for it. */
+static uint64_t find_xfeatures(bool has_avx)
 {
-	struct cpu_features *f = &cpu_features;
-	static struct { uint8_t bytes[512]; } image __attribute__((aligned(16)));
+	uint64_t features = XSTATE_X87_SSE;
+	uint32_t offered = cpu_features.xsave ? cpuid(13, 0).a : 0;
 
-	write_cr0((read_cr0() | CR0_MP | CR0_NE | CR0_WP | CR0_AM) & ~(uint64_t)(CR0_EM | CR0_TS));
-	write_cr4(read_cr4() | CR4_OSFXSR | CR4_OSXMMEXCPT);
-	__asm__ volatile("fninit; fxsave %0" : "=m"(image));
-	memcpy(&f->mxcsr_mask, &image.bytes[28], sizeof f->mxcsr_mask);
-	if (!f->mxcsr_mask)
-		f->mxcsr_mask = 0xffbf;			/* the default, says the SDM (volume 1, 11.6.6) */
-	f->xstate_size = sizeof image;
-	f->xfeatures = XSTATE_X87_SSE;
-	if (!f->xsave)
-		return;
-	write_cr4(read_cr4() | CR4_OSXSAVE);
-	uint32_t offered = cpuid(13, 0).a;
 	if (has_avx && (offered & XSTATE_AVX))
-		f->xfeatures |= XSTATE_AVX;
-	if ((f->xfeatures & XSTATE_AVX) && (offered & XSTATE_AVX512) == XSTATE_AVX512)
-		f->xfeatures |= XSTATE_AVX512;		/* all of it or nothing */
-	__asm__ volatile("xsetbv" :: "c"(0), "a"((uint32_t)f->xfeatures), "d"(0));
-	f->xstate_size = cpuid(13, 0).b;		/* for what is on now */
+		features |= XSTATE_AVX;
+	if ((features & XSTATE_AVX) && (offered & XSTATE_AVX512) == XSTATE_AVX512)
+		features |= XSTATE_AVX512;		/* all of it or nothing */
+	return features;
 }
 
-void cpu_features_init(void)
+static void find_features(void)
 {
 	struct cpu_features *f = &cpu_features;
 	uint32_t most = cpuid(0, 0).a, most_extended = cpuid(0x80000000, 0).a;
@@ -57,19 +44,40 @@ void cpu_features_init(void)
 	f->pages_1g = cpuid(0x80000001, 0).d >> 26 & 1;
 	unsigned bits = most_extended >= 0x80000008 ? cpuid(0x80000008, 0).a & 0xff : 36;
 	f->phys_limit = bits < 45 ? (paddr_t)1 << bits : PHYS_LIMIT;
-
-	write_cr4(read_cr4() | (f->pge ? CR4_PGE : 0) | (f->smep ? CR4_SMEP : 0) | (f->smap ? CR4_SMAP : 0) | (f->umip ? CR4_UMIP : 0)
-		| (f->fsgsbase ? CR4_FSGSBASE : 0));
-	extended_state_init(basic.c >> 28 & 1);
+	f->xfeatures = find_xfeatures(basic.c >> 28 & 1);
 }
 
-unsigned cpu_count = 1;
+void cpu_features_on(void)
+{
+	const struct cpu_features *f = &cpu_features;
 
-void cpu_start_others(void) {}
-void cpu_kick(unsigned cpu) { (void)cpu; }
-void cpu_poll(void) {}
-void cpu_barrier(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
-void cpu_stop_others(void) {}
+	write_cr0((read_cr0() | CR0_MP | CR0_NE | CR0_WP | CR0_AM) & ~(uint64_t)(CR0_EM | CR0_TS));
+	write_cr4(read_cr4() | CR4_OSFXSR | CR4_OSXMMEXCPT | (f->pge ? CR4_PGE : 0) | (f->smep ? CR4_SMEP : 0) | (f->smap ? CR4_SMAP : 0)
+		| (f->umip ? CR4_UMIP : 0) | (f->fsgsbase ? CR4_FSGSBASE : 0) | (f->xsave ? CR4_OSXSAVE : 0));
+	if (f->xsave)
+		__asm__ volatile("xsetbv" :: "c"(0), "a"((uint32_t)f->xfeatures), "d"(0));
+	__asm__ volatile("fninit");
+}
+
+/* How large an area is, and what may be in it: only a processor with all of it on can tell. */
+static void measure_extended_state(void)
+{
+	struct cpu_features *f = &cpu_features;
+	static struct { uint8_t bytes[512]; } image __attribute__((aligned(16)));
+
+	__asm__ volatile("fxsave %0" : "=m"(image));
+	memcpy(&f->mxcsr_mask, &image.bytes[28], sizeof f->mxcsr_mask);
+	if (!f->mxcsr_mask)
+		f->mxcsr_mask = 0xffbf;			/* the default, says the SDM (volume 1, 11.6.6) */
+	f->xstate_size = f->xsave ? cpuid(13, 0).b : sizeof image;
+}
+
+void cpu_features_init(void)
+{
+	find_features();
+	cpu_features_on();
+	measure_extended_state();
+}
 
 void cpu_idle(void)
 {
@@ -95,7 +103,7 @@ static uint64_t mix(uint64_t x)
 
 void cpu_random(void *to, size_t n)
 {
-	static uint64_t state;		/* protected by nothing: a lost update changes one guess for another */
+	static uint64_t state;		/* atomic: no two calls have the same */
 	uint8_t *out = to;
 
 	while (n > 0) {
@@ -103,8 +111,7 @@ void cpu_random(void *to, size_t n)
 		size_t part = n < sizeof v ? n : sizeof v;
 
 		rdrand(&v);
-		state = mix(state + cpu_cycles() + 0x9e3779b97f4a7c15u);
-		v ^= state;
+		v ^= mix(__atomic_add_fetch(&state, mix(cpu_cycles()) + 0x9e3779b97f4a7c15u, __ATOMIC_RELAXED));
 		memcpy(out, &v, part);
 		out += part;
 		n -= part;

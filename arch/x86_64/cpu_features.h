@@ -15,3 +15,5 @@ extern struct cpu_features cpu_features;
 
 /* Finds the features and turns on those that protect or are needed; first thing in C. */
 void cpu_features_init(void);
+/* Turns them on, on another processor. */
+void cpu_features_on(void);

@@ -4,12 +4,12 @@
 ; GS base is the per-CPU data; SWAPGS exchanges it with the user's, exactly once on the way in from user mode and once on the way out.
 ;
 ; Four exceptions can come between those two points (NMI, machine check, double fault, and debug by way of a delayed trap): from kernel
-; mode they do not guess whose GS base is loaded but save it, load the kernel's, and put it back.  They have stacks of their own (IST).
+; mode they do not guess whose GS base is loaded but save it, load the processor's, and put it back.  They have stacks of their own (IST), at whose top
+; stands where the processor's data are.
 ;
 ; (Intel SDM volume 3, 6.14: frames and IST; volume 2: SYSCALL, SYSRET, SWAPGS.)
 
 extern trap_dispatch, trap_dispatch_paranoid, kernel_syscall, kernel_work_pending, kernel_user_return, kernel_thread_begin
-extern boot_cpu
 
 ; struct arch_cpu
 CPU_STACK	equ 8
@@ -23,6 +23,8 @@ FRAME_RIP	equ 136
 FRAME_CS	equ 144
 FRAME_RFLAGS	equ 152
 FRAME_RSP	equ 160
+
+FRAME_SIZE	equ 176
 
 USER_DS		equ 0x2b
 USER_CS		equ 0x33
@@ -131,7 +133,7 @@ paranoid_entry:
 	rdmsr
 	mov r12d, eax			; whoever's it is
 	mov r13d, edx
-	mov rax, boot_cpu
+	mov rax, [rsp + FRAME_SIZE]
 	mov rdx, rax
 	shr rdx, 32
 	wrmsr
@@ -147,10 +149,10 @@ paranoid_entry:
 .user:	swapgs				; from user mode it may sleep: moves over to the thread's stack
 	mov rdi, rsp
 	mov rsp, [gs:CPU_STACK]
-	sub rsp, 22 * 8
+	sub rsp, FRAME_SIZE
 	mov rsi, rdi
 	mov rdi, rsp
-	mov ecx, 22
+	mov ecx, FRAME_SIZE / 8
 	rep movsq
 	mov rdi, rsp
 	xor ebp, ebp
@@ -310,6 +312,37 @@ user_fill_zero:
 	jmp .bytes
 	fixup .words, .words_failed
 	fixup .bytes, .end
+
+; int user_word_load(const uint32_t *from, uint32_t *value): 0, or -1 if the word cannot be read.  One access.
+global user_word_load
+user_word_load:
+	smap OPEN
+.load:	mov ecx, [rdi]
+	smap CLOSE
+	mov [rsi], ecx
+	xor eax, eax
+	ret
+.failed:
+	smap CLOSE
+	mov eax, -1
+	ret
+	fixup .load, .failed
+
+; int user_word_cmpxchg(uint32_t *at, uint32_t old, uint32_t new, uint32_t *seen): 0, or -1 if the word cannot be written.
+global user_word_cmpxchg
+user_word_cmpxchg:
+	mov eax, esi
+	smap OPEN
+.swap:	lock cmpxchg [rdi], edx
+	smap CLOSE
+	mov [rcx], eax
+	xor eax, eax
+	ret
+.failed:
+	smap CLOSE
+	mov eax, -1
+	ret
+	fixup .swap, .failed
 
 section .rodata
 global trap_stubs

@@ -21,6 +21,7 @@ enum {
 	VECTOR_PROTECTION = 13, VECTOR_PAGE_FAULT = 14, VECTOR_FPU = 16, VECTOR_ALIGNMENT = 17, VECTOR_MACHINE_CHECK = 18, VECTOR_SIMD = 19,
 	VECTOR_EXCEPTIONS = 32,
 	VECTOR_IRQ = 32,				/* IRQ 0 to 15 */
+	VECTOR_TIMER = 0xf0, VECTOR_KICK = 0xf1, VECTOR_REQUEST = 0xf2, VECTOR_APIC_ERROR = 0xfe, VECTOR_SPURIOUS = 0xff,	/* of the local interrupt controller */
 	VECTORS = 256,
 	VECTOR_SYSCALL = 256,				/* not in the IDT: the frame was made by SYSCALL, and nobody has replaced its registers */
 	VECTOR_REPLACED = 257,				/* exec or sigreturn set all registers */

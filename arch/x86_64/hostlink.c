@@ -93,13 +93,13 @@ ssize host_blob_read(const char *name, size_t offset, void *to, size_t n)
 enum { PORT_STDOUT = 0xe9, PORT_STDERR = 0xea, PORT_STATUS = 0xeb, RING = 2048, ESCAPE = 0xff, START = 0x01, END_OF_FILE = 0x00 };
 
 static struct spinlock ring_lock = SPINLOCK_INIT("job input", RANK_CONSOLE);
-static char ring[RING];
+static char ring[RING];				/* ring_lock, as the next two lines */
 static unsigned ring_head, ring_tail;		/* count up for ever */
 static bool ring_started, ring_full, started, escaped, ended;
 
 bool job_present(void)
 {
-	static enum { UNKNOWN, THERE, ABSENT } known;
+	static enum { UNKNOWN, THERE, ABSENT } known;		/* a word, known since boot */
 	if (known == UNKNOWN)
 		known = host_blob_size("job") >= 0 ? THERE : ABSENT;
 	return known == THERE;

@@ -4,17 +4,18 @@
  * The second one hangs on line 2 of the first.  A line that goes away before it is acknowledged shows up as line 7 of its controller
  * without its in-service bit: such a spurious interrupt gets no end-of-interrupt.
  *
- * handlers[] is written at start-up only, before the line is unmasked.
+ * All lines go to processor 0.  handlers[] is written at start-up only, before the line is unmasked; mask_lock: the masks.
  */
 #include "arch/x86_64/irq.h"
 #include "arch/x86_64/frame.h"
 #include "arch/x86_64/x86.h"
-#include "arch/cpu.h"
+#include "vm/sync.h"
 
 enum { PIC1 = 0x20, PIC2 = 0xa0, COMMAND = 0, DATA = 1 };
 enum { CASCADE = 2, LAST_LINE = 7, END_OF_INTERRUPT = 0x20, READ_IN_SERVICE = 0x0b };
 
 static void (*handlers[IRQS])(const struct trap_frame *);
+static struct spinlock mask_lock = SPINLOCK_INIT("interrupt masks", RANK_CONSOLE + 2);
 static uint16_t masked = 0xffff;
 
 static void write_masks(void)
@@ -39,12 +40,12 @@ void irq_init(void)
 
 void irq_handle(unsigned irq, void (*handler)(const struct trap_frame *))
 {
-	unsigned long state = cpu_irq_save();
+	unsigned long state = spin_lock_irq(&mask_lock);
 
 	handlers[irq] = handler;
 	masked &= (uint16_t)~(1u << irq);
 	write_masks();
-	cpu_irq_restore(state);
+	spin_unlock_irq(&mask_lock, state);
 }
 
 static bool is_spurious(unsigned irq)

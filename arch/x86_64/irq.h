@@ -9,7 +9,5 @@ enum { IRQS = 16 };
 void irq_init(void);
 /* From now on handler(frame) runs for this line, with interrupts off; unmasks it. */
 void irq_handle(unsigned irq, void (*handler)(const struct trap_frame *));
-/* In a handler: did the interrupt come out of user mode? */
-bool irq_from_user(void);
-/* Called by the trap entry. */
+/* Called by the trap entry, on processor 0. */
 void irq_dispatch(unsigned irq, const struct trap_frame *);

@@ -206,7 +206,9 @@ struct rights { pte_t full, unwritable; bool ask; };
 
 static struct rights rights_of(vaddr_t va, unsigned prot, enum mmu_write write)
 {
-	return (struct rights){ pte_make(va, 0, prot), pte_make(va, 0, prot & ~(unsigned)VM_WRITE), write == MMU_WRITE_OWN && prot & VM_WRITE };
+	pte_t full = pte_make(va, 0, prot);
+
+	return (struct rights){ full, full & ~PTE_WRITE, write == MMU_WRITE_OWN && full & PTE_WRITE };
 }
 
 static pte_t with_rights(pte_t old, const struct rights *r)

@@ -166,6 +166,7 @@ void mmu_drop(struct mmu *mmu)
 	pfn_t pfn = pfn_of(mmu->root);
 	unsigned left = table_entries(page_word_of(pfn));
 
+	mmu_evict(mmu);
 	for (pte_t *e = root; left > 0; e++, left--) {
 		e = next_entry(e);
 		drop_below(mmu, *e, LEVELS - 1);

@@ -11,8 +11,8 @@
 #include "vm/physmap.h"
 #include "lib/string.h"
 
-enum tag_type { TAG_END = 0, TAG_CMDLINE = 1, TAG_LOADER = 2, TAG_MODULE = 3, TAG_BASIC_MEMORY = 4, TAG_MEMORY_MAP = 6 };
-enum memory_type { MEMORY_USABLE = 1, MEMORY_ACPI_RECLAIMABLE = 3 };
+enum tag_type { TAG_END = 0, TAG_CMDLINE = 1, TAG_LOADER = 2, TAG_MODULE = 3, TAG_BASIC_MEMORY = 4, TAG_MEMORY_MAP = 6, TAG_OLD_ACPI = 14, TAG_ACPI = 15 };
+enum { MEMORY_USABLE = 1 };
 
 struct tag { uint32_t type, size; };
 struct tag_module { struct tag tag; uint32_t start, end; };
@@ -20,11 +20,11 @@ struct tag_basic_memory { struct tag tag; uint32_t lower_kib, upper_kib; };
 struct tag_memory_map { struct tag tag; uint32_t entry_size, entry_version; };
 struct memory_entry { uint64_t base, length; uint32_t type, zero; };
 
-enum { INFO_HEADER = 8, CMDLINE_MAX = 4096, LOADER_MAX = 64, FIRMWARE_MAX = 8 };
+enum { INFO_HEADER = 8, CMDLINE_MAX = 4096, LOADER_MAX = 64, ACPI_MAX = 36 };
 
 static char cmdline[CMDLINE_MAX], loader[LOADER_MAX];
-static struct phys_range firmware[FIRMWARE_MAX];
-static size_t nfirmware;
+static unsigned char acpi[ACPI_MAX];
+static size_t acpi_size;
 
 struct reader {
 	const unsigned char *at, *end;		/* what is left */
@@ -84,12 +84,6 @@ static paddr_t end_of(uint64_t base, uint64_t length, paddr_t limit)
 	return length > limit - base ? limit : base + length;
 }
 
-static void keep_firmware(paddr_t start, paddr_t end)
-{
-	if (nfirmware < FIRMWARE_MAX && start < end)
-		firmware[nfirmware++] = (struct phys_range){ pfn_of(start), pfn_of(end - 1) + 1 };
-}
-
 enum pass { PASS_USABLE, PASS_TAKEN };
 
 /* Usable entries first, then all others: what forbids wins.  Returns the number of usable entries. */
@@ -116,8 +110,6 @@ static size_t read_memory_map(const unsigned char *at, const struct tag *tag, pa
 				physmap_usable(e.base, end);
 		} else if (pass == PASS_TAKEN) {
 			physmap_remove(e.base, end);
-			if (e.type == MEMORY_ACPI_RECLAIMABLE)
-				keep_firmware(e.base, end);
 		}
 	}
 	return usable;
@@ -169,7 +161,20 @@ static void read_module(const unsigned char *at, const struct tag *tag, struct b
 	}
 }
 
-/* Texts and modules; true if the list was sound to its end. */
+/* The root pointer of the ACPI tables; of two the longer one. */
+static void read_acpi(const unsigned char *at, const struct tag *tag)
+{
+	size_t size = tag->size - sizeof *tag;
+
+	if (size > ACPI_MAX)
+		size = ACPI_MAX;
+	if (size <= acpi_size)
+		return;
+	acpi_size = size;
+	memcpy(acpi, at + sizeof *tag, size);
+}
+
+/* Texts, modules, tables; true if the list was sound to its end. */
 static bool read_rest(const void *info, size_t size, struct boot_info *boot)
 {
 	struct reader r = reader(info, size);
@@ -182,6 +187,8 @@ static bool read_rest(const void *info, size_t size, struct boot_info *boot)
 			copy_text(loader, sizeof loader, at, tag.size);
 		else if (tag.type == TAG_MODULE)
 			read_module(at, &tag, boot);
+		else if (tag.type == TAG_OLD_ACPI || tag.type == TAG_ACPI)
+			read_acpi(at, &tag);
 	}
 	return r.complete;
 }
@@ -192,7 +199,7 @@ const char *multiboot_parse(const void *info, size_t size, paddr_t limit, struct
 	size_t n;
 
 	cmdline[0] = loader[0] = '\0';
-	nfirmware = 0;
+	acpi_size = 0;
 	*boot = (struct boot_info){ .cmdline = cmdline, .loader = loader, .kernel_start = boot->kernel_start, .kernel_end = boot->kernel_end };
 
 	if (each_memory_map(info, size, limit, PASS_USABLE) == 0) {
@@ -211,8 +218,8 @@ const char *multiboot_parse(const void *info, size_t size, paddr_t limit, struct
 	return n == 0 ? "the memory map has no usable memory" : NULL;
 }
 
-size_t multiboot_firmware_ranges(const struct phys_range **to)
+size_t multiboot_acpi(const void **to)
 {
-	*to = firmware;
-	return nfirmware;
+	*to = acpi;
+	return acpi_size;
 }

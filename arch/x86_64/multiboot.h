@@ -11,6 +11,5 @@
  */
 const char *multiboot_parse(const void *info, size_t size, paddr_t limit, struct boot_info *boot);
 
-/* Firmware tables in RAM (ACPI reclaimable): not usable, but to be read through the direct map. Returns how many. */
-struct phys_range;
-size_t multiboot_firmware_ranges(const struct phys_range **);
+/* The root pointer of the ACPI tables, as the loader copied it: its size, or 0. */
+size_t multiboot_acpi(const void **);

@@ -2,7 +2,8 @@
  * arch/x86_64/panic.c - the end, with reasons: message, registers, symbolised back-trace.
  *
  * Works in any context and before anything is set up: it takes no lock, allocates nothing, and looks at a stack only where
- * the page tables say that there is one.  A panic inside a panic stops at once.
+ * the page tables say that there is one.  A panic inside a panic stops at once.  The other processors are stopped first; of two that panic at the same time
+ * one reports.
  */
 #include "arch/x86_64/traps.h"
 #include "arch/console.h"
@@ -85,16 +86,22 @@ void cpu_backtrace(const struct trap_frame *frame)
 static void die(const struct trap_frame *, const char *format, va_list args) __attribute__((noreturn));
 static void die(const struct trap_frame *frame, const char *format, va_list args)
 {
-	static bool dying;
+	static unsigned dying;			/* atomic: the first one's index + 1 */
+	unsigned first = 0, here = cpu_index() + 1;
 
 	cpu_irq_disable();
-	if (dying)
+	if (!__atomic_compare_exchange_n(&dying, &first, here, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+		if (first != here)
+			cpu_stop_here();
 		machine_end(MACHINE_PANIC);
-	dying = true;
+	}
+	cpu_stop_others();
 	kprintf_dying();
 	kprintf("\npanic: ");
 	kvprintf(format, args);
 	kprintf("\n");
+	if (cpu_count > 1)
+		kprintf("on processor %u\n", cpu_index());
 	cpu_backtrace(frame);
 	kprintf("end of panic\n");
 	if (job_present())

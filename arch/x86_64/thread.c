@@ -64,8 +64,7 @@ int arch_thread_fork(struct arch_thread *child, vaddr_t kernel_stack_top, struct
 
 void arch_thread_destroy(struct arch_thread *t)
 {
-	if (boot_cpu.running == t)
-		boot_cpu.running = NULL;
+	(void)t;			/* all of it lies on its stack, and no processor has it loaded any more: it was switched away from */
 }
 
 static void start(struct arch_thread *t, void (*fn)(void *), void *arg)
@@ -97,7 +96,7 @@ void arch_switch(struct arch_thread *from, struct arch_thread *to)
 		load_bases(to);
 		trap_stack_set((vaddr_t)to->xstate);
 	}
-	boot_cpu.running = to;
+	this_cpu()->running = to;
 	stack_switch(&from->sp, to->sp);
 }
 
@@ -109,7 +108,7 @@ void frame_exec(struct arch_thread *t, vaddr_t entry, vaddr_t stack)
 	unsigned long irq = cpu_irq_save();		/* the state must not be saved between the two steps */
 	t->fs_base = t->gs_base = 0;
 	xstate_reset(t->xstate);
-	if (t == boot_cpu.running) {
+	if (t == this_cpu()->running) {
 		xstate_load(t->xstate);
 		load_bases(t);
 	}
@@ -137,7 +136,7 @@ void frame_restart_syscall(struct trap_frame *f, long number)
 void arch_set_tls(struct arch_thread *t, vaddr_t base)
 {
 	t->fs_base = base;
-	if (t == boot_cpu.running)
+	if (t == this_cpu()->running)
 		write_msr(MSR_FS_BASE, base);
 }
 
@@ -145,7 +144,7 @@ long arch_prctl(struct arch_thread *t, int code, unsigned long arg)
 {
 	struct arch_thread now = *t;
 
-	if (t == boot_cpu.running)
+	if (t == this_cpu()->running)
 		save_bases(&now);
 	switch (code) {
 	case ARCH_SET_FS:
@@ -157,7 +156,7 @@ long arch_prctl(struct arch_thread *t, int code, unsigned long arg)
 			return 0;
 		}
 		t->gs_base = arg;
-		if (t == boot_cpu.running)
+		if (t == this_cpu()->running)
 			write_msr(MSR_KERNEL_GS_BASE, arg);
 		return 0;
 	case ARCH_GET_FS:

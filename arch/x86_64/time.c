@@ -1,132 +1,215 @@
 /*
- * arch/x86_64/time.c - clocks: the time-stamp counter, the 8254 timer that ticks and that the counter is measured with, the battery clock.
+ * arch/x86_64/time.c - the clock, which is the time-stamp counter, and the timers, which are those of the local interrupt controllers; both are measured with the
+ * 8254.  (Intel 8254 data sheet; Intel SDM volume 3, 18.17 'Time-Stamp Counter', 10.5.4 'APIC Timer'.)
  *
- * (Intel 8254 data sheet; MC146818 data sheet; Intel SDM volume 3, 18.17 'Time-Stamp Counter'.)
- * Written once by time_init, before the first tick.
+ * Without such timers the 8254 ticks.  Without a counter that can be measured it ticks as well, and the ticks are the clock.
+ *
+ * Counters of different processors need not agree.  Each is compared with that of processor 0 when it starts, and time_now_ns() adds the difference, if it is more than the
+ * comparison can be wrong by.
+ *
+ * Protected by: written by time_init, before the first tick, but for `ticks` (processor 0, atomic), a processor's own data, and `meeting` (one processor starts at a time).
  */
 #include "arch/time.h"
 #include "arch/cpu.h"
+#include "arch/x86_64/apic.h"
 #include "arch/x86_64/frame.h"
 #include "arch/x86_64/irq.h"
+#include "arch/x86_64/timer.h"
 #include "arch/x86_64/x86.h"
+#include "lib/print.h"
 
 enum { PIT_HZ = 1193182, PIT_TICK = 0x40, PIT_SPEAKER = 0x42, PIT_COMMAND = 0x43, SPEAKER_PORT = 0x61, IRQ_TIMER = 0 };
 enum { SPEAKER_GATE = 1, SPEAKER_SOUND = 2, SPEAKER_OUT = 0x20 };
-enum { CMOS_INDEX = 0x70, CMOS_DATA = 0x71, CMOS_SECOND = 0, CMOS_MINUTE = 2, CMOS_HOUR = 4, CMOS_DAY = 7, CMOS_MONTH = 8, CMOS_YEAR = 9,
-	CMOS_STATUS_A = 10, CMOS_STATUS_B = 11, CMOS_UPDATING = 0x80, CMOS_24_HOURS = 2, CMOS_BINARY = 4, CMOS_PM = 0x80 };
-enum { SAMPLES = 3, SAMPLE_MS = 10 };
+enum { SAMPLES = 3, SAMPLE_MS = 10, PATIENCE = 1 << 22 /* reads of a port: seconds */, NS_PER_MS = 1000000 };
+enum { TIMER_MIN_NS = 1000, TIMER_MAX_NS = 2000000000 };
 
-static uint64_t start_cycles, khz;
+static uint64_t start_cycles, cycles_khz;	/* 0: the counter is no use */
 static uint64_t ns_per_cycle;			/* in units of 2^-32 */
+static uint64_t counts_per_ns;			/* of the timers, in units of 2^-32; 0: there are none */
+static uint64_t ticks;				/* of the 8254 */
 
-/* Cycles while the speaker's timer counts down once; it is gated and its output can be read, so no interrupt is needed. */
-static uint64_t sample(void)
+/* ---- measuring -------------------------------------------------------------------------------------------------------------------------- */
+
+/* In kHz: what counted how fast while the speaker's timer counted down once; it is gated and its output can be read, so no interrupt is needed. */
+struct sample { uint64_t cycles, timer; };
+
+static struct sample sample(void)
 {
 	const unsigned count = PIT_HZ / 1000 * SAMPLE_MS;
 	uint8_t port = inb(SPEAKER_PORT) & ~(uint8_t)(SPEAKER_SOUND | SPEAKER_GATE);
+	int patience = PATIENCE;
 
 	outb(SPEAKER_PORT, port | SPEAKER_GATE);
 	outb(PIT_COMMAND, 0xb0);		/* counter 2, two bytes, mode 0: output rises when it has counted down */
 	outb(PIT_SPEAKER, count & 0xff);
+	if (apic_present())
+		apic_timer_start(UINT32_MAX);
 	uint64_t from = cpu_cycles();
 	outb(PIT_SPEAKER, count >> 8);		/* starts it */
-	while (!(inb(SPEAKER_PORT) & SPEAKER_OUT))
+	while (!(inb(SPEAKER_PORT) & SPEAKER_OUT) && --patience > 0)
 		;
 	uint64_t cycles = cpu_cycles() - from;
+	uint32_t timer = apic_present() ? UINT32_MAX - apic_timer_left() : 0;
 	outb(SPEAKER_PORT, port);
-	return cycles * PIT_HZ / count / 1000;
+	if (patience == 0)
+		return (struct sample){ 0, 0 };
+	return (struct sample){ cycles * PIT_HZ / count / 1000, (uint64_t)timer * PIT_HZ / count / 1000 };
 }
 
 /* The middle of three: whoever delays one (an emulator's host, firmware) does not matter. */
-static uint64_t measure_khz(void)
+static uint64_t middle(uint64_t a, uint64_t b, uint64_t c)
 {
-	uint64_t s[SAMPLES];
+	uint64_t low = a < b ? a : b, high = a < b ? b : a;
+	return c < low ? low : c > high ? high : c;
+}
 
-	for (int i = 0; i < SAMPLES; i++) {
-		uint64_t v = sample();
-		int at = i;
-		for (; at > 0 && s[at - 1] > v; at--)
-			s[at] = s[at - 1];
-		s[at] = v;
-	}
-	uint64_t whole_mhz = (s[SAMPLES / 2] + 500) / 1000 * 1000, off = s[SAMPLES / 2] > whole_mhz ? s[SAMPLES / 2] - whole_mhz : whole_mhz - s[SAMPLES / 2];
-	return off * 5000 < whole_mhz ? whole_mhz : s[SAMPLES / 2];		/* closer than can be measured: the round number is meant */
+/* Closer to a round number than can be measured: that is meant. */
+static uint64_t rounded(uint64_t khz)
+{
+	uint64_t whole_mhz = (khz + 500) / 1000 * 1000, off = khz > whole_mhz ? khz - whole_mhz : whole_mhz - khz;
+	return off * 5000 < whole_mhz ? whole_mhz : khz;
 }
 
 static void tick(const struct trap_frame *frame)
 {
-	kernel_tick(from_user(frame) ? TICK_USER : TICK_KERNEL);
+	__atomic_store_n(&ticks, ticks + 1, __ATOMIC_RELAXED);
+	if (!counts_per_ns)
+		kernel_tick(from_user(frame) ? TICK_USER : TICK_KERNEL);
 }
 
-void time_init(void)
+static void start_ticking(void)
 {
 	const unsigned count = (PIT_HZ + TICK_HZ / 2) / TICK_HZ;
 
-	khz = measure_khz();
-	if (khz == 0)
-		khz = 1000000;				/* no counter worth the name: time goes wrong, but goes */
-	ns_per_cycle = ((uint64_t)1000000 << 32) / khz;
-	start_cycles = cpu_cycles();
 	outb(PIT_COMMAND, 0x34);		/* counter 0, two bytes, mode 2: a pulse each time */
 	outb(PIT_TICK, count & 0xff);
 	outb(PIT_TICK, count >> 8);
 	irq_handle(IRQ_TIMER, tick);
 }
 
-void time_arm(uint64_t at_ns)
+void time_init(void)
 {
-	(void)at_ns;			/* it ticks anyway */
+	struct sample s[SAMPLES];
+
+	for (int i = 0; i < SAMPLES; i++)
+		s[i] = sample();
+	uint64_t timer_khz = rounded(middle(s[0].timer, s[1].timer, s[2].timer));
+	counts_per_ns = (timer_khz << 32) / NS_PER_MS;
+	cycles_khz = rounded(middle(s[0].cycles, s[1].cycles, s[2].cycles));
+	if (cycles_khz) {
+		ns_per_cycle = ((uint64_t)NS_PER_MS << 32) / cycles_khz;
+		start_cycles = cpu_cycles();
+	} else {
+		kprintf("clock: the processor's counter cannot be measured; %d ticks a second are counted\n", TICK_HZ);
+	}
+	if (!cycles_khz || !counts_per_ns)
+		start_ticking();
 }
+
+/* ---- the clock -------------------------------------------------------------------------------------------------------------------------- */
 
 uint64_t time_now_ns(void)
 {
-	return (uint64_t)((unsigned __int128)(cpu_cycles() - start_cycles) * ns_per_cycle >> 32);
+	if (!cycles_khz)
+		return __atomic_load_n(&ticks, __ATOMIC_RELAXED) * (1000 * NS_PER_MS / TICK_HZ);
+	uint64_t cycles = cpu_cycles() + (uint64_t)this_cpu()->cycles_behind - start_cycles;
+	return (uint64_t)((unsigned __int128)cycles * ns_per_cycle >> 32);
 }
 
 uint64_t time_cycles_khz(void)
 {
-	return khz;
+	return cycles_khz;
 }
 
-/* ---- the battery clock ------------------------------------------------------------------------------------------------------------------ */
+enum { ROUNDS = 8 };
+static struct {
+	unsigned asked CPU_LOCAL;		/* the round; 0: it is over */
+	unsigned answered CPU_LOCAL;
+	uint64_t cycles;			/* when it was answered */
+} meeting;
 
-static uint8_t cmos(uint8_t index)
+/* Neither before what comes before it nor after what comes after it. */
+static uint64_t cycles_now(void)
 {
-	outb(CMOS_INDEX, index);
-	return inb(CMOS_DATA);
+	__asm__ volatile("lfence" ::: "memory");
+	uint64_t cycles = cpu_cycles();
+	__asm__ volatile("lfence" ::: "memory");
+	return cycles;
 }
 
-struct cmos_time { uint8_t second, minute, hour, day, month, year; };
-
-static struct cmos_time read_clock(void)
+/* The answer comes somewhere between asking and seeing it: the tightest of some rounds tells most. */
+void clock_compare(struct arch_cpu *other)
 {
-	for (int patience = 100000; (cmos(CMOS_STATUS_A) & CMOS_UPDATING) && patience > 0; patience--)
-		;
-	return (struct cmos_time){ cmos(CMOS_SECOND), cmos(CMOS_MINUTE), cmos(CMOS_HOUR), cmos(CMOS_DAY), cmos(CMOS_MONTH), cmos(CMOS_YEAR) };
+	uint64_t tightest = ~(uint64_t)0;
+	int64_t behind = 0;
+
+	for (unsigned round = 1; round <= ROUNDS; round++) {
+		uint64_t before = cycles_now();
+		__atomic_store_n(&meeting.asked, round, __ATOMIC_RELEASE);
+		while (__atomic_load_n(&meeting.answered, __ATOMIC_ACQUIRE) != round)
+			cpu_relax();
+		uint64_t took = cycles_now() - before;
+		if (took < tightest) {
+			tightest = took;
+			behind = (int64_t)(before + took / 2 - meeting.cycles);
+		}
+	}
+	bool told = (uint64_t)(behind < 0 ? -behind : behind) > tightest / 2;
+	other->cycles_behind = told ? behind : 0;
+	__atomic_store_n(&meeting.asked, 0, __ATOMIC_RELEASE);
 }
 
-static unsigned from_bcd(uint8_t v, uint8_t status)
+void clock_meet(void)
 {
-	return status & CMOS_BINARY ? v : (unsigned)(v >> 4) * 10 + (v & 15);
+	unsigned round = 0;
+
+	do {
+		while (__atomic_load_n(&meeting.asked, __ATOMIC_ACQUIRE) == round)
+			cpu_relax();
+		round = __atomic_load_n(&meeting.asked, __ATOMIC_ACQUIRE);
+		meeting.cycles = cycles_now();
+		__atomic_store_n(&meeting.answered, round, __ATOMIC_RELEASE);
+	} while (round != 0);
 }
 
-/* Days since 1970-01-01, for years from 1970 on: years begin in March, so that the leap day is the last of its year. */
-static uint64_t days_from_civil(unsigned year, unsigned month, unsigned day)
+/* ---- timers ------------------------------------------------------------------------------------------------------------------------------- */
+
+/* As far as the timer counts: at an interrupt that comes before the time it goes on.  Interrupts off. */
+static void start_timer(uint64_t at_ns)
 {
-	unsigned y = month > 2 ? year : year - 1, m = month > 2 ? month - 3 : month + 9;
-	return (uint64_t)y * 365 + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 - 719468;
+	uint64_t now_ns = time_now_ns(), ns = at_ns > now_ns ? at_ns - now_ns : 0;
+
+	if (ns < TIMER_MIN_NS)
+		ns = TIMER_MIN_NS;
+	if (ns > TIMER_MAX_NS)
+		ns = TIMER_MAX_NS;
+	uint64_t counts = ((unsigned __int128)ns * counts_per_ns >> 32) + 1;
+	apic_timer_start(at_ns == TIME_NEVER ? 0 : counts < UINT32_MAX ? (uint32_t)counts : UINT32_MAX);
 }
 
-uint64_t time_boot_wallclock(void)
+void time_arm(uint64_t at_ns)
 {
-	struct cmos_time t = read_clock();
-	uint8_t status = cmos(CMOS_STATUS_B);
-	unsigned hour = from_bcd(t.hour & ~CMOS_PM, status), month = from_bcd(t.month, status), day = from_bcd(t.day, status);
+	if (!counts_per_ns)
+		return;			/* it ticks anyway */
+	unsigned long irq = cpu_irq_save();
+	this_cpu()->timer_ns = at_ns;
+	start_timer(at_ns);
+	cpu_irq_restore(irq);
+}
 
-	if (!(status & CMOS_24_HOURS))
-		hour = hour % 12 + (t.hour & CMOS_PM ? 12 : 0);
-	if (month < 1 || month > 12 || day < 1 || day > 31)
-		return 0;
-	return ((days_from_civil(2000 + from_bcd(t.year, status), month, day) * 24 + hour) * 60 + from_bcd(t.minute, status)) * 60
-		+ from_bcd(t.second, status);
+void timer_interrupt(const struct trap_frame *frame)
+{
+	struct arch_cpu *cpu = this_cpu();
+
+	if (time_now_ns() < cpu->timer_ns) {
+		start_timer(cpu->timer_ns);
+		return;
+	}
+	cpu->timer_ns = TIME_NEVER;
+	kernel_tick(from_user(frame) ? TICK_USER : TICK_KERNEL);
+}
+
+bool timer_each(void)
+{
+	return counts_per_ns != 0;
 }

@@ -6,6 +6,8 @@
 enum flush { FLUSH_HERE, FLUSH_PAGES, FLUSH_TABLES };
 /* The translations of [start, end) are gone everywhere when it returns. */
 void mmu_flush(struct mmu *, vaddr_t start, vaddr_t end, enum flush);
+/* No processor has it loaded any more: those that rest on it leave it. */
+void mmu_evict(struct mmu *);
 
 /* What a gather holds is a page whose entry is gone and still counted; or, with one of these bits, a table, or a block of MMU_HUGE_ORDER. */
 #define GATHER_TABLE	((pfn_t)1 << 62)

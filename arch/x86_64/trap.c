@@ -6,8 +6,10 @@
  */
 #include "arch/trap.h"
 #include "arch/x86_64/traps.h"
+#include "arch/x86_64/apic.h"
 #include "arch/x86_64/cpu_features.h"
 #include "arch/x86_64/irq.h"
+#include "arch/x86_64/timer.h"
 #include "abi/signal.h"
 #include "lib/assert.h"
 #include "vm/fault.h"
@@ -133,6 +135,19 @@ static const char *exception_name(uint64_t vector)
 	return vector < sizeof names / sizeof names[0] ? names[vector] : "unknown exception";
 }
 
+/* A kick has done its work by coming: the way back looks what there is to do. */
+static void local_interrupt(const struct trap_frame *f)
+{
+	if (f->vector != VECTOR_SPURIOUS)
+		apic_end_of_interrupt();
+	if (f->vector == VECTOR_TIMER)
+		timer_interrupt(f);
+	else if (f->vector == VECTOR_REQUEST)
+		cpu_poll();
+	else if (f->vector == VECTOR_APIC_ERROR)
+		apic_error();
+}
+
 void trap_dispatch(struct trap_frame *f)
 {
 	if (f->vector == VECTOR_PAGE_FAULT)
@@ -140,7 +155,7 @@ void trap_dispatch(struct trap_frame *f)
 	else if (f->vector >= VECTOR_IRQ && f->vector < VECTOR_IRQ + IRQS)
 		irq_dispatch((unsigned)f->vector - VECTOR_IRQ, f);
 	else if (f->vector >= VECTOR_EXCEPTIONS)
-		return;				/* nobody sends these */
+		local_interrupt(f);
 	else if (from_user(f))
 		user_exception(f);
 	else
@@ -149,6 +164,8 @@ void trap_dispatch(struct trap_frame *f)
 
 void trap_dispatch_paranoid(struct trap_frame *f)
 {
+	if (f->vector == VECTOR_NMI && cpu_stopping())
+		cpu_stop_here();
 	if (f->vector == VECTOR_DEBUG && from_user(f)) {
 		user_exception(f);
 		return;

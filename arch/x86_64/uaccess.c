@@ -53,3 +53,13 @@ ssize user_string(char *to, vaddr_t from, size_t size)
 	}
 	return -ENAMETOOLONG;
 }
+
+int user_load32(vaddr_t from, uint32_t *value)
+{
+	return from >= USER_MAX || user_word_load((const uint32_t *)from, value) ? -EFAULT : 0;
+}
+
+int user_cmpxchg32(vaddr_t at, uint32_t old, uint32_t new, uint32_t *seen)
+{
+	return at >= USER_MAX || user_word_cmpxchg((uint32_t *)at, old, new, seen) ? -EFAULT : 0;
+}

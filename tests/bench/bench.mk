@@ -1,5 +1,5 @@
 # tests/bench/bench.mk - measurements: what operations cost in instructions, on Faultline and on Debian's Linux.  docs/bench.md tells about them.
-.PHONY: bench bench-fork-copy bench-linux bench-compare
+.PHONY: bench bench-fork-copy bench-linux bench-compare bench-smp
 
 bench: build/faultline.iso
 	$(Q)tests/bench/log faultline tools/bench
@@ -10,6 +10,10 @@ bench-fork-copy: build/faultline.iso
 
 bench-linux: build/user/vmbench
 	$(Q)tests/bench/log linux tests/bench/linux
+
+# How page faults scale with processors.  On an idle machine with as many of them: it is timed, not counted.
+bench-smp: build/faultline.iso
+	$(Q)tests/bench/log smp tests/bench/smp
 
 # From the logs; what has not been measured yet is measured first.
 bench-compare: $(if $(wildcard tests/logs/bench-faultline.txt),,bench) $(if $(wildcard tests/logs/bench-linux.txt),,bench-linux)

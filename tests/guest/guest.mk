@@ -4,6 +4,8 @@
 #	make guest-test		boots the debug kernel several times and runs them there; TAP on stdout
 #	make guest-test BOOTS='aligned packed'	only these boots (tests/guest/run names them)
 #	make guest-soak INSTRUCTIONS=200000000000	forks, mappings and memory that runs out, for so many instructions; into tests/logs/guest-soak.txt
+#	make smp-soak INSTRUCTIONS=200000000000 SMP=4	racestress on several processors, for so many instructions; into tests/logs/racestress.txt
+#	make boots N=500 SMP=4	so many boots in a row; into tests/logs/boots.txt
 #	make guest-expected	writes down what this Linux answers to the programs in compare/
 #
 # Each is built twice: with musl, and with glibc, which takes other ways into the kernel.
@@ -47,14 +49,31 @@ build/guest/large:
 
 .PHONY: guest-build guest-test
 guest-build: $(GUEST_COMPARE:%=build/guest/compare/%)
-guest-build: $(GUEST_TESTS:%=build/guest/musl/%) $(GUEST_TESTS:%=build/guest/glibc/%) build/guest/big build/guest/large build/guest/alone/reclaim
+guest-build: $(GUEST_TESTS:%=build/guest/musl/%) $(GUEST_TESTS:%=build/guest/glibc/%) build/guest/big build/guest/large build/guest/alone/reclaim build/guest/insn_count.so
 
 guest-test: guest-build
 	$(Q)$(MAKE) --no-print-directory -s all DEBUG=1
 	$(Q)tests/guest/run $(BOOTS)
 
 INSTRUCTIONS ?= 200000000000
-.PHONY: guest-soak
+SMP ?= 4
+.PHONY: guest-soak smp-soak
 guest-soak:
 	$(Q)$(MAKE) --no-print-directory -s all DEBUG=
 	$(Q)tests/guest/soak $(INSTRUCTIONS) tests/logs/guest-soak.txt
+
+# Counts instructions where -icount cannot: a plugin of the emulator.
+build/guest/insn_count.so: tests/guest/plugin/insn_count.c
+	$(say) TEST $<
+	@mkdir -p $(@D)
+	$(Q)gcc -std=gnu11 -O2 -shared -fPIC -fvisibility=hidden -Wall -Wextra -o $@ $<
+
+smp-soak: build/guest/insn_count.so
+	$(Q)$(MAKE) --no-print-directory -s all DEBUG=$(DEBUG)
+	$(Q)DEBUG=$(DEBUG) tests/guest/smp-soak $(INSTRUCTIONS) $(SMP) tests/logs/racestress.txt
+
+N ?= 500
+.PHONY: boots
+boots:
+	$(Q)$(MAKE) --no-print-directory -s all DEBUG=$(DEBUG)
+	$(Q)DEBUG=$(DEBUG) tests/run/boots $(N) $(SMP) tests/logs/boots.txt

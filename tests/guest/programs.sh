@@ -1,5 +1,5 @@
 #!/bin/sh
-# tests/guest/programs.sh - the project's own programs as they are called: faults, vmcheck, forkstress, mmapstress.  TAP on stdout.
+# tests/guest/programs.sh - the project's own programs as they are called: faults, vmcheck, the stress programs, smpbench.  TAP on stdout.
 number=0
 check() {	# check NAME CONDITION: the condition is shell text
 	number=$((number + 1))
@@ -35,6 +35,11 @@ run mmapstress --rounds 1 --steps 100 --seed 4 /bin/busybox; check 'mmapstress w
 run memstress --rounds 1 --seed 3; check 'memstress' '[ $status = 0 ] && grep -q "3 killed" /tmp/out'
 run memstress --file; check 'memstress called wrongly' '[ $status = 2 ]'
 run mmapstress /none; check 'mmapstress without the file' '[ $status = 2 ]'
+run racestress --threads 4 --rounds 2 --changes 40 --seed 5; check 'racestress' '[ $status = 0 ] && grep -q "4 threads, 2 rounds" /tmp/out'
+run racestress --processes 2 --rounds 1 --changes 20; check 'racestress, two of it' '[ $status = 0 ] && [ $(grep -c "all right" /tmp/out) = 2 ]'
+run racestress --threads 0; check 'racestress with wrong options' '[ $status = 2 ]'
+run smpbench --processors 1 --rounds 1 --size 1; check 'smpbench' '[ $status = 0 ] && grep -q "^ratio threads" /tmp/out'
+run smpbench --processors 16; check 'smpbench with too few processors' '[ $status = 2 ] && grep -q "are needed" /tmp/err'
 run vmbench -r 1 null-syscall anon-write; check 'vmbench' '[ $status = 0 ] && grep -q "^anon-write" /tmp/out'
 run grep -q '^demand-zero' /proc/faults; check '/proc/faults' '[ $status = 0 ]'
 echo "1..$number"

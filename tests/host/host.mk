@@ -61,12 +61,13 @@ $(foreach m,$(HOST_MACHINES),$(eval $(HOST_BUILD)/$(m)/test_vfs: $(HOST_VFS_SRC:
 $(foreach m,$(HOST_MACHINES),$(eval $(HOST_BUILD)/$(m)/test_fat_write: $(HOST_VFS_SRC:%.c=$(HOST_BUILD)/$(m)/%.o) $(HOST_BUILD)/$(m)/tests/host/fat_drive.o))
 HOST_MULTIBOOT_SRC = tests/host/multiboot_drive.c arch/x86_64/multiboot.c
 $(foreach m,$(HOST_MACHINES),$(eval $(HOST_BUILD)/$(m)/test_multiboot: $(HOST_MULTIBOOT_SRC:%.c=$(HOST_BUILD)/$(m)/%.o)))
+$(foreach m,$(HOST_MACHINES),$(eval $(HOST_BUILD)/$(m)/test_acpi: $(HOST_BUILD)/$(m)/arch/x86_64/acpi.o))
 $(eval $(call host_machine,3x5,-DSIM_LEVELS=3 -DSIM_TABLE_BITS=5,$(HOST_MMU_SIM)))
 $(eval $(call host_machine,4x4,-DSIM_LEVELS=4 -DSIM_TABLE_BITS=4,$(HOST_MMU_SIM)))
 $(eval $(call host_machine,x86,-DSIM_LEVELS=4 -DSIM_TABLE_BITS=9 -Itests/host/sim/x86,$(HOST_MMU_X86)))
 
 # What has nothing to do with page tables runs on the first machine only.
-HOST_ONCE     = fat fat_write multiboot physmap region stats vfs
+HOST_ONCE     = acpi fat fat_write multiboot physmap region stats vfs
 HOST_UNITS    = $(HOST_TESTS:%=$(HOST_BUILD)/3x5/test_%) $(patsubst %,$(HOST_BUILD)/4x4/test_%,$(filter-out $(HOST_ONCE),$(HOST_TESTS))) \
 	$(patsubst %,$(HOST_BUILD)/x86/test_%,alloc_fail check fault madvise mmap object reclaim remap tables writeback)
 HOST_MODELS   = $(HOST_MACHINES:%=$(HOST_BUILD)/%/model)

@@ -623,6 +623,40 @@ TEST(every_allocation_may_fail)
 	assert_int_equal(drive_blocks, 0);
 }
 
+static void forget_vnodes(void *arg)
+{
+	(void)arg;
+	vnode_drop_idle();
+}
+
+/* A file is looked up and removed while its forgotten vnode waits for the lock under which it leaves its node: that stays so long. */
+TEST(a_vnode_on_its_way_out)
+{
+	const char *why_not;
+	struct vnode *v;
+	(void)state;
+	drive_boot();
+	size_t size = load("packed");
+	struct mount *m = fat_mount(drive_image(), size, drive_image_pfn(), &why_not);
+	struct fat_volume *vol = m->data;
+	assert_int_equal(vfs_mount("/", m), 0);
+	fs_context_init(&fs);
+	assert_int_equal(vfs_make(&fs, NULL, "/file", S_IFREG | 0600, 0), 0);
+	mutex_lock(&vol->tree);
+	struct sim_thread *other = sim_thread_start(forget_vnodes, NULL);
+	sim_yield();
+	mutex_unlock(&vol->tree);
+	assert_int_equal(vfs_walk(&fs, NULL, "/file", WALK_FOLLOW, &v), 0);
+	vnode_put(v);
+	assert_int_equal(vfs_unlink(&fs, NULL, "/file", UNLINK_FILE), 0);
+	sim_thread_join(other);
+	vm_sync();
+	check_sound();
+	fs_context_drop(&fs);
+	fat_unmount(m);
+	assert_int_equal(drive_blocks, 0);
+}
+
 #define IMAGE_TEST(name, image) TEST(name) { (void)state; write_image(image); }
 IMAGE_TEST(aligned_fat12, "aligned")
 IMAGE_TEST(packed_fat12, "packed")
@@ -634,7 +668,7 @@ IMAGE_TEST(packed_fat16, "packed16")
 IMAGE_TEST(fat32, "fat32")
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(every_allocation_may_fail), cmocka_unit_test(aligned_fat12), cmocka_unit_test(packed_fat12), cmocka_unit_test(full_fat12), cmocka_unit_test(two_tables_fat12),
+	cmocka_unit_test(every_allocation_may_fail), cmocka_unit_test(a_vnode_on_its_way_out), cmocka_unit_test(aligned_fat12), cmocka_unit_test(packed_fat12), cmocka_unit_test(full_fat12), cmocka_unit_test(two_tables_fat12),
 	cmocka_unit_test(big_clusters_fat12), cmocka_unit_test(aligned_fat16), cmocka_unit_test(packed_fat16), cmocka_unit_test(fat32),
 };
 

@@ -3,7 +3,7 @@
 #include "multiboot_drive.h"
 #include "vm/physmap.h"
 
-enum { END = 0, CMDLINE = 1, LOADER = 2, MODULE = 3, BASIC_MEMORY = 4, MEMORY_MAP = 6 };
+enum { END = 0, CMDLINE = 1, LOADER = 2, MODULE = 3, BASIC_MEMORY = 4, MEMORY_MAP = 6, OLD_POINTER = 14, POINTER = 15 };
 enum { USABLE = 1, RESERVED = 2, ACPI = 3, BAD = 5 };
 enum { MIB = 1 << 20, ROOM = 16384, MUTATIONS = 200000 };
 #define TIB ((uint64_t)1 << 40)
@@ -158,18 +158,49 @@ TEST(entries_may_be_larger_than_we_know)
 	assert_says(parse(), "nothing about memory");
 }
 
-TEST(firmware_tables_are_kept_and_told)
+TEST(firmware_tables_are_never_free)
 {
-	const struct phys_range *firmware;
 	(void)state;
 	start();
 	MAP({ MIB, 15 * MIB, USABLE, 0 }, { 8 * MIB + 5, 10, ACPI, 0 });
 	finish();
 	assert_null(parse());
-	assert_int_equal(multiboot_firmware_ranges(&firmware), 1);
-	assert_int_equal(firmware[0].start, 0x800);
-	assert_int_equal(firmware[0].end, 0x801);
 	ASSERT_FREE({ 0x100, 0x200 }, { 0x2f8, 0x800 }, { 0x801, 0x1000 });
+}
+
+/* Of the two root pointers the longer one, wherever it comes. */
+TEST(the_root_of_the_firmware_tables)
+{
+	static const char first[] = "the old one: 20 byte", second[] = "the new one has thirty-six bytes.....";
+	const void *told;
+	(void)state;
+	for (int swapped = 0; swapped < 2; swapped++) {
+		start();
+		MAP({ MIB, 15 * MIB, USABLE, 0 });
+		for (int i = 0; i < 2; i++) {
+			bool old = i == swapped;
+			tag_of_size(old ? OLD_POINTER : POINTER, 8 + (old ? 20 : 36));
+			put(old ? first : second, old ? 20 : 36);
+		}
+		tag_of_size(POINTER, 8);			/* empty */
+		finish();
+		assert_null(parse());
+		assert_int_equal(multiboot_acpi(&told), 36);
+		assert_memory_equal(told, second, 36);
+	}
+	start();
+	MAP({ MIB, 15 * MIB, USABLE, 0 });
+	tag_of_size(POINTER, 8 + 100);				/* longer than we know */
+	for (int i = 0; i < 100; i++)
+		put("x", 1);
+	finish();
+	assert_null(parse());
+	assert_int_equal(multiboot_acpi(&told), 36);
+	start();
+	MAP({ MIB, 15 * MIB, USABLE, 0 });
+	finish();
+	assert_null(parse());
+	assert_int_equal(multiboot_acpi(&told), 0);
 }
 
 /* ---- lying memory maps ------------------------------------------------------------------------------------------------------------ */
@@ -487,7 +518,8 @@ TEST(mutations)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_usual_machine),
 	cmocka_unit_test(entries_may_be_larger_than_we_know),
-	cmocka_unit_test(firmware_tables_are_kept_and_told),
+	cmocka_unit_test(firmware_tables_are_never_free),
+	cmocka_unit_test(the_root_of_the_firmware_tables),
 	cmocka_unit_test(what_forbids_wins_in_any_order),
 	cmocka_unit_test(empty_entries_and_those_that_wrap_around),
 	cmocka_unit_test(pieces_smaller_than_a_page),

@@ -22,6 +22,12 @@ struct timespec64 vfs_now(void)
 	return (struct timespec64){ ++seconds, 0 };
 }
 
+ssize vfs_clip_write(uint64_t pos, size_t n)
+{
+	(void)pos;
+	return (ssize)n;
+}
+
 void random_bytes(void *to, size_t n)
 {
 	memset(to, 4, n);
@@ -555,6 +561,96 @@ static void clean_up(void)
 	rmdir_at("/t/x");
 }
 
+/* ---- two at once ------------------------------------------------------------------------------------------------------- */
+
+static int rename_result, link_result, unlink_result;
+static struct vnode *linked;
+
+static void rename_directory(void *arg)
+{
+	(void)arg;
+	rename_result = rename_to("/t/empty", "/t/there", 0);
+}
+
+/* A rename waits for who is making something in the directory that it would replace, and then finds it. */
+TEST(rename_and_create)
+{
+	struct vnode *there, *made;
+
+	(void)state;
+	assert_int_equal(mkdir_at("/t/empty"), 0);
+	assert_int_equal(mkdir_at("/t/there"), 0);
+	assert_int_equal(vfs_walk(&fs, NULL, "/t/there", WALK_FOLLOW, &there), 0);
+	mutex_lock(&there->lock);
+	rename_result = 1;
+	struct sim_thread *other = sim_thread_start(rename_directory, NULL);
+	sim_yield();
+	assert_int_equal(rename_result, 1);
+	assert_int_equal(there->ops->create(there, "x", 1, S_IFREG | 0600, 0, &made), 0);
+	assert_int_equal(vnode_set_link(made, there, "x", 1), 0);
+	mutex_unlock(&there->lock);
+	sim_thread_join(other);
+	assert_int_equal(rename_result, -ENOTEMPTY);
+	vnode_put(made);
+	vnode_put(there);
+	assert_int_equal(unlink_file("/t/there/x"), 0);
+	assert_int_equal(rmdir_at("/t/there"), 0);
+	assert_int_equal(rmdir_at("/t/empty"), 0);
+}
+
+static void link_file(void *arg)
+{
+	(void)arg;
+	link_result = vfs_link(&fs, linked, NULL, "/t/d/again");
+}
+
+static void remove_file(void *arg)
+{
+	(void)arg;
+	unlink_result = unlink_file("/t/f");
+}
+
+/* A link that has to wait for its directory comes too late for a file that loses its last name meanwhile. */
+TEST(link_and_unlink)
+{
+	struct vnode *dir;
+
+	(void)state;
+	assert_int_equal(touch("/t/f"), 0);
+	assert_int_equal(mkdir_at("/t/d"), 0);
+	assert_int_equal(vfs_walk(&fs, NULL, "/t/f", WALK_FOLLOW, &linked), 0);
+	assert_int_equal(vfs_walk(&fs, NULL, "/t/d", WALK_FOLLOW, &dir), 0);
+	mutex_lock(&dir->lock);
+	struct sim_thread *linker = sim_thread_start(link_file, NULL), *remover = sim_thread_start(remove_file, NULL);
+	sim_yield();
+	sim_thread_join(remover);
+	assert_int_equal(unlink_result, 0);
+	mutex_unlock(&dir->lock);
+	sim_thread_join(linker);
+	assert_int_equal(link_result, -ENOENT);
+	vnode_put(dir);
+	vnode_put(linked);
+	assert_int_equal(rmdir_at("/t/d"), 0);
+}
+
+/* Who has taken the place where the process stood keeps it. */
+TEST(places_are_referenced)
+{
+	struct vnode *v;
+
+	(void)state;
+	assert_int_equal(mkdir_at("/t/d"), 0);
+	assert_int_equal(vfs_walk(&fs, NULL, "/t/d", WALK_FOLLOW, &v), 0);
+	fs_context_set_cwd(&fs, v);
+	struct vnode *cwd = fs_context_cwd(&fs);
+	assert_ptr_equal(cwd, v);
+	assert_int_equal(rmdir_at("/t/d"), 0);
+	fs_context_set_cwd(&fs, fs_context_root(&fs));
+	assert_true(cwd->unlinked);
+	assert_int_equal(vfs_walk(&fs, cwd, "x", WALK_FOLLOW, &v), -ENOENT);
+	vnode_put(cwd);
+}
+
 TEST(every_allocation_may_fail)
 {
 	(void)state;
@@ -575,6 +671,6 @@ TEST(every_allocation_may_fail)
 static const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	T(paths), T(symbolic_links), T(open_errors), T(contents), T(tmpfs_is_limited), T(renames), T(hard_links), T(reading_a_directory_in_steps),
-	T(pipes), T(fifos), T(devices), T(record_locks), T(every_allocation_may_fail),
+	T(pipes), T(fifos), T(devices), T(record_locks), T(rename_and_create), T(link_and_unlink), T(places_are_referenced), T(every_allocation_may_fail),
 };
 RUN_TESTS("vfs", tests)

@@ -34,6 +34,12 @@ struct timespec64 vfs_now(void)
 	return (struct timespec64){ ++seconds, 0 };
 }
 
+ssize vfs_clip_write(uint64_t pos, size_t n)
+{
+	(void)pos;
+	return (ssize)n;
+}
+
 void random_bytes(void *to, size_t n)
 {
 	memset(to, 4, n);

@@ -103,6 +103,7 @@ says err '^run.sh: .*dynamic' 'is refused with the reason'
 
 # ---- options
 run 0 'memory' --mem 64M -c 'awk "/MemTotal/ { exit !(\$2 < 65536 && \$2 > 40000) }" /proc/meminfo'
+run 0 'processors' --smp 3 -c '[ $(grep -c ^processor /proc/cpuinfo) = 3 ]'
 run 0 'the packed image' --image packed -c 'awk "BEGIN { for (i = 1; i <= 65536; i++) printf \"%07d\\n\", i }" | cmp - /usr/share/faultline/seq-524288'
 run 0 'more for the kernel command line' --append 'some=thing' --append pager=slow -c 'cat /proc/cmdline; tr "\0" "\n" < /proc/1/environ'
 says out 'some=thing pager=slow' 'is on it'
@@ -113,6 +114,7 @@ run 0 'help' --help
 says out '--image packed' 'tells about options'
 run 0 'a dry run' --dry-run --mem 99M -c 'true'
 says out '^qemu-system-x86_64 .*-m 99M ' 'prints the command'
+says out ' -accel tcg ' 'with one thread of the emulator'
 sh -c "$(cat "$work/out" | sed 's/ 10>.*//') 10> $work/out2 11> /dev/null 12> /dev/null" < /dev/null > /dev/null 2>&1
 [ $? = 1 ]; report 'which runs as it is' $?
 
@@ -131,6 +133,10 @@ run 2 'an unknown option' --frobnicate
 says err '^run.sh: .*--frobnicate' 'is named'
 run 2 'an option without its value' --mem
 run 2 'a size that is none' --mem lots -c true
+run 2 'too many processors' --smp 17 -c true
+says err '^run.sh: --smp 17: .* 16 ' 'with the limit'
+run 2 'counted instructions on two processors' --icount --smp 2 -c true
+says err '^run.sh: --icount .*one processor' 'with the reason'
 run 126 'a file to add that does not exist' --add /no/such/file -c true
 says err '^run.sh: .*/no/such/file' 'is named'
 run 126 'a program that does not exist' -- ./no-such-program

@@ -2,7 +2,7 @@
  * arch_cpu.h - x86-64: the inline part of arch/cpu.h, and the per-CPU data.
  *
  * In the kernel the GS base is always that of the processor's struct arch_cpu; on the way to user mode it changes places with the user's
- * (SWAPGS).  The assembler files know the first fields by their offsets.
+ * (SWAPGS).  The assembler files know the first fields by their offsets.  Each is written by its processor alone, but for those that are set before it starts.
  */
 #pragma once
 #include <stdbool.h>
@@ -17,9 +17,12 @@ struct arch_cpu {
 	vaddr_t kernel_stack;		/* top of its kernel stack: where SYSCALL puts the frame */
 	vaddr_t user_sp;		/* scratch of the SYSCALL entry */
 	struct arch_thread *running;	/* whose registers are loaded; NULL before the first switch */
-	unsigned index;
-};
-extern struct arch_cpu boot_cpu;
+	unsigned index;			/* set before it starts */
+	uint32_t apic_id;		/* of its local interrupt controller; set before others look */
+	int64_t cycles_behind;		/* its counter of cycles against processor 0's (time.c) */
+	uint64_t timer_ns;		/* what time_arm was told last */
+} __attribute__((aligned(64)));
+extern struct arch_cpu arch_cpus[];	/* by index: CPUS_MAX of them */
 
 static inline void cpu_relax(void) { __asm__ volatile("pause" ::: "memory"); }
 static inline void cpu_irq_enable(void) { __asm__ volatile("sti" ::: "memory"); }
@@ -65,6 +68,8 @@ static inline unsigned cpu_index(void)
 	__asm__ volatile("movl %%gs:%c1, %0" : "=r"(index) : "i"(offsetof(struct arch_cpu, index)));
 	return index;
 }
+
+static inline struct arch_cpu *this_cpu(void) { return &arch_cpus[cpu_index()]; }
 
 static inline uint64_t cpu_cycles(void)
 {

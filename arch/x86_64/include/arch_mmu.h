@@ -6,6 +6,7 @@ struct mmu {
 	paddr_t root;		/* the level-4 table; its upper half is the same in all */
 	size_t resident;	/* leaf entries that point to counted pages */
 	size_t tables;		/* below the root */
+	unsigned cpus;		/* which processors have it loaded: bits by index; atomic */
 };
 
 /* What one leaf table maps. */
