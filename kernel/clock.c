@@ -2,13 +2,12 @@
  * kernel/clock.c - the wall clock, what the tick sets off, and processor time.
  *
  * One offset turns the monotonic clock into the wall clock; setting the time changes the offset alone, so that nothing that
- * waits for a time span notices.  Protected by clock_lock (interrupts off: 64 bits are written at once, but read by other processors later).
+ * waits for a time span notices.  It is one word, read and written as such.
  */
 #include "kernel/clock.h"
 #include "kernel/sched.h"
 
-static struct spinlock clock_lock = SPINLOCK_INIT("clock", RANK_WAITQ - 2);
-static uint64_t wall_offset_ns;			/* clock_lock */
+static uint64_t wall_offset_ns;			/* atomic */
 static uint64_t next_load_ns;			/* processor 0's tick's; others read it as a word */
 
 enum { LOAD_PERIOD_SECONDS = 5 };
@@ -41,38 +40,34 @@ struct timespec64 vfs_now(void)
 	return (struct timespec64){ (int64_t)(now / NS_PER_SECOND), (int64_t)(now % NS_PER_SECOND) };
 }
 
+uint64_t clock_boot_realtime_ns(void)
+{
+	return __atomic_load_n(&wall_offset_ns, __ATOMIC_RELAXED);
+}
+
 uint64_t clock_realtime_ns(void)
 {
-	unsigned long irq = spin_lock_irq(&clock_lock);
-	uint64_t now = time_now_ns() + wall_offset_ns;
-	spin_unlock_irq(&clock_lock, irq);
-	return now;
+	return time_now_ns() + clock_boot_realtime_ns();
 }
 
 void clock_set_realtime(uint64_t ns)
 {
-	unsigned long irq = spin_lock_irq(&clock_lock);
-	wall_offset_ns = ns - time_now_ns();
-	spin_unlock_irq(&clock_lock, irq);
+	__atomic_store_n(&wall_offset_ns, ns - time_now_ns(), __ATOMIC_RELAXED);
 }
 
-uint64_t clock_boot_realtime_ns(void)
+struct cpu_time process_time(struct process *p)
 {
-	unsigned long irq = spin_lock_irq(&clock_lock);
-	uint64_t boot = wall_offset_ns;
-	spin_unlock_irq(&clock_lock, irq);
-	return boot;
-}
-
-struct cpu_ticks process_ticks(struct process *p)
-{
+	sched_count_time();			/* it may be our own */
 	unsigned long irq = spin_lock_irq(&p->signal_lock);
-	struct cpu_ticks sum = { p->dead_user_ticks, p->dead_kernel_ticks };
-	list_for_each(l, &p->threads) {
-		const struct thread *t = container_of(l, struct thread, siblings);
-		sum.user += t->user_ticks;
-		sum.kernel += t->kernel_ticks;
-	}
+	struct cpu_time sum = p->dead_time;
+	list_for_each(l, &p->threads)
+		cpu_time_add(&sum, container_of(l, struct thread, siblings)->time);
 	spin_unlock_irq(&p->signal_lock, irq);
 	return sum;
+}
+
+struct cpu_time thread_time(const struct thread *t)
+{
+	sched_count_time();
+	return t->time;
 }

@@ -1,12 +1,14 @@
 /*
  * kernel/clock.h - wall clock, interval timers, processor time and the load of the system.
  *
- * All times are nanoseconds.  The wall clock is time_now_ns() plus an offset; processor time is counted in ticks, as the tick finds it.
+ * All times are nanoseconds.  The wall clock is time_now_ns() plus an offset; processor time is that between switches; where it was spent the tick finds.
  */
 #pragma once
 #include "arch/time.h"
 
 struct process;
+struct thread;
+struct cpu_time;
 
 #define NS_PER_SECOND	((uint64_t)1000000000)
 #define NS_PER_TICK	(NS_PER_SECOND / TICK_HZ)
@@ -18,9 +20,9 @@ uint64_t clock_realtime_ns(void);		/* since 1970-01-01 UTC */
 void clock_set_realtime(uint64_t ns);
 uint64_t clock_boot_realtime_ns(void);		/* when the machine started, by today's wall clock */
 
-/* Ticks that the threads of a process took, living and dead.  Takes signal_lock. */
-struct cpu_ticks { uint64_t user, kernel; };
-struct cpu_ticks process_ticks(struct process *);
+/* What the threads of a process have used, living and dead; of those that run on other processors up to their last tick.  Takes signal_lock. */
+struct cpu_time process_time(struct process *);
+struct cpu_time thread_time(const struct thread *);
 
 /* Load averages of 1, 5 and 15 minutes in units of 1/2048: running and ready threads, sampled every 5 seconds. */
 enum { LOAD_SHIFT = 11 };

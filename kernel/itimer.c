@@ -22,8 +22,8 @@ static uint64_t timer_now(struct process *p, enum itimer_which which)
 {
 	if (which == ITIMER_REAL)
 		return time_now_ns();
-	struct cpu_ticks ticks = process_ticks(p);
-	return (which == ITIMER_VIRTUAL ? ticks.user : ticks.user + ticks.kernel) * NS_PER_TICK;
+	struct cpu_time used = process_time(p);
+	return which == ITIMER_VIRTUAL ? used.user_ns : cpu_time_all(used);
 }
 
 /* Sends the signal if the time has come, once however late it is, and sets the next time. */

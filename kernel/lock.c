@@ -2,7 +2,8 @@
  * kernel/lock.c - locks that are not to be had at once, how often that happens, and the checker of lock order (LOCK_CHECK).
  *
  * Threads that wait for a mutex stand in a table that belongs to no mutex: a bucket is found by the mutex's address, its lock guards the step from 'held' to 'awaited'
- * and back.  So whoever drops a mutex touches nothing of it once it is free: it may be gone by then.
+ * and back.  So whoever drops a mutex touches nothing of it once it is free: it may be gone by then.  Who comes while it is free takes it, though others wait; but the first of those, if that has
+ * happened to it once, has it handed over.  A holder that runs on another processor is waited for by spinning, a while.
  *
  * The checker keeps in each thread the list of locks that it holds.  It panics when a lock is taken against its rank, when
  * a thread sleeps with a spinlock or with interrupts off (so in an interrupt handler, too), and when it goes to user mode with any lock.  An interrupt handler
@@ -66,6 +67,7 @@ static struct waitq parked[BUCKETS];
 struct parked {
 	struct waiter waiter;		/* first, so that a waiter of the bucket is one of these */
 	const struct mutex *mutex;
+	bool passed_over;		/* was woken, and another had been quicker: the mutex is handed over next time */
 };
 
 void mutex_init(struct mutex *m, const char *name, enum lock_rank rank)
@@ -119,13 +121,14 @@ void mutex_lock_slow(struct mutex *m)
 	}
 	for (;;) {
 		unsigned long irq = spin_lock_irq(&q->lock);
-		bool ours = take_or_await(m, next_parked(q, m, &q->waiters));
+		bool ours = mutex_held(m) || take_or_await(m, next_parked(q, m, &q->waiters));
 		if (!ours)
 			waiter_enter(&me.waiter, q);
 		spin_unlock_irq(&q->lock, irq);
 		if (ours)
 			return;
 		waiters_sleep(&me.waiter, 1, WAIT_UNINTERRUPTIBLE, ~(uint64_t)0);
+		me.passed_over = true;
 	}
 }
 
@@ -135,7 +138,9 @@ void mutex_unlock_slow(struct mutex *m)
 	unsigned long irq = spin_lock_irq(&q->lock);
 	struct parked *first = next_parked(q, m, &q->waiters), *more = first ? next_parked(q, m, &first->waiter.link) : NULL;
 
-	__atomic_store_n(&m->owner, more ? MUTEX_AWAITED : 0, __ATOMIC_RELEASE);
+	uintptr_t next = first && first->passed_over ? (uintptr_t)first->waiter.thread : 0;
+
+	__atomic_store_n(&m->owner, next | (more ? MUTEX_AWAITED : 0), __ATOMIC_RELEASE);
 	if (first)
 		waiter_wake(&first->waiter);
 	spin_unlock_irq(&q->lock, irq);

@@ -69,13 +69,13 @@ static struct signal_sets signal_sets(const struct process *p, const struct thre
 }
 
 /* What is counted for a thread, or for all of a process. */
-struct account { struct cpu_ticks ticks; struct fault_stats faults; };
+struct account { struct cpu_time time; struct fault_stats faults; };
 
 static struct account account_of(const struct proc_node *n, struct process *p, const struct thread *t)
 {
 	if (!n->single)
-		return (struct account){ process_ticks(p), process_faults(p) };
-	return t ? (struct account){ { t->user_ticks, t->kernel_ticks }, t->faults } : (struct account){ { 0, 0 }, { .neighbours = 0 } };
+		return (struct account){ process_time(p), process_faults(p) };
+	return t ? (struct account){ thread_time(t), t->faults } : (struct account){ { 0, 0 }, { .neighbours = 0 } };
 }
 
 /* One line; the fields have the numbers that proc(5) gives them. */
@@ -97,13 +97,13 @@ static int make_stat(struct text *t, struct vnode *v, void *arg)
 		(int)tty_device(p->tty), p->tty ? p->tty->foreground : -1);
 	text_print(t, "%lu %lu %lu %lu ", (unsigned long)stats_minor(&a.faults), (unsigned long)stats_minor(&p->child_faults),	/* 10 to 13 */
 		(unsigned long)stats_major(&a.faults), (unsigned long)stats_major(&p->child_faults));
-	text_print(t, "%lu %lu %lu %lu %d %d %u 0 %lu ", (unsigned long)a.ticks.user, (unsigned long)a.ticks.kernel,		/* 14 to 22 */
-		(unsigned long)p->child_user_ticks, (unsigned long)p->child_kernel_ticks, 20 + nice, nice, count_threads(p),
+	text_print(t, "%lu %lu %lu %lu %d %d %u 0 %lu ", (unsigned long)(a.time.user_ns / NS_PER_TICK), (unsigned long)(a.time.kernel_ns / NS_PER_TICK),	/* 14 to 22 */
+		(unsigned long)(p->child_time.user_ns / NS_PER_TICK), (unsigned long)(p->child_time.kernel_ns / NS_PER_TICK), 20 + nice, nice, count_threads(p),
 		(unsigned long)((thread ? thread->start_ns : p->start_ns) / NS_PER_TICK));
 	text_print(t, "%lu %lu %lu 0 0 %lu 0 0 ", (unsigned long)vsize_pages(p) * PAGE_SIZE, (unsigned long)resident_pages(p),	/* 23 to 30 */
 		(unsigned long)p->limits[LIMIT_RSS].cur, m ? (unsigned long)m->stack_top : 0);
-	text_print(t, "%lu %lu %lu %lu 0 0 0 %d 0 0 0 0 0 0 ", (unsigned long)(n->single ? s.pending : s.shared) & low, (unsigned long)s.blocked & low,	/* 31 to 44 */
-		(unsigned long)s.ignored & low, (unsigned long)s.caught & low, n->tid == n->pid ? p->exit_signal : -1);
+	text_print(t, "%lu %lu %lu %lu 0 0 0 %d %u 0 0 0 0 0 ", (unsigned long)(n->single ? s.pending : s.shared) & low, (unsigned long)s.blocked & low,	/* 31 to 44 */
+		(unsigned long)s.ignored & low, (unsigned long)s.caught & low, n->tid == n->pid ? p->exit_signal : -1, thread ? thread->cpu : 0);
 	text_print(t, "0 0 %lu %lu %lu %lu %lu %d\n", m ? (unsigned long)m->brk_start : 0, m ? (unsigned long)m->arg_start : 0,	/* 45 to 52 */
 		m ? (unsigned long)m->arg_end : 0, m ? (unsigned long)m->env_start : 0, m ? (unsigned long)m->env_end : 0, p->exit_status);
 	proc_unlock_process();

@@ -154,7 +154,8 @@ static int make_faults(struct text *t, struct vnode *v, void *arg)
 
 static void print_times(struct text *t, const struct sched_stats *s)
 {
-	text_print(t, " %lu 0 %lu %lu 0 0 0 0 0 0\n", (unsigned long)s->user_ticks, (unsigned long)s->kernel_ticks, (unsigned long)(s->idle_ns / NS_PER_TICK));
+	text_print(t, " %lu 0 %lu %lu 0 0 0 0 0 0\n", (unsigned long)(s->time.user_ns / NS_PER_TICK), (unsigned long)(s->time.kernel_ns / NS_PER_TICK),
+		(unsigned long)(s->idle_ns / NS_PER_TICK));
 }
 
 static int make_stat(struct text *t, struct vnode *v, void *arg)
@@ -169,7 +170,7 @@ static int make_stat(struct text *t, struct vnode *v, void *arg)
 		print_times(t, &one);
 	}
 	text_print(t, "intr %lu\nctxt %lu\nbtime %lu\nprocesses %lu\nprocs_running %u\nprocs_blocked 0\n",
-		(unsigned long)(s.user_ticks + s.kernel_ticks), (unsigned long)s.switches,
+		(unsigned long)s.interrupts, (unsigned long)s.switches,
 		(unsigned long)(clock_boot_realtime_ns() / NS_PER_SECOND), (unsigned long)s.forks, sched_runnable());
 	return 0;
 }

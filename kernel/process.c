@@ -154,8 +154,8 @@ void thread_remove(struct process *p, struct thread *t)
 	list_remove(&t->siblings);
 	list_remove(&t->hash);
 	p->nthreads--;
-	p->dead_user_ticks += t->user_ticks;
-	p->dead_kernel_ticks += t->kernel_ticks;
+	sched_count_time();			/* it is the current thread */
+	cpu_time_add(&p->dead_time, t->time);
 	stats_add(&p->dead_faults, &t->faults);
 	if (t->tid != p->pid)
 		count_tasks(-1);

@@ -20,6 +20,7 @@
 #include "vm/space.h"
 #include "vm/stats.h"
 #include "arch/thread.h"
+#include "arch/time.h"
 #include "fs/vfs.h"
 #include "kernel/signal.h"
 #include "vm/sync.h"
@@ -35,6 +36,11 @@ enum {				/* indices of process->limits: RLIMIT_* */
 enum { GROUPS_MAX = 32 };
 #define LIMIT_NONE	(~(uint64_t)0)
 
+/* Processor time. */
+struct cpu_time { uint64_t user_ns, kernel_ns; };
+static inline uint64_t cpu_time_all(struct cpu_time t) { return t.user_ns + t.kernel_ns; }
+static inline void cpu_time_add(struct cpu_time *to, struct cpu_time t) { to->user_ns += t.user_ns; to->kernel_ns += t.kernel_ns; }
+
 /* A thread's place in a wait queue.  Protected by the queue's lock. */
 struct waiter {
 	struct list link;
@@ -47,7 +53,7 @@ enum thread_state { THREAD_READY, THREAD_RUNNING, THREAD_WAITING, THREAD_STOPPED
 
 /* thread->work.  Sticky until it has been looked at. */
 enum thread_work {
-	WORK_SIGNAL = 1,		/* signal_deliver has something to look at */
+	WORK_SIGNAL = 1,		/* signal_deliver has something to look at: interruptible sleeps end */
 	WORK_RESCHEDULE = 2,		/* the slice is over */
 	WORK_EXIT = 4,			/* it is to end, as the process does or gets another program; stays, and WORK_SIGNAL with it */
 };
@@ -69,7 +75,8 @@ struct thread {
 	struct list siblings;		/* in process->threads; b */
 	void *stack;			/* kstack_alloc; - */
 	int slice;			/* ticks that it may still run while others wait; r */
-	uint64_t user_ticks, kernel_ticks;	/* the tick's; others read them as words */
+	struct cpu_time time;		/* what it has used: the scheduler's; others read it as words */
+	enum tick_mode mode;		/* where the last tick found it; its processor's tick */
 	struct fault_stats faults;	/* its own faults write it; others read it as words */
 	uint64_t start_ns;		/* - */
 	uint64_t affinity;		/* processors that it may run on, bit by bit: sched_set_affinity */
@@ -157,8 +164,8 @@ struct process {
 	struct fault_stats child_faults;	/* t */
 	bool has_reaped;		/* child_faults is not all zero; t */
 	uint64_t start_ns;		/* - */
-	uint64_t child_user_ticks, child_kernel_ticks;	/* t; own threads read them as words */
-	uint64_t dead_user_ticks, dead_kernel_ticks;	/* s */
+	struct cpu_time child_time;	/* t; own threads read it as words */
+	struct cpu_time dead_time;	/* s */
 	size_t max_resident;		/* pages; p */
 	size_t child_max_resident;	/* t */
 	struct { uint64_t next_ns, interval_ns; } itimer[3];	/* ITIMER_REAL, VIRTUAL, PROF */
@@ -174,6 +181,7 @@ static inline struct thread *current_thread(void) { return cpu_current(); }
 static inline void thread_work_add(struct thread *t, enum thread_work w) { __atomic_fetch_or(&t->work, w, __ATOMIC_SEQ_CST); }
 static inline void thread_work_done(struct thread *t, enum thread_work w) { __atomic_fetch_and(&t->work, ~(unsigned)w, __ATOMIC_SEQ_CST); }
 static inline bool thread_work(const struct thread *t, enum thread_work w) { return __atomic_load_n(&t->work, __ATOMIC_RELAXED) & w; }
+static inline bool signal_pending(const struct thread *t) { return thread_work(t, WORK_SIGNAL); }
 
 extern struct mutex tree_lock;
 extern struct list process_list;

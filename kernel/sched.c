@@ -10,13 +10,15 @@
  *
  * A wake cannot get lost: the waker marks the waiter as woken before it looks at the thread's state, and the sleeper looks at the mark
  * under the same queue's lock before it changes its state.  The thread that wakes goes to the processor where it ran last if that is idle, else to an idle one, else it queues up
- * where it was.  A processor that finds nothing to do takes from another's queue what may run here.  So that no work lies in a queue while a processor sleeps, one
- * shows that it is going to (`idle_cpus`) before it looks at the queues for the last time, and who queues a thread looks at those afterwards.
+ * where it was.  A processor that finds nothing to do takes from another's queue what may run here; one whose slice ends does so if nobody waits here, and queues its thread up behind it, so
+ * that threads which are more than the processors all get the same.  So that no work lies in a queue while a processor sleeps that may do it, one shows that it is going to
+ * (`idle_cpus`) before it looks at the queues for the last time, and who queues a thread looks at those afterwards.
  *
  * The address space follows lazily: a thread without one (idle, kernel threads) rests on whichever was there before.
  *
- * Time: no tick comes unless it is of use.  A processor that runs a thread ticks TICK_HZ times a second, for the slice and to count its time; one that is idle
- * is woken for the next sleep that ends, if there is one.  Processor 0 keeps the timers of processes as well (kernel/itimer.c).
+ * Time: no tick comes unless it is of use.  A processor that runs a thread ticks TICK_HZ times a second, for the slice; one that is idle is woken for the next sleep that ends, if
+ * there is one.  Processor 0 keeps the timers of processes as well (kernel/itimer.c).  What a thread uses is counted in nanoseconds, at ticks and when it leaves; whether that was in user
+ * mode or in the kernel is what the last tick found.
  *
  * Locks: wait queue (RANK_WAITQ) → run queue (RANK_RUNQUEUE), both with interrupts off.  Two run queues: the second one by trylock only.
  */
@@ -35,132 +37,151 @@ enum { SLICE_TICKS = 3 };
 
 static struct run_queue {
 	struct spinlock lock;
+	unsigned cpu;				/* whose it is */
 	struct list ready;			/* the one that has waited longest first */
 	unsigned nready;			/* read without the lock, too */
 	struct list sleepers;			/* by deadline */
 	struct thread *running;			/* read without the lock, to compare it */
-	struct thread idle;
-	struct thread *dead;			/* left this processor for good, */
-	struct thread *moving;			/* or to go to another: seen to by the thread that comes */
+	struct thread *idle;
+	struct thread *left;			/* left this processor, for good (dead) or to go to another (ready): seen to by the thread that comes */
 	uint64_t tick_ns;			/* when the next tick is due; this processor's own, as the next */
 	uint64_t armed_ns;			/* what its timer is set to */
-	struct sched_stats stats;		/* its own */
-} CPU_LOCAL queues[CPUS_MAX];
+	bool late;				/* that may be too late */
+	uint64_t counted_ns;			/* up to when its time has been counted */
+	struct sched_stats stats;
+} __attribute__((aligned(256))) queues[CPUS_MAX];	/* lines of its own for each, and a size by which it is quickly found */
+static struct thread idle_threads[CPUS_MAX];
 
 static uint64_t idle_cpus;				/* processors that sleep, or are about to; atomic */
 
 static struct run_queue *here(void) { return &queues[cpu_index()]; }
-static unsigned index_of(const struct run_queue *q) { return (unsigned)(q - queues); }
 static uint64_t bit(unsigned cpu) { return (uint64_t)1 << cpu; }
 static uint64_t online(void) { return bit(cpu_count) - 1; }
 
 /* ---- which processor -------------------------------------------------------------------------------------------------------------- */
 
 /* The queue that a thread belongs to, locked; interrupts are off. */
-static struct run_queue *lock_queue_of(const struct thread *t)
+static inline struct run_queue *lock_queue_of(const struct thread *t)
 {
 	for (;;) {
 		struct run_queue *q = &queues[__atomic_load_n(&t->cpu, __ATOMIC_RELAXED)];
 		spin_lock(&q->lock);
-		if (q == &queues[__atomic_load_n(&t->cpu, __ATOMIC_RELAXED)])
+		if (__builtin_expect(q->cpu == __atomic_load_n(&t->cpu, __ATOMIC_RELAXED), 1))
 			return q;
 		spin_unlock(&q->lock);
 	}
 }
 
-static uint64_t allowed(const struct thread *t)
+static inline bool may_run_on(const struct thread *t, unsigned cpu)
 {
-	return t->affinity & online();
+	return t->affinity & bit(cpu);
 }
 
-/* An idle one of these is ours to wake: whoever asks next finds another. */
-static bool take_idle(uint64_t which, unsigned *cpu)
+/* An idle one of these is ours to wake: whoever asks next finds another.  -1: there is none. */
+static int take_idle(uint64_t which)
 {
 	for (uint64_t among; (among = __atomic_load_n(&idle_cpus, __ATOMIC_SEQ_CST) & which); ) {
-		*cpu = (unsigned)__builtin_ctzll(among);
-		if (__atomic_fetch_and(&idle_cpus, ~bit(*cpu), __ATOMIC_SEQ_CST) & bit(*cpu))
-			return true;
-	}
-	return false;
-}
-
-static unsigned choose(const struct thread *t)
-{
-	unsigned cpu = t->cpu;
-
-	if (__atomic_load_n(&idle_cpus, __ATOMIC_SEQ_CST) & allowed(t) & ~bit(cpu_index())) {
-		if (allowed(t) & bit(cpu) && take_idle(bit(cpu), &cpu))
-			return cpu;
-		if (take_idle(allowed(t) & ~bit(cpu_index()), &cpu))
+		int cpu = __builtin_ctzll(among);
+		if (__atomic_fetch_and(&idle_cpus, ~bit((unsigned)cpu), __ATOMIC_SEQ_CST) & bit((unsigned)cpu))
 			return cpu;
 	}
-	return allowed(t) & bit(t->cpu) ? t->cpu : (unsigned)__builtin_ctzll(allowed(t));
+	return -1;
 }
 
-/* Its queue is locked: from now on it is ready, in no list yet, and belongs to the processor returned. */
-static unsigned claim(struct thread *t)
+/* Where it ran last if that one is idle, else where somebody is, else where it ran last. */
+static __attribute__((noinline)) unsigned choose_among(const struct thread *t)
 {
-	unsigned cpu = choose(t);
+	int cpu = take_idle(t->affinity & bit(t->cpu));
 
-	t->state = THREAD_READY;
-	list_remove(&t->timer);
-	__atomic_store_n(&t->cpu, cpu, __ATOMIC_RELAXED);
-	return cpu;
+	if (cpu < 0)
+		cpu = take_idle(t->affinity);
+	if (cpu < 0)
+		cpu = may_run_on(t, t->cpu) ? (int)t->cpu : __builtin_ctzll(t->affinity & online());
+	return (unsigned)cpu;
 }
 
-static void append(struct run_queue *q, struct thread *t)
+static inline unsigned choose(const struct thread *t)
+{
+	if (__builtin_expect(__atomic_load_n(&idle_cpus, __ATOMIC_SEQ_CST) == 0 && may_run_on(t, t->cpu), 1))
+		return t->cpu;
+	return choose_among(t);
+}
+
+static inline void append(struct run_queue *q, struct thread *t)
 {
 	list_append(&q->ready, &t->run);
 	__atomic_store_n(&q->nready, q->nready + 1, __ATOMIC_SEQ_CST);
 }
 
-static void take_out(struct run_queue *q, struct thread *t)
+static inline void take_out(struct run_queue *q, struct thread *t)
 {
 	list_remove(&t->run);
 	__atomic_store_n(&q->nready, q->nready - 1, __ATOMIC_RELAXED);
 }
 
-/* A thread that was claimed for this processor queues up there; q: the queue that is locked, and is unlocked here.  Whoever is to run it is told. */
-static void queue_up(struct run_queue *q, struct thread *t, unsigned cpu)
+/* It has been queued up there, and can run on these, too. */
+static __attribute__((noinline)) void tell(unsigned cpu, bool sleeps, uint64_t elsewhere)
 {
-	if (q != &queues[cpu]) {
+	int idle = sleeps ? (int)cpu : take_idle(elsewhere);
+
+	if (idle >= 0)
+		cpu_kick((unsigned)idle);		/* that of another's queue it takes */
+}
+
+/* Ready, and in no list, nobody else touches it but to change where it may run.  Returns the queue that it has come to, locked; q is not any more. */
+static __attribute__((noinline)) struct run_queue *move(struct run_queue *q, struct thread *t, unsigned cpu)
+{
+	while (cpu != q->cpu) {
+		__atomic_store_n(&t->cpu, cpu, __ATOMIC_RELAXED);
 		spin_unlock(&q->lock);
 		q = &queues[cpu];
 		spin_lock(&q->lock);
+		if (!may_run_on(t, cpu))
+			cpu = choose(t);
 	}
+	return q;
+}
+
+/* Its queue q is locked, and is unlocked here: from now on it is ready, here or elsewhere, and whoever is to run it is told.  It may be gone then. */
+static inline void make_ready(struct run_queue *q, struct thread *t)
+{
+	t->state = THREAD_READY;
+	list_remove(&t->timer);
+	unsigned cpu = choose(t);
+	if (__builtin_expect(cpu != q->cpu, 0))
+		q = move(q, t, cpu);
 	append(q, t);
-	bool sleeps = q->running == &q->idle;
+	bool sleeps = q->running == q->idle;
+	uint64_t elsewhere = t->affinity & ~bit(q->cpu);
+	cpu = q->cpu;
 	spin_unlock(&q->lock);
-	if (!sleeps && !take_idle(allowed(t) & ~bit(cpu), &cpu))
-		return;				/* it is busy, as are all others: or one comes and takes it */
-	if (cpu != cpu_index())
-		cpu_kick(cpu);
+	if (__builtin_expect(sleeps || __atomic_load_n(&idle_cpus, __ATOMIC_SEQ_CST) & elsewhere, 0))
+		tell(cpu, sleeps, elsewhere);
 }
 
 /* ---- switching ------------------------------------------------------------------------------------------------------------------------ */
 
-static bool may_run_here(const struct thread *t, const struct run_queue *q)
+/* The first in that queue, which is locked, that may run on this processor. */
+static struct thread *first_for(const struct run_queue *from, unsigned cpu)
 {
-	return allowed(t) & bit(index_of(q));
+	list_for_each(l, &from->ready)
+		if (may_run_on(container_of(l, struct thread, run), cpu))
+			return container_of(l, struct thread, run);
+	return NULL;
 }
 
 /* Takes a thread that may run here from another queue with at least so many in it; ours is locked. */
 static struct thread *steal(struct run_queue *q, unsigned least)
 {
 	for (unsigned i = 1; i < cpu_count; i++) {
-		struct run_queue *from = &queues[(index_of(q) + i) % cpu_count];
-		struct thread *found = NULL;
+		struct run_queue *from = &queues[(q->cpu + i) % cpu_count];
 
 		if (__atomic_load_n(&from->nready, __ATOMIC_SEQ_CST) < least || !spin_trylock(&from->lock))
 			continue;
-		list_for_each(l, &from->ready) {
-			struct thread *t = container_of(l, struct thread, run);
-			if (!found && may_run_here(t, q))
-				found = t;
-		}
+		struct thread *found = first_for(from, q->cpu);
 		if (found) {
 			take_out(from, found);
-			__atomic_store_n(&found->cpu, index_of(q), __ATOMIC_RELAXED);
+			__atomic_store_n(&found->cpu, q->cpu, __ATOMIC_RELAXED);
 		}
 		spin_unlock(&from->lock);
 		if (found)
@@ -169,7 +190,7 @@ static struct thread *steal(struct run_queue *q, unsigned least)
 	return NULL;
 }
 
-static struct thread *next_thread(struct run_queue *q)
+static inline struct thread *next_thread(struct run_queue *q)
 {
 	struct thread *t;
 
@@ -179,33 +200,59 @@ static struct thread *next_thread(struct run_queue *q)
 	} else {
 		t = steal(q, 1);
 	}
-	return t ? t : &q->idle;
+	return t ? t : q->idle;
 }
 
+static bool stopping;				/* all but one are to stand still (below); atomic */
 static void stand_still(void);
 
-/* The rest of a switch, in the thread that comes: its processor's queue is locked, interrupts are off. */
-static void finish_switch(void)
+static void free_dead(struct thread *t)
 {
-	struct run_queue *q = here();
-	struct thread *gone = q->dead, *moving = q->moving;
+	arch_thread_destroy(&t->arch);
+	kstack_free(t->stack);
+	kfree(t);
+}
 
-	q->dead = q->moving = NULL;
-	if (moving)
-		queue_up(q, moving, claim(moving));
-	else
+/* The rest of a switch, in the thread that comes: its processor's queue is locked, interrupts are off. */
+static inline void finish_switch(struct run_queue *q)
+{
+	struct thread *left = q->left;
+
+	if (__builtin_expect(left != NULL, 0)) {
+		q->left = NULL;
+		if (left->state == THREAD_READY) {
+			make_ready(q, left);
+		} else {
+			spin_unlock(&q->lock);
+			free_dead(left);
+		}
+	} else {
 		spin_unlock(&q->lock);
-	if (gone) {
-		arch_thread_destroy(&gone->arch);
-		kstack_free(gone->stack);
-		kfree(gone);
 	}
-	stand_still();
+	if (__builtin_expect(__atomic_load_n(&stopping, __ATOMIC_ACQUIRE), 0))
+		stand_still();
 }
 
 void sched_use_space(struct space *space)
 {
 	mmu_activate(space ? &space->mmu : NULL);
+}
+
+/* This thread had the processor until now.  The queue is locked. */
+static inline void count_time(struct run_queue *q, struct thread *t)
+{
+	uint64_t now_ns = time_now_ns(), ns = now_ns - q->counted_ns;
+
+	q->counted_ns = now_ns;
+	if (t == q->idle) {
+		q->stats.idle_ns += ns;
+	} else if (t->mode == TICK_USER) {
+		q->stats.time.user_ns += ns;
+		t->time.user_ns += ns;
+	} else {
+		q->stats.time.kernel_ns += ns;
+		t->time.kernel_ns += ns;
+	}
 }
 
 static void arm(struct run_queue *);
@@ -219,8 +266,10 @@ static void switch_away(struct run_queue *q)
 	to->slice = SLICE_TICKS;
 	thread_work_done(to, WORK_RESCHEDULE);
 	__atomic_store_n(&q->running, to, __ATOMIC_RELAXED);
-	arm(q);
+	if (__builtin_expect(q->late || from == q->idle, 0))
+		arm(q);
 	if (to != from) {
+		count_time(q, from);
 		q->stats.switches++;
 		if (to->process && to->process->space)
 			mmu_activate(&to->process->space->mmu);
@@ -232,7 +281,7 @@ static void switch_away(struct run_queue *q)
 		q = here();
 		lock_check_take(&q->lock, q->lock.name, q->lock.rank, LOCK_SPINS);
 	}
-	finish_switch();
+	finish_switch(q);
 }
 
 void kernel_thread_begin(void)
@@ -240,7 +289,7 @@ void kernel_thread_begin(void)
 	struct thread *t = current_thread();
 	struct run_queue *q = here();
 	lock_check_take(&q->lock, q->lock.name, q->lock.rank, LOCK_SPINS);
-	finish_switch();
+	finish_switch(q);
 	if (t->set_child_tid) {
 		cpu_irq_enable();
 		user_copy_out(t->set_child_tid, &t->tid, sizeof t->tid);	/* as on Linux, a bad address is the program's loss */
@@ -252,26 +301,27 @@ void kernel_thread_begin(void)
 void sched_add(struct thread *t)
 {
 	unsigned long irq = cpu_irq_save();
-	t->cpu = cpu_index();
-	struct run_queue *q = lock_queue_of(t);
-	queue_up(q, t, claim(t));
+	struct run_queue *q = here();
+	t->cpu = q->cpu;
+	spin_lock(&q->lock);
+	make_ready(q, t);
 	cpu_irq_restore(irq);
 }
 
 void sched_yield(void)
 {
-	struct thread *t = current_thread(), *other = NULL;
+	struct thread *t = current_thread(), *other;
 	lock_check_may_sleep();
 	unsigned long irq = cpu_irq_save();
 	struct run_queue *q = here();
 	spin_lock(&q->lock);
 	t->state = THREAD_READY;
-	if (t != &q->idle && may_run_here(t, q)) {
-		if (q->nready == 0 && (other = steal(q, 2)))
-			append(q, other);	/* where it waits there are more */
+	if (t != q->idle && may_run_on(t, q->cpu)) {
+		if (q->nready == 0 && (other = steal(q, t->slice > 0 ? 2 : 1)))
+			append(q, other);
 		append(q, t);
-	} else if (t != &q->idle) {
-		q->moving = t;
+	} else if (t != q->idle) {
+		q->left = t;
 	}
 	switch_away(q);
 	cpu_irq_restore(irq);
@@ -283,30 +333,30 @@ void sched_exit(void)
 	cpu_irq_disable();
 	struct run_queue *q = here();
 	spin_lock(&q->lock);
-	assert(!q->dead);
+	assert(!q->left);
 	t->state = THREAD_DEAD;
-	q->dead = t;
+	q->left = t;
 	switch_away(q);
 	panic("a dead thread runs");
 }
 
+/* One that waits is put where it may run when it wakes. */
 void sched_set_affinity(struct thread *t, uint64_t mask)
 {
 	unsigned long irq = cpu_irq_save();
 	struct run_queue *q = lock_queue_of(t);
-	unsigned cpu = index_of(q);
+	unsigned cpu = q->cpu;
 	t->affinity = mask;
-	bool wrong = !may_run_here(t, q), runs = t->state == THREAD_RUNNING;
-	if (wrong && t->state == THREAD_READY && !list_empty(&t->run)) {
+	bool runs_wrongly = t->state == THREAD_RUNNING && !may_run_on(t, cpu);
+	if (t->state == THREAD_READY && !list_empty(&t->run)) {
 		take_out(q, t);
-		queue_up(q, t, claim(t));
+		make_ready(q, t);		/* maybe there is a better place now */
 	} else {
 		spin_unlock(&q->lock);
 	}
-	if (wrong && runs) {
+	if (runs_wrongly) {
 		thread_work_add(t, WORK_RESCHEDULE);
-		if (t != current_thread())
-			cpu_kick(cpu);
+		cpu_kick(cpu);
 	}
 	cpu_irq_restore(irq);
 }
@@ -340,13 +390,11 @@ void waiter_add(struct waiter *w, struct waitq *q)
 	unsigned long irq = spin_lock_irq(&q->lock);
 	waiter_enter(w, q);
 	spin_unlock_irq(&q->lock, irq);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);	/* who sets the condition sees us waiting, or we see the condition: as in wake_some */
 }
 
-void waiter_remove(struct waiter *w)
+static __attribute__((noinline)) void take_waiter_out(struct waiter *w, struct waitq *q)
 {
-	struct waitq *q = __atomic_load_n(&w->queue, __ATOMIC_ACQUIRE);
-	if (!q)
-		return;				/* woken, or never added */
 	unsigned long irq = spin_lock_irq(&q->lock);
 	if (w->queue) {
 		list_remove(&w->link);
@@ -355,27 +403,27 @@ void waiter_remove(struct waiter *w)
 	spin_unlock_irq(&q->lock, irq);
 }
 
-/* If it waits, and if not only for what cannot be interrupted.  Interrupts are off.  A thread that runs on another processor is made to look at its work. */
-enum why { WOKEN, SIGNALLED };
-
-static void make_ready(struct thread *t, enum why why)
+void waiter_remove(struct waiter *w)
 {
-	struct run_queue *q = lock_queue_of(t);
-	bool runs = t->state == THREAD_RUNNING && t != current_thread();
-
-	if (t->state == THREAD_WAITING && (why == WOKEN || t->how != WAIT_UNINTERRUPTIBLE)) {
-		queue_up(q, t, claim(t));
-		return;
-	}
-	spin_unlock(&q->lock);
-	if (why == SIGNALLED && runs)
-		cpu_kick(index_of(q));
+	struct waitq *q = __atomic_load_n(&w->queue, __ATOMIC_ACQUIRE);
+	if (q)					/* else woken, or never added */
+		take_waiter_out(w, q);
 }
 
+/* A thread that runs on another processor is made to look at its work. */
 void sched_interrupt(struct thread *t)
 {
 	unsigned long irq = cpu_irq_save();
-	make_ready(t, SIGNALLED);
+	struct run_queue *q = lock_queue_of(t);
+
+	if (t->state == THREAD_WAITING && t->how != WAIT_UNINTERRUPTIBLE) {
+		make_ready(q, t);
+	} else {
+		bool runs = t->state == THREAD_RUNNING;
+		spin_unlock(&q->lock);
+		if (runs)
+			cpu_kick(q->cpu);
+	}
 	cpu_irq_restore(irq);
 }
 
@@ -383,8 +431,12 @@ void waiter_wake(struct waiter *w)
 {
 	struct thread *t = w->thread;
 	list_remove(&w->link);
-	__atomic_store_n(&w->woken, true, __ATOMIC_SEQ_CST);
-	make_ready(t, WOKEN);
+	__atomic_store_n(&w->woken, true, __ATOMIC_RELEASE);
+	struct run_queue *q = lock_queue_of(t);
+	if (t->state == THREAD_WAITING)
+		make_ready(q, t);
+	else
+		spin_unlock(&q->lock);
 	__atomic_store_n(&w->queue, NULL, __ATOMIC_RELEASE);	/* last: from now on the waiter, and its thread, may be gone */
 }
 
@@ -415,6 +467,8 @@ static void add_sleeper(struct run_queue *q, struct thread *t, uint64_t deadline
 	while (before != &q->sleepers && container_of(before, struct thread, timer)->deadline_ns > deadline_ns)
 		before = before->prev;
 	list_insert_between(&t->timer, before, before->next);
+	if (deadline_ns < q->armed_ns)
+		q->late = true;
 }
 
 static bool interrupted(const struct thread *t, enum wait_how how)
@@ -514,26 +568,26 @@ void pager_pause(void)
 /* When this processor has something to do next.  Its queue is locked. */
 static uint64_t next_event(const struct run_queue *q)
 {
-	uint64_t next = index_of(q) == 0 ? timers_next() : TIME_NEVER;
+	uint64_t next = q->cpu == 0 ? timers_next() : TIME_NEVER;
 
 	if (!list_empty(&q->sleepers) && container_of(q->sleepers.next, struct thread, timer)->deadline_ns < next)
 		next = container_of(q->sleepers.next, struct thread, timer)->deadline_ns;
-	return q->running != &q->idle && q->tick_ns < next ? q->tick_ns : next;
+	return q->running != q->idle && q->tick_ns < next ? q->tick_ns : next;
 }
 
-/* The timer is set if it is not set to as early a time already; too early does little harm.  Its queue is locked. */
+/* Sets the timer if it is not set to as early a time already; too early does little harm.  Its queue is locked. */
 static void arm(struct run_queue *q)
 {
-	if (__builtin_expect(q->running != &q->idle && q->armed_ns > q->tick_ns, 0)) {
-		uint64_t now_ns = time_now_ns();
-		if (q->tick_ns < now_ns)		/* it was idle when the last ticks were due */
-			q->tick_ns = now_ns + NS_PER_TICK;
-	}
+	uint64_t now_ns = time_now_ns();
+
+	if (q->tick_ns <= now_ns)		/* always at the same places, so that who runs for less than a tick is met as often as is right */
+		q->tick_ns = (now_ns / NS_PER_TICK + 1) * NS_PER_TICK;
 	uint64_t next = next_event(q);
 	if (next < q->armed_ns) {
 		q->armed_ns = next;
 		time_arm(next);
 	}
+	q->late = false;
 }
 
 static void wake_sleepers(struct run_queue *q, uint64_t now_ns)
@@ -543,34 +597,34 @@ static void wake_sleepers(struct run_queue *q, uint64_t now_ns)
 		struct thread *t = list_empty(&q->sleepers) ? NULL : container_of(q->sleepers.next, struct thread, timer);
 		if (!t || t->deadline_ns > now_ns)
 			break;
-		queue_up(q, t, claim(t));
+		make_ready(q, t);
 	}
 	spin_unlock(&q->lock);
 }
 
-/* Other processors have so much more to do that one of theirs should come here. */
+void sched_count_time(void)
+{
+	unsigned long irq = cpu_irq_save();
+	struct run_queue *q = here();
+	spin_lock(&q->lock);
+	count_time(q, current_thread());
+	spin_unlock_irq(&q->lock, irq);
+}
+
 static bool others_wait(const struct run_queue *q)
 {
 	for (unsigned i = 0; i < cpu_count; i++)
-		if (&queues[i] != q && __atomic_load_n(&queues[i].nready, __ATOMIC_RELAXED) > 1)
+		if (i != q->cpu && __atomic_load_n(&queues[i].nready, __ATOMIC_RELAXED) > 0)
 			return true;
 	return false;
 }
 
-/* The thread has used the time up to now. */
-static void count_tick(struct run_queue *q, struct thread *t, enum tick_mode mode, uint64_t now_ns)
+static void tick(struct run_queue *q, struct thread *t, enum tick_mode mode)
 {
-	q->tick_ns = now_ns - q->tick_ns < NS_PER_TICK ? q->tick_ns + NS_PER_TICK : now_ns + NS_PER_TICK;
-	if (t == &q->idle) {
+	if (t == q->idle)
 		return;
-	}
-	if (mode == TICK_USER) {
-		q->stats.user_ticks++;
-		t->user_ticks++;
-	} else {
-		q->stats.kernel_ticks++;
-		t->kernel_ticks++;
-	}
+	t->mode = mode;
+	sched_count_time();
 	if (t->process)
 		itimer_tick(t->process);
 	if (--t->slice <= 0 && (q->nready > 0 || others_wait(q)))
@@ -583,10 +637,11 @@ void kernel_tick(enum tick_mode mode)
 	uint64_t now_ns = time_now_ns();
 
 	q->armed_ns = TIME_NEVER;
+	q->stats.interrupts++;
 	if (now_ns >= q->tick_ns)
-		count_tick(q, current_thread(), mode, now_ns);
+		tick(q, current_thread(), mode);
 	wake_sleepers(q, now_ns);
-	if (index_of(q) == 0)
+	if (q->cpu == 0)
 		timers_tick(now_ns);
 	spin_lock(&q->lock);
 	arm(q);
@@ -595,16 +650,17 @@ void kernel_tick(enum tick_mode mode)
 
 void sched_timers_changed(void)
 {
-	unsigned long irq = cpu_irq_save();
-	spin_lock(&queues[0].lock);
-	bool earlier = next_event(&queues[0]) < queues[0].armed_ns, ours = cpu_index() == 0;
-	struct thread *t = queues[0].running;
-	if (earlier && ours)
-		arm(&queues[0]);
-	else if (earlier)
-		thread_work_add(t, WORK_RESCHEDULE);		/* it sets its timer when it switches */
-	spin_unlock(&queues[0].lock);
-	if (earlier && !ours)
+	struct run_queue *q = &queues[0];
+	unsigned long irq = spin_lock_irq(&q->lock);
+	bool earlier = next_event(q) < q->armed_ns, ours = cpu_index() == 0;
+	if (earlier && ours) {
+		arm(q);
+	} else if (earlier) {
+		q->late = true;
+		thread_work_add(q->running, WORK_RESCHEDULE);		/* it sets its timer when it switches */
+	}
+	spin_unlock(&q->lock);
+	if (earlier)
 		cpu_kick(0);
 	cpu_irq_restore(irq);
 }
@@ -625,26 +681,35 @@ unsigned sched_runnable(void)
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < cpu_count; i++)
-		n += (__atomic_load_n(&queues[i].running, __ATOMIC_RELAXED) != &queues[i].idle) + __atomic_load_n(&queues[i].nready, __ATOMIC_RELAXED);
+		n += (__atomic_load_n(&queues[i].running, __ATOMIC_RELAXED) != queues[i].idle) + __atomic_load_n(&queues[i].nready, __ATOMIC_RELAXED);
 	return n;
 }
 
+/* With what an idle processor has slept up to now. */
 struct sched_stats sched_stats_of(unsigned cpu)
 {
-	return queues[cpu].stats;
+	struct run_queue *q = &queues[cpu];
+	unsigned long irq = spin_lock_irq(&q->lock);
+	struct sched_stats s = q->stats;
+	uint64_t now_ns = time_now_ns();
+	if (q->running == q->idle && now_ns > q->counted_ns)
+		s.idle_ns += now_ns - q->counted_ns;
+	spin_unlock_irq(&q->lock, irq);
+	return s;
 }
 
 struct sched_stats sched_stats_all(void)
 {
-	struct sched_stats sum = { 0 };
+	struct sched_stats sum = { .idle_ns = 0 };
 
 	for (unsigned i = 0; i < cpu_count; i++) {
-		const struct sched_stats *s = &queues[i].stats;
-		sum.user_ticks += s->user_ticks;
-		sum.kernel_ticks += s->kernel_ticks;
-		sum.idle_ns += s->idle_ns;
-		sum.switches += s->switches;
-		sum.forks += s->forks;
+		const struct sched_stats s = sched_stats_of(i);
+		sum.time.user_ns += s.time.user_ns;
+		sum.time.kernel_ns += s.time.kernel_ns;
+		sum.idle_ns += s.idle_ns;
+		sum.switches += s.switches;
+		sum.forks += s.forks;
+		sum.interrupts += s.interrupts;
 	}
 	return sum;
 }
@@ -656,11 +721,18 @@ void sched_count_fork(void)
 
 /* ---- idle processors --------------------------------------------------------------------- */
 
-static bool work_is_there(void)
+/* A thread that may run on this processor waits anywhere.  Interrupts are off. */
+static bool work_is_there(unsigned cpu)
 {
-	for (unsigned i = 0; i < cpu_count; i++)
-		if (__atomic_load_n(&queues[i].nready, __ATOMIC_SEQ_CST) > 0)
+	for (unsigned i = 0; i < cpu_count; i++) {
+		if (__atomic_load_n(&queues[i].nready, __ATOMIC_SEQ_CST) == 0)
+			continue;
+		spin_lock(&queues[i].lock);
+		bool found = first_for(&queues[i], cpu);
+		spin_unlock(&queues[i].lock);
+		if (found)
 			return true;
+	}
 	return false;
 }
 
@@ -670,13 +742,10 @@ void sched_idle(void)
 
 	for (;;) {
 		cpu_irq_disable();
-		__atomic_fetch_or(&idle_cpus, bit(index_of(q)), __ATOMIC_SEQ_CST);
-		if (!work_is_there() && !thread_work(&q->idle, WORK_RESCHEDULE)) {
-			uint64_t from_ns = time_now_ns();
+		__atomic_fetch_or(&idle_cpus, bit(q->cpu), __ATOMIC_SEQ_CST);
+		if (!work_is_there(q->cpu) && !thread_work(q->idle, WORK_RESCHEDULE))
 			cpu_idle();
-			q->stats.idle_ns += time_now_ns() - from_ns;
-		}
-		__atomic_fetch_and(&idle_cpus, ~bit(index_of(q)), __ATOMIC_SEQ_CST);
+		__atomic_fetch_and(&idle_cpus, ~bit(q->cpu), __ATOMIC_SEQ_CST);
 		cpu_irq_enable();
 		sched_yield();
 	}
@@ -690,13 +759,15 @@ static void begin(void)
 	spin_init(&q->lock, "run queue", RANK_RUNQUEUE);
 	list_init(&q->ready);
 	list_init(&q->sleepers);
-	list_init(&q->idle.run);
-	list_init(&q->idle.timer);
-	q->idle.state = THREAD_RUNNING;
-	q->idle.cpu = cpu_index();
+	q->idle = &idle_threads[cpu_index()];
+	list_init(&q->idle->run);
+	list_init(&q->idle->timer);
+	q->idle->state = THREAD_RUNNING;
+	q->idle->cpu = q->cpu = cpu_index();
 	q->armed_ns = TIME_NEVER;
-	q->running = &q->idle;
-	cpu_set_current(&q->idle);
+	q->counted_ns = time_now_ns();
+	q->running = q->idle;
+	cpu_set_current(q->idle);
 }
 
 void sched_init(void)
@@ -714,14 +785,11 @@ void kernel_cpu_main(void)
 /* ---- all but one stand still ----------------------------------------------------------------- */
 
 static struct mutex stop_lock = { .rank = RANK_MOUNT - 1, .name = "machine stopped" };
-static bool stopping;				/* atomic */
-static unsigned standing;			/* atomic */
+static unsigned standing;			/* those that do; atomic */
 
 /* At a switch: nothing here is halfway through a change that another processor could see, but what a sleeping thread may leave so. */
 static void stand_still(void)
 {
-	if (__builtin_expect(!__atomic_load_n(&stopping, __ATOMIC_ACQUIRE), 1))
-		return;
 	__atomic_fetch_add(&standing, 1, __ATOMIC_SEQ_CST);
 	while (__atomic_load_n(&stopping, __ATOMIC_ACQUIRE))
 		spin_wait();

@@ -37,8 +37,10 @@ void timers_tick(uint64_t now_ns);
 uint64_t timers_next(void);
 void sched_timers_changed(void);
 
-/* For /proc: ticks by kind, time that a processor slept, switches and forks since boot; of one processor, which writes them, or of all. */
-struct sched_stats { uint64_t user_ticks, kernel_ticks, idle_ns, switches, forks; };
+/* Counts what the current thread has used up to now: in its `time`. */
+void sched_count_time(void);
+/* For /proc: time by kind, switches, forks, and timer interrupts since boot; of one processor, which writes them, or of all. */
+struct sched_stats { struct cpu_time time; uint64_t idle_ns, switches, forks, interrupts; };
 struct sched_stats sched_stats_of(unsigned cpu);
 struct sched_stats sched_stats_all(void);
 void sched_count_fork(void);

@@ -236,11 +236,6 @@ static bool run_handler(struct thread *t, struct siginfo *info, const struct sig
 	return true;
 }
 
-bool signal_pending(const struct thread *t)
-{
-	return thread_work(t, WORK_SIGNAL);
-}
-
 void signal_set_mask(uint64_t blocked)
 {
 	struct thread *t = current_thread();

@@ -40,8 +40,6 @@ int  signal_send_group(int32_t pgid, int signo, const struct siginfo *);
 /* A fault of the current thread: cannot be blocked or ignored; then the process dies by it. */
 void signal_force(struct thread *, int signo, const struct siginfo *, unsigned trapno, unsigned long hw_error);
 
-/* Is there anything for signal_deliver?  An interruptible sleep ends then. */
-bool signal_pending(const struct thread *);
 /* Is the thread marked to end, or one of them going to end the process?  A killable sleep ends then.  Takes no lock: for the scheduler. */
 bool signal_fatal_pending(const struct thread *);
 /* The last step to user mode (kernel_user_return): handlers, default actions, restart of the interrupted call.  No lock held; may not return. */

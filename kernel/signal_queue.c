@@ -10,6 +10,7 @@
  * The siginfo of a signal is an entry of its own, allocated before the lock is taken (the heap's lock ranks lower) and freed after
  * it is dropped.  Signals of the kernel have none, so that interrupts can send them without allocating.
  */
+#include "kernel/clock.h"
 #include "kernel/sched.h"
 #include "lib/string.h"
 #include "vm/heap.h"
@@ -381,7 +382,7 @@ bool signal_notify_parent(struct process *child, int code, int status)
 
 	if (signo && !ignored && (exited || !(action->flags & SA_NOCLDSTOP))) {
 		struct siginfo info = { .code = code, .child = { .pid = child->pid, .uid = child->uid, .status = status,
-			.utime = (int64_t)child->dead_user_ticks, .stime = (int64_t)child->dead_kernel_ticks } };
+			.utime = (int64_t)(child->dead_time.user_ns / NS_PER_TICK), .stime = (int64_t)(child->dead_time.kernel_ns / NS_PER_TICK) } };
 		signal_send_process(parent, signo, &info);
 	}
 	wake_all(&parent->child_event);

@@ -55,11 +55,6 @@ static struct timeval64 timeval_of(uint64_t ns)
 	return (struct timeval64){ (int64_t)(usec / 1000000), (int64_t)(usec % 1000000) };
 }
 
-static uint64_t thread_cpu_ns(const struct thread *t)
-{
-	return (t->user_ticks + t->kernel_ticks) * NS_PER_TICK;
-}
-
 /* The clock of another process or thread: a negative number made of the complement of its id and what to count. */
 static long read_cpu_clock(int id, uint64_t *ns)
 {
@@ -72,8 +67,8 @@ static long read_cpu_clock(int id, uint64_t *ns)
 	struct thread *t = !(id & COUNT_OF_THREAD) ? NULL : pid ? thread_find(pid) : current_thread();
 	struct process *p = id & COUNT_OF_THREAD ? NULL : pid ? process_find(pid) : current;
 	if (p || (t && t->process == current)) {
-		struct cpu_ticks ticks = p ? process_ticks(p) : (struct cpu_ticks){ t->user_ticks, t->kernel_ticks };
-		*ns = ((id & COUNT_MASK) == COUNT_USER ? ticks.user : ticks.user + ticks.kernel) * NS_PER_TICK;
+		struct cpu_time used = p ? process_time(p) : thread_time(t);
+		*ns = (id & COUNT_MASK) == COUNT_USER ? used.user_ns : cpu_time_all(used);
 		result = 0;
 	}
 	mutex_unlock(&tree_lock);
@@ -91,13 +86,11 @@ static long read_clock(int id, uint64_t *ns)
 	case CLOCK_MONOTONIC: case CLOCK_MONOTONIC_RAW: case CLOCK_MONOTONIC_COARSE: case CLOCK_BOOTTIME:
 		*ns = time_now_ns();
 		return 0;
-	case CLOCK_PROCESS_CPUTIME: {
-		struct cpu_ticks ticks = process_ticks(current);
-		*ns = (ticks.user + ticks.kernel) * NS_PER_TICK;
+	case CLOCK_PROCESS_CPUTIME:
+		*ns = cpu_time_all(process_time(current));
 		return 0;
-	}
 	case CLOCK_THREAD_CPUTIME:
-		*ns = thread_cpu_ns(current_thread());
+		*ns = cpu_time_all(thread_time(current_thread()));
 		return 0;
 	default:
 		return -EINVAL;
@@ -121,8 +114,7 @@ long sys_clock_getres(const unsigned long args[6])
 	long error = read_clock(id, &unused);
 	if (error)
 		return error;
-	bool by_tick = id < 0 || id == CLOCK_PROCESS_CPUTIME || id == CLOCK_THREAD_CPUTIME || id == CLOCK_REALTIME_COARSE ||
-		id == CLOCK_MONOTONIC_COARSE;
+	bool by_tick = id == CLOCK_REALTIME_COARSE || id == CLOCK_MONOTONIC_COARSE;
 	struct timespec64 t = { 0, by_tick ? (int64_t)NS_PER_TICK : 1 };
 	return args[1] ? user_put(args[1], t) : 0;
 }
@@ -293,8 +285,8 @@ long sys_alarm(const unsigned long args[6])
 long sys_times(const unsigned long args[6])
 {
 	struct process *p = current;
-	struct cpu_ticks ticks = process_ticks(p);
-	uint64_t tms[4] = { ticks.user, ticks.kernel, p->child_user_ticks, p->child_kernel_ticks };
+	const struct cpu_time own = process_time(p), *children = &p->child_time;
+	uint64_t tms[4] = { own.user_ns / NS_PER_TICK, own.kernel_ns / NS_PER_TICK, children->user_ns / NS_PER_TICK, children->kernel_ns / NS_PER_TICK };
 	if (args[0] && user_copy_out(args[0], tms, sizeof tms))
 		return -EFAULT;
 	return (long)(time_now_ns() / NS_PER_TICK);

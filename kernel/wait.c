@@ -107,8 +107,8 @@ void process_reap(struct process *zombie)
 	if (zombie->has_reaped)
 		stats_add(&parent->child_faults, &zombie->child_faults);
 	parent->has_reaped = true;
-	parent->child_user_ticks += zombie->dead_user_ticks + zombie->child_user_ticks;
-	parent->child_kernel_ticks += zombie->dead_kernel_ticks + zombie->child_kernel_ticks;
+	cpu_time_add(&parent->child_time, zombie->dead_time);
+	cpu_time_add(&parent->child_time, zombie->child_time);
 	if (parent->child_max_resident < zombie->max_resident)
 		parent->child_max_resident = zombie->max_resident;
 	if (parent->child_max_resident < zombie->child_max_resident)
@@ -121,10 +121,10 @@ void process_reap(struct process *zombie)
 
 enum { USAGE_USER = 0, USAGE_SYSTEM = 2, USAGE_RESIDENT = 4, USAGE_MINOR = 8, USAGE_MAJOR = 9 };	/* places in struct rusage, in longs */
 
-static void put_time(int64_t *to, uint64_t ticks)
+static void put_time(int64_t *to, uint64_t ns)
 {
-	to[0] = (int64_t)(ticks / TICK_HZ);
-	to[1] = (int64_t)(ticks % TICK_HZ) * (1000000 / TICK_HZ);
+	to[0] = (int64_t)(ns / NS_PER_SECOND);
+	to[1] = (int64_t)(ns % NS_PER_SECOND / 1000);
 }
 
 void process_note_resident(struct process *p, const struct space *space)
@@ -145,11 +145,11 @@ static size_t most_resident(const struct process *p)
 	return most;
 }
 
-static void put_usage(struct rusage64 *usage, const struct cpu_ticks *ticks, uint64_t minor, uint64_t major, size_t resident)
+static void put_usage(struct rusage64 *usage, const struct cpu_time *time, uint64_t minor, uint64_t major, size_t resident)
 {
 	memset(usage, 0, sizeof *usage);
-	put_time(&usage->value[USAGE_USER], ticks->user);
-	put_time(&usage->value[USAGE_SYSTEM], ticks->kernel);
+	put_time(&usage->value[USAGE_USER], time->user_ns);
+	put_time(&usage->value[USAGE_SYSTEM], time->kernel_ns);
 	usage->value[USAGE_RESIDENT] = (int64_t)(resident * PAGE_SIZE / 1024);
 	usage->value[USAGE_MINOR] = (int64_t)minor;
 	usage->value[USAGE_MAJOR] = (int64_t)major;
@@ -157,31 +157,30 @@ static void put_usage(struct rusage64 *usage, const struct cpu_ticks *ticks, uin
 
 void process_usage(struct process *p, unsigned of, struct rusage64 *usage)
 {
-	struct cpu_ticks ticks = { 0, 0 };
+	struct cpu_time time = { 0, 0 };
 	uint64_t minor = 0, major = 0;
 	size_t resident = 0;
 
 	if (of & USAGE_SELF) {
 		struct fault_stats faults = process_faults(p);
-		ticks = process_ticks(p);
+		time = process_time(p);
 		minor += stats_minor(&faults);
 		major += stats_major(&faults);
 		resident = most_resident(p);
 	}
 	if (of & USAGE_CHILDREN) {
-		ticks.user += p->child_user_ticks;
-		ticks.kernel += p->child_kernel_ticks;
+		cpu_time_add(&time, p->child_time);
 		minor += stats_minor(&p->child_faults);
 		major += stats_major(&p->child_faults);
 		if (resident < p->child_max_resident)
 			resident = p->child_max_resident;
 	}
-	put_usage(usage, &ticks, minor, major, resident);
+	put_usage(usage, &time, minor, major, resident);
 }
 
 /* Memory is the process's. */
 void thread_usage(const struct thread *t, struct rusage64 *usage)
 {
-	struct cpu_ticks ticks = { t->user_ticks, t->kernel_ticks };
-	put_usage(usage, &ticks, stats_minor(&t->faults), stats_major(&t->faults), most_resident(t->process));
+	struct cpu_time time = thread_time(t);
+	put_usage(usage, &time, stats_minor(&t->faults), stats_major(&t->faults), most_resident(t->process));
 }
