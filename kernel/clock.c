@@ -9,7 +9,7 @@
 
 static struct spinlock clock_lock = SPINLOCK_INIT("clock", RANK_WAITQ - 2);
 static uint64_t wall_offset_ns;			/* clock_lock */
-static uint64_t next_load_ns;			/* the tick's */
+static uint64_t next_load_ns;			/* processor 0's tick's; others read it as a word */
 
 enum { LOAD_PERIOD_SECONDS = 5 };
 
@@ -21,11 +21,18 @@ void clock_init(void)
 
 void timers_tick(uint64_t now_ns)
 {
-	itimer_tick();
+	itimer_tick_real(now_ns);
 	if (now_ns >= next_load_ns) {
 		next_load_ns += LOAD_PERIOD_SECONDS * NS_PER_SECOND;
 		load_sample(sched_runnable());
 	}
+}
+
+uint64_t timers_next(void)
+{
+	uint64_t timer = itimer_next();
+
+	return timer < next_load_ns ? timer : next_load_ns;
 }
 
 struct timespec64 vfs_now(void)

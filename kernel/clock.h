@@ -33,6 +33,10 @@ struct itimer_value { uint64_t left_ns, interval_ns; };
 struct itimer_value itimer_get(struct process *, enum itimer_which);
 /* left_ns 0 stops it.  Returns what was set before. */
 struct itimer_value itimer_set(struct process *, enum itimer_which, struct itimer_value);
-void itimer_tick(void);			/* interrupt context */
+/* Interrupt context.  Those that go by the clock; those that go by the time of this process, whose thread has used some. */
+void itimer_tick_real(uint64_t now_ns);
+void itimer_tick(struct process *);
+/* When the next that goes by the clock is due. */
+uint64_t itimer_next(void);
 /* The process goes away: none of its timers may fire any more. */
 void itimer_forget(struct process *);

@@ -73,7 +73,7 @@ static long start(struct thread *t, const struct clone_args *args)
 		waitq_init(&vfork.queue);
 		t->vfork = &vfork;
 	}
-	__atomic_fetch_add(&sched_stats.forks, 1, __ATOMIC_RELAXED);
+	sched_count_fork();
 	arch_thread_start_user(&t->arch);
 	sched_add(t);
 	if (args->flags & CLONE_VFORK)

@@ -2,8 +2,8 @@
  * kernel/itimer.c - the interval timers of a process: SIGALRM by the clock, SIGVTALRM and SIGPROF by processor time.
  *
  * process->itimer[w].next_ns is when it fires: by time_now_ns() for ITIMER_REAL, by the processor time of the process for the others;
- * 0: it is not set.  The tick looks at the armed real-time timers of all processes and at the two others of the running one, so a
- * timer fires up to a tick late, never early.
+ * 0: it is not set.  Processor 0 looks at the armed real-time timers of all processes when the first is due; every tick looks at the two others of the running process, so
+ * these fire up to a tick late.  None fires early.
  *
  * itimer_lock (interrupts off; taken before signal_lock) guards the timers and the list.  A process in the list is alive: itimer_forget
  * takes it out before it goes.
@@ -13,6 +13,7 @@
 
 static struct spinlock itimer_lock = SPINLOCK_INIT("itimer", RANK_WAITQ - 2);
 static struct list armed = LIST_INIT(armed);
+static uint64_t next_real_ns = TIME_NEVER;	/* the earliest of them; written under itimer_lock, atomic */
 
 static const int timer_signal[ITIMERS] = { SIGALRM, SIGVTALRM, SIGPROF };
 
@@ -38,9 +39,21 @@ static void fire_if_due(struct process *p, enum itimer_which which)
 	signal_send_process(p, timer_signal[which], NULL);
 }
 
-void itimer_tick(void)
+/* itimer_lock held. */
+static void find_next(void)
 {
-	struct process *p = current_thread()->process;
+	uint64_t next = TIME_NEVER;
+
+	list_for_each(l, &armed)
+		if (container_of(l, struct process, itimer_link)->itimer[ITIMER_REAL].next_ns < next)
+			next = container_of(l, struct process, itimer_link)->itimer[ITIMER_REAL].next_ns;
+	__atomic_store_n(&next_real_ns, next, __ATOMIC_SEQ_CST);
+}
+
+void itimer_tick_real(uint64_t now_ns)
+{
+	if (itimer_next() > now_ns)
+		return;
 	unsigned long irq = spin_lock_irq(&itimer_lock);
 	list_for_each_safe(l, &armed) {
 		struct process *owner = container_of(l, struct process, itimer_link);
@@ -48,10 +61,22 @@ void itimer_tick(void)
 		if (owner->itimer[ITIMER_REAL].next_ns == 0)
 			list_remove(l);
 	}
-	if (p) {
-		fire_if_due(p, ITIMER_VIRTUAL);
-		fire_if_due(p, ITIMER_PROF);
-	}
+	find_next();
+	spin_unlock_irq(&itimer_lock, irq);
+}
+
+uint64_t itimer_next(void)
+{
+	return __atomic_load_n(&next_real_ns, __ATOMIC_SEQ_CST);
+}
+
+void itimer_tick(struct process *p)
+{
+	if (!p->itimer[ITIMER_VIRTUAL].next_ns && !p->itimer[ITIMER_PROF].next_ns)
+		return;				/* one that is being set is seen at the next tick */
+	unsigned long irq = spin_lock_irq(&itimer_lock);
+	fire_if_due(p, ITIMER_VIRTUAL);
+	fire_if_due(p, ITIMER_PROF);
 	spin_unlock_irq(&itimer_lock, irq);
 }
 
@@ -82,8 +107,11 @@ struct itimer_value itimer_set(struct process *p, enum itimer_which which, struc
 		list_remove(&p->itimer_link);
 		if (new.left_ns)
 			list_append(&armed, &p->itimer_link);
+		find_next();
 	}
 	spin_unlock_irq(&itimer_lock, irq);
+	if (which == ITIMER_REAL)
+		sched_timers_changed();
 	return old;
 }
 

@@ -60,7 +60,7 @@ void spin_lock_slow(struct spinlock *l)
 
 /* ---- mutexes --------------------------------------------------------------------------------------------------------------------------- */
 
-enum { BUCKETS = 64 };
+enum { BUCKETS = 64, SPINS = 100 };			/* looks at a holder that runs on another processor: it will not be long, more often than not */
 static struct waitq parked[BUCKETS];
 
 struct parked {
@@ -112,6 +112,11 @@ void mutex_lock_slow(struct mutex *m)
 
 	assert(!mutex_held(m));
 	lock_contended(m->name);
+	for (unsigned n = 0; n < SPINS && sched_is_running((const void *)__atomic_load_n(&m->owner, __ATOMIC_RELAXED)); n++) {
+		spin_wait();
+		if (mutex_try(m))
+			return;
+	}
 	for (;;) {
 		unsigned long irq = spin_lock_irq(&q->lock);
 		bool ours = take_or_await(m, next_parked(q, m, &q->waiters));

@@ -63,7 +63,6 @@ void kernel_main(const struct boot_info *boot)
 	tty_init();
 	job_init();
 	cpu_irq_enable();		/* whatever interrupts call is ready */
-	time_arm(0);
 	cpu_start_others();
 	if (panic_wanted)
 		panic("asked for by the command line");

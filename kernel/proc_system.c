@@ -152,22 +152,31 @@ static int make_faults(struct text *t, struct vnode *v, void *arg)
 
 /* ---- time and load ------------------------------------------------------------------------- */
 
+static void print_times(struct text *t, const struct sched_stats *s)
+{
+	text_print(t, " %lu 0 %lu %lu 0 0 0 0 0 0\n", (unsigned long)s->user_ticks, (unsigned long)s->kernel_ticks, (unsigned long)(s->idle_ns / NS_PER_TICK));
+}
+
 static int make_stat(struct text *t, struct vnode *v, void *arg)
 {
-	struct sched_stats s = sched_stats;
+	struct sched_stats s = sched_stats_all();
 	(void)v, (void)arg;
-	for (int i = 0; i < 2; i++)
-		text_print(t, "%s %lu 0 %lu %lu 0 0 0 0 0 0\n", i == 0 ? "cpu " : "cpu0", (unsigned long)s.user_ticks, (unsigned long)s.kernel_ticks,
-			(unsigned long)s.idle_ticks);
+	text_print(t, "cpu ");
+	print_times(t, &s);
+	for (unsigned i = 0; i < cpu_count; i++) {
+		struct sched_stats one = sched_stats_of(i);
+		text_print(t, "cpu%u", i);
+		print_times(t, &one);
+	}
 	text_print(t, "intr %lu\nctxt %lu\nbtime %lu\nprocesses %lu\nprocs_running %u\nprocs_blocked 0\n",
-		(unsigned long)(s.user_ticks + s.kernel_ticks + s.idle_ticks), (unsigned long)s.switches,
+		(unsigned long)(s.user_ticks + s.kernel_ticks), (unsigned long)s.switches,
 		(unsigned long)(clock_boot_realtime_ns() / NS_PER_SECOND), (unsigned long)s.forks, sched_runnable());
 	return 0;
 }
 
 static int make_uptime(struct text *t, struct vnode *v, void *arg)
 {
-	uint64_t up = time_now_ns() / (NS_PER_SECOND / 100), idle = sched_stats.idle_ns / (NS_PER_SECOND / 100);
+	uint64_t up = time_now_ns() / (NS_PER_SECOND / 100), idle = sched_stats_all().idle_ns / (NS_PER_SECOND / 100);
 	(void)v, (void)arg;
 	text_print(t, "%lu.%02lu %lu.%02lu\n", (unsigned long)(up / 100), (unsigned long)(up % 100), (unsigned long)(idle / 100),
 		(unsigned long)(idle % 100));
@@ -196,8 +205,28 @@ static int make_cpuinfo(struct text *t, struct vnode *v, void *arg)
 	uint64_t khz = time_cycles_khz();
 	(void)v, (void)arg;
 	cpu_describe(model, sizeof model);
-	text_print(t, "processor\t: 0\nmodel name\t: %s\ncpu MHz\t\t: %lu.%03lu\nphysical id\t: 0\nsiblings\t: 1\ncore id\t\t: 0\ncpu cores\t: 1\n\n",
-		model, (unsigned long)(khz / 1000), (unsigned long)(khz % 1000));
+	for (unsigned i = 0; i < cpu_count; i++)
+		text_print(t, "processor\t: %u\nmodel name\t: %s\ncpu MHz\t\t: %lu.%03lu\nphysical id\t: 0\nsiblings\t: %u\ncore id\t\t: %u\ncpu cores\t: %u\n\n",
+			i, model, (unsigned long)(khz / 1000), (unsigned long)(khz % 1000), cpu_count, i, cpu_count);
+	return 0;
+}
+
+/* Which processors there are: all that are possible run. */
+static int make_cpus(struct text *t, struct vnode *v, void *arg)
+{
+	(void)v, (void)arg;
+	text_print(t, cpu_count > 1 ? "0-%u\n" : "0\n", cpu_count - 1);
+	return 0;
+}
+
+/* A line for each name of a lock: how often one of that name was not to be had at once. */
+static int make_lock_stat(struct text *t, struct vnode *v, void *arg)
+{
+	const struct lock_stat *s = lock_stats();
+	(void)v, (void)arg;
+	for (unsigned i = 0; i < LOCK_STATS; i++)
+		if (s[i].contended)
+			text_print(t, "%s\t%lu\n", s[i].name ? s[i].name : "others", s[i].contended);
 	return 0;
 }
 
@@ -425,6 +454,8 @@ TEXT(overcommit_text, .make = make_overcommit, .take = take_overcommit);
 TEXT(buddyinfo_text, .make = make_buddyinfo);
 TEXT(cmdline_text, .make = make_cmdline);
 TEXT(cpuinfo_text, .make = make_cpuinfo);
+TEXT(cpus_text, .make = make_cpus);
+TEXT(lock_stat_text, .make = make_lock_stat);
 TEXT(devices_text, .make = make_devices);
 TEXT(nothing_text, .make = make_nothing);
 TEXT(faults_text, .make = make_faults);
@@ -477,12 +508,17 @@ static const struct proc_entry huge_entries[] = {
 };
 static const struct proc_entry mm_entries[] = { DIRECTORY("transparent_hugepage", huge_entries), END };
 static const struct proc_entry sys_kernel_entries[] = { DIRECTORY("mm", mm_entries), END };
-const struct proc_entry sys_root_entries[] = { DIRECTORY("kernel", sys_kernel_entries), END };
+static const struct proc_entry cpu_entries[] = {
+	FILE("online", 0444, cpus_text), FILE("possible", 0444, cpus_text), FILE("present", 0444, cpus_text), END
+};
+static const struct proc_entry system_entries[] = { DIRECTORY("cpu", cpu_entries), END };
+static const struct proc_entry sys_devices_entries[] = { DIRECTORY("system", system_entries), END };
+const struct proc_entry sys_root_entries[] = { DIRECTORY("devices", sys_devices_entries), DIRECTORY("kernel", sys_kernel_entries), END };
 
 const struct proc_entry proc_root_entries[] = {
 	FILE("buddyinfo", 0444, buddyinfo_text), FILE("cmdline", 0444, cmdline_text), FILE("cpuinfo", 0444, cpuinfo_text),
 	FILE("devices", 0444, devices_text), FILE("diskstats", 0444, nothing_text), FILE("faults", 0444, faults_text),
-	FILE("filesystems", 0444, filesystems_text), FILE("loadavg", 0444, loadavg_text), FILE("meminfo", 0444, meminfo_text),
+	FILE("filesystems", 0444, filesystems_text), FILE("loadavg", 0444, loadavg_text), FILE("lock_stat", 0444, lock_stat_text), FILE("meminfo", 0444, meminfo_text),
 	FILE("modules", 0444, nothing_text), { .name = "mounts", .mode = S_IFLNK | 0777, .ops = &mounts_ops },
 	{ .name = "self", .mode = S_IFLNK | 0777, .ops = &proc_self_ops }, FILE("stat", 0444, stat_text), FILE("swaps", 0444, swaps_text),
 	DIRECTORY("sys", sys_entries), DIRECTORY("sysvipc", sysvipc_entries), { .name = "thread-self", .mode = S_IFLNK | 0777, .ops = &proc_thread_self_ops },

@@ -61,6 +61,7 @@ struct thread {
 	struct list hash;		/* in the table of threads; t */
 	enum thread_state state;	/* r */
 	struct list run;		/* in the run queue; r */
+	unsigned cpu;			/* whose run queue: where it runs, or ran last; r, and its own thread reads it */
 	struct waiter waiter;		/* of wait_prepare */
 	struct list timer;		/* in the list of sleeps that end by themselves; r */
 	uint64_t deadline_ns;		/* r */

@@ -1,17 +1,24 @@
 /*
- * kernel/sched.c - who runs: round robin, sleeping and waking, time slices.
+ * kernel/sched.c - who runs where: a queue for each processor, round robin, sleeping and waking, time slices.
  *
- * A thread is running, ready (in the run queue), waiting (in no queue of the scheduler; a wait queue or a deadline knows it), or
- * dead.  A thread leaves the processor in switch_away only, and comes back in finish_switch.  The kernel is not preempted: the tick
+ * A thread is running, ready (in a processor's queue), waiting (in no queue of the scheduler; a wait queue or a deadline knows it), or
+ * dead.  A thread leaves the processor in switch_away only, and comes back in finish_switch, maybe on another one.  The kernel is not preempted: the tick
  * marks the slice as over, and the switch happens on the way to user mode (kernel_user_return) or at a sleep.
  *
+ * thread->cpu names the queue that a thread belongs to; that queue's lock guards its state.  It is held through a switch, and dropped by the thread that comes: who
+ * finds a thread ready or waiting under it knows that the thread has left its stack.
+ *
  * A wake cannot get lost: the waker marks the waiter as woken before it looks at the thread's state, and the sleeper looks at the mark
- * under the run queue's lock before it changes its state.
+ * under the same queue's lock before it changes its state.  The thread that wakes goes to the processor where it ran last if that is idle, else to an idle one, else it queues up
+ * where it was.  A processor that finds nothing to do takes from another's queue what may run here.  So that no work lies in a queue while a processor sleeps, one
+ * shows that it is going to (`idle_cpus`) before it looks at the queues for the last time, and who queues a thread looks at those afterwards.
  *
- * The address space follows lazily: a thread without one (idle, kernel threads) runs on whichever was there before.  Who gives up a
- * space leaves it first (process_exit, process_exec), so the space that is active is always alive.
+ * The address space follows lazily: a thread without one (idle, kernel threads) rests on whichever was there before.
  *
- * Locks: wait queue (RANK_WAITQ) → run queue (RANK_RUNQUEUE), both with interrupts off.
+ * Time: no tick comes unless it is of use.  A processor that runs a thread ticks TICK_HZ times a second, for the slice and to count its time; one that is idle
+ * is woken for the next sleep that ends, if there is one.  Processor 0 keeps the timers of processes as well (kernel/itimer.c).
+ *
+ * Locks: wait queue (RANK_WAITQ) → run queue (RANK_RUNQUEUE), both with interrupts off.  Two run queues: the second one by trylock only.
  */
 #include "kernel/sched.h"
 #include "arch/mmu.h"
@@ -19,75 +26,211 @@
 #include "arch/trap.h"
 #include "arch/uaccess.h"
 #include "fs/fat.h"
+#include "kernel/clock.h"
 #include "lib/string.h"
 #include "vm/heap.h"
 #include "vm/kspace.h"
 
 enum { SLICE_TICKS = 3 };
-#define NEVER (~(uint64_t)0)
 
-static struct spinlock run_lock = SPINLOCK_INIT("run queue", RANK_RUNQUEUE);
-static struct list ready = LIST_INIT(ready);		/* run_lock */
-static struct list sleepers = LIST_INIT(sleepers);	/* by deadline; run_lock */
-static struct thread idle_thread;			/* on the boot stack */
-static struct thread *dead;				/* left the processor for good; run_lock */
-static struct mmu *active;				/* what the processor runs on; NULL: the kernel's alone */
-struct sched_stats sched_stats;
+static struct run_queue {
+	struct spinlock lock;
+	struct list ready;			/* the one that has waited longest first */
+	unsigned nready;			/* read without the lock, too */
+	struct list sleepers;			/* by deadline */
+	struct thread *running;			/* read without the lock, to compare it */
+	struct thread idle;
+	struct thread *dead;			/* left this processor for good, */
+	struct thread *moving;			/* or to go to another: seen to by the thread that comes */
+	uint64_t tick_ns;			/* when the next tick is due; this processor's own, as the next */
+	uint64_t armed_ns;			/* what its timer is set to */
+	struct sched_stats stats;		/* its own */
+} CPU_LOCAL queues[CPUS_MAX];
 
-void sched_init(void)
+static uint64_t idle_cpus;				/* processors that sleep, or are about to; atomic */
+
+static struct run_queue *here(void) { return &queues[cpu_index()]; }
+static unsigned index_of(const struct run_queue *q) { return (unsigned)(q - queues); }
+static uint64_t bit(unsigned cpu) { return (uint64_t)1 << cpu; }
+static uint64_t online(void) { return bit(cpu_count) - 1; }
+
+/* ---- which processor -------------------------------------------------------------------------------------------------------------- */
+
+/* The queue that a thread belongs to, locked; interrupts are off. */
+static struct run_queue *lock_queue_of(const struct thread *t)
 {
-	list_init(&idle_thread.run);
-	list_init(&idle_thread.timer);
-	idle_thread.state = THREAD_RUNNING;
-	cpu_set_current(&idle_thread);
+	for (;;) {
+		struct run_queue *q = &queues[__atomic_load_n(&t->cpu, __ATOMIC_RELAXED)];
+		spin_lock(&q->lock);
+		if (q == &queues[__atomic_load_n(&t->cpu, __ATOMIC_RELAXED)])
+			return q;
+		spin_unlock(&q->lock);
+	}
 }
 
-/* The rest of a switch, in the thread that comes: run_lock is held, interrupts are off. */
+static uint64_t allowed(const struct thread *t)
+{
+	return t->affinity & online();
+}
+
+/* An idle one of these is ours to wake: whoever asks next finds another. */
+static bool take_idle(uint64_t which, unsigned *cpu)
+{
+	for (uint64_t among; (among = __atomic_load_n(&idle_cpus, __ATOMIC_SEQ_CST) & which); ) {
+		*cpu = (unsigned)__builtin_ctzll(among);
+		if (__atomic_fetch_and(&idle_cpus, ~bit(*cpu), __ATOMIC_SEQ_CST) & bit(*cpu))
+			return true;
+	}
+	return false;
+}
+
+static unsigned choose(const struct thread *t)
+{
+	unsigned cpu = t->cpu;
+
+	if (__atomic_load_n(&idle_cpus, __ATOMIC_SEQ_CST) & allowed(t) & ~bit(cpu_index())) {
+		if (allowed(t) & bit(cpu) && take_idle(bit(cpu), &cpu))
+			return cpu;
+		if (take_idle(allowed(t) & ~bit(cpu_index()), &cpu))
+			return cpu;
+	}
+	return allowed(t) & bit(t->cpu) ? t->cpu : (unsigned)__builtin_ctzll(allowed(t));
+}
+
+/* Its queue is locked: from now on it is ready, in no list yet, and belongs to the processor returned. */
+static unsigned claim(struct thread *t)
+{
+	unsigned cpu = choose(t);
+
+	t->state = THREAD_READY;
+	list_remove(&t->timer);
+	__atomic_store_n(&t->cpu, cpu, __ATOMIC_RELAXED);
+	return cpu;
+}
+
+static void append(struct run_queue *q, struct thread *t)
+{
+	list_append(&q->ready, &t->run);
+	__atomic_store_n(&q->nready, q->nready + 1, __ATOMIC_SEQ_CST);
+}
+
+static void take_out(struct run_queue *q, struct thread *t)
+{
+	list_remove(&t->run);
+	__atomic_store_n(&q->nready, q->nready - 1, __ATOMIC_RELAXED);
+}
+
+/* A thread that was claimed for this processor queues up there; q: the queue that is locked, and is unlocked here.  Whoever is to run it is told. */
+static void queue_up(struct run_queue *q, struct thread *t, unsigned cpu)
+{
+	if (q != &queues[cpu]) {
+		spin_unlock(&q->lock);
+		q = &queues[cpu];
+		spin_lock(&q->lock);
+	}
+	append(q, t);
+	bool sleeps = q->running == &q->idle;
+	spin_unlock(&q->lock);
+	if (!sleeps && !take_idle(allowed(t) & ~bit(cpu), &cpu))
+		return;				/* it is busy, as are all others: or one comes and takes it */
+	if (cpu != cpu_index())
+		cpu_kick(cpu);
+}
+
+/* ---- switching ------------------------------------------------------------------------------------------------------------------------ */
+
+static bool may_run_here(const struct thread *t, const struct run_queue *q)
+{
+	return allowed(t) & bit(index_of(q));
+}
+
+/* Takes a thread that may run here from another queue with at least so many in it; ours is locked. */
+static struct thread *steal(struct run_queue *q, unsigned least)
+{
+	for (unsigned i = 1; i < cpu_count; i++) {
+		struct run_queue *from = &queues[(index_of(q) + i) % cpu_count];
+		struct thread *found = NULL;
+
+		if (__atomic_load_n(&from->nready, __ATOMIC_SEQ_CST) < least || !spin_trylock(&from->lock))
+			continue;
+		list_for_each(l, &from->ready) {
+			struct thread *t = container_of(l, struct thread, run);
+			if (!found && may_run_here(t, q))
+				found = t;
+		}
+		if (found) {
+			take_out(from, found);
+			__atomic_store_n(&found->cpu, index_of(q), __ATOMIC_RELAXED);
+		}
+		spin_unlock(&from->lock);
+		if (found)
+			return found;
+	}
+	return NULL;
+}
+
+static struct thread *next_thread(struct run_queue *q)
+{
+	struct thread *t;
+
+	if (q->nready > 0) {
+		t = container_of(q->ready.next, struct thread, run);
+		take_out(q, t);
+	} else {
+		t = steal(q, 1);
+	}
+	return t ? t : &q->idle;
+}
+
+static void stand_still(void);
+
+/* The rest of a switch, in the thread that comes: its processor's queue is locked, interrupts are off. */
 static void finish_switch(void)
 {
-	struct thread *gone = dead;
-	dead = NULL;
-	spin_unlock(&run_lock);
+	struct run_queue *q = here();
+	struct thread *gone = q->dead, *moving = q->moving;
+
+	q->dead = q->moving = NULL;
+	if (moving)
+		queue_up(q, moving, claim(moving));
+	else
+		spin_unlock(&q->lock);
 	if (gone) {
 		arch_thread_destroy(&gone->arch);
 		kstack_free(gone->stack);
 		kfree(gone);
 	}
-}
-
-static void run_on(struct mmu *mmu)
-{
-	if (mmu != active) {
-		active = mmu;
-		mmu_activate(mmu);
-	}
+	stand_still();
 }
 
 void sched_use_space(struct space *space)
 {
-	unsigned long irq = cpu_irq_save();
-	run_on(space ? &space->mmu : NULL);
-	cpu_irq_restore(irq);
+	mmu_activate(space ? &space->mmu : NULL);
 }
 
-/* Runs the next thread.  run_lock is held, interrupts are off, and the current thread is where it belongs; returns with the lock dropped. */
-static void switch_away(void)
+static void arm(struct run_queue *);
+
+/* Runs the next thread.  q, this processor's, is locked, interrupts are off, and the current thread is where it belongs; returns with the lock dropped. */
+static void switch_away(struct run_queue *q)
 {
-	struct thread *from = current_thread();
-	struct list *next = list_pop(&ready);
-	struct thread *to = next ? container_of(next, struct thread, run) : &idle_thread;
+	struct thread *from = current_thread(), *to = next_thread(q);
 
 	to->state = THREAD_RUNNING;
 	to->slice = SLICE_TICKS;
 	thread_work_done(to, WORK_RESCHEDULE);
+	__atomic_store_n(&q->running, to, __ATOMIC_RELAXED);
+	arm(q);
 	if (to != from) {
-		sched_stats.switches++;
+		q->stats.switches++;
 		if (to->process && to->process->space)
-			run_on(&to->process->space->mmu);
-		lock_check_drop(&run_lock);			/* the lock goes to the other thread */
+			mmu_activate(&to->process->space->mmu);
+		else
+			mmu_rest();
+		lock_check_drop(&q->lock);			/* the lock goes to the other thread */
 		cpu_set_current(to);
 		arch_switch(&from->arch, &to->arch);
-		lock_check_take(&run_lock, run_lock.name, run_lock.rank, LOCK_SPINS);
+		q = here();
+		lock_check_take(&q->lock, q->lock.name, q->lock.rank, LOCK_SPINS);
 	}
 	finish_switch();
 }
@@ -95,7 +238,8 @@ static void switch_away(void)
 void kernel_thread_begin(void)
 {
 	struct thread *t = current_thread();
-	lock_check_take(&run_lock, run_lock.name, run_lock.rank, LOCK_SPINS);
+	struct run_queue *q = here();
+	lock_check_take(&q->lock, q->lock.name, q->lock.rank, LOCK_SPINS);
 	finish_switch();
 	if (t->set_child_tid) {
 		cpu_irq_enable();
@@ -105,45 +249,74 @@ void kernel_thread_begin(void)
 	}
 }
 
-/* run_lock held. */
-static void make_ready(struct thread *t)
-{
-	if (t->state != THREAD_WAITING)
-		return;
-	t->state = THREAD_READY;
-	list_append(&ready, &t->run);
-	list_remove(&t->timer);
-}
-
 void sched_add(struct thread *t)
 {
-	unsigned long irq = spin_lock_irq(&run_lock);
-	t->state = THREAD_WAITING;
-	make_ready(t);
-	spin_unlock_irq(&run_lock, irq);
+	unsigned long irq = cpu_irq_save();
+	t->cpu = cpu_index();
+	struct run_queue *q = lock_queue_of(t);
+	queue_up(q, t, claim(t));
+	cpu_irq_restore(irq);
 }
 
 void sched_yield(void)
 {
+	struct thread *t = current_thread(), *other = NULL;
 	lock_check_may_sleep();
-	unsigned long irq = spin_lock_irq(&run_lock);
-	struct thread *t = current_thread();
+	unsigned long irq = cpu_irq_save();
+	struct run_queue *q = here();
+	spin_lock(&q->lock);
 	t->state = THREAD_READY;
-	if (t != &idle_thread)
-		list_append(&ready, &t->run);
-	switch_away();
+	if (t != &q->idle && may_run_here(t, q)) {
+		if (q->nready == 0 && (other = steal(q, 2)))
+			append(q, other);	/* where it waits there are more */
+		append(q, t);
+	} else if (t != &q->idle) {
+		q->moving = t;
+	}
+	switch_away(q);
 	cpu_irq_restore(irq);
 }
 
 void sched_exit(void)
 {
 	struct thread *t = current_thread();
-	spin_lock_irq(&run_lock);
-	assert(!dead);
+	cpu_irq_disable();
+	struct run_queue *q = here();
+	spin_lock(&q->lock);
+	assert(!q->dead);
 	t->state = THREAD_DEAD;
-	dead = t;
-	switch_away();
+	q->dead = t;
+	switch_away(q);
 	panic("a dead thread runs");
+}
+
+void sched_set_affinity(struct thread *t, uint64_t mask)
+{
+	unsigned long irq = cpu_irq_save();
+	struct run_queue *q = lock_queue_of(t);
+	unsigned cpu = index_of(q);
+	t->affinity = mask;
+	bool wrong = !may_run_here(t, q), runs = t->state == THREAD_RUNNING;
+	if (wrong && t->state == THREAD_READY && !list_empty(&t->run)) {
+		take_out(q, t);
+		queue_up(q, t, claim(t));
+	} else {
+		spin_unlock(&q->lock);
+	}
+	if (wrong && runs) {
+		thread_work_add(t, WORK_RESCHEDULE);
+		if (t != current_thread())
+			cpu_kick(cpu);
+	}
+	cpu_irq_restore(irq);
+}
+
+bool sched_is_running(const void *t)
+{
+	for (unsigned i = 0; i < cpu_count; i++)
+		if (__atomic_load_n(&queues[i].running, __ATOMIC_RELAXED) == t)
+			return true;
+	return false;
 }
 
 /* ---- waiting ------------------------------------------------------------------ */
@@ -156,7 +329,7 @@ void waitq_init(struct waitq *q)
 
 void waiter_enter(struct waiter *w, struct waitq *q)
 {
-	w->woken = false;
+	__atomic_store_n(&w->woken, false, __ATOMIC_RELAXED);
 	w->thread = current_thread();
 	w->queue = q;
 	list_append(&q->waiters, &w->link);
@@ -182,14 +355,36 @@ void waiter_remove(struct waiter *w)
 	spin_unlock_irq(&q->lock, irq);
 }
 
+/* If it waits, and if not only for what cannot be interrupted.  Interrupts are off.  A thread that runs on another processor is made to look at its work. */
+enum why { WOKEN, SIGNALLED };
+
+static void make_ready(struct thread *t, enum why why)
+{
+	struct run_queue *q = lock_queue_of(t);
+	bool runs = t->state == THREAD_RUNNING && t != current_thread();
+
+	if (t->state == THREAD_WAITING && (why == WOKEN || t->how != WAIT_UNINTERRUPTIBLE)) {
+		queue_up(q, t, claim(t));
+		return;
+	}
+	spin_unlock(&q->lock);
+	if (why == SIGNALLED && runs)
+		cpu_kick(index_of(q));
+}
+
+void sched_interrupt(struct thread *t)
+{
+	unsigned long irq = cpu_irq_save();
+	make_ready(t, SIGNALLED);
+	cpu_irq_restore(irq);
+}
+
 void waiter_wake(struct waiter *w)
 {
 	struct thread *t = w->thread;
 	list_remove(&w->link);
-	w->woken = true;
-	spin_lock(&run_lock);
-	make_ready(t);
-	spin_unlock(&run_lock);
+	__atomic_store_n(&w->woken, true, __ATOMIC_SEQ_CST);
+	make_ready(t, WOKEN);
 	__atomic_store_n(&w->queue, NULL, __ATOMIC_RELEASE);	/* last: from now on the waiter, and its thread, may be gone */
 }
 
@@ -212,12 +407,12 @@ static void wake_some(struct waitq *q, enum wake_how how)
 void wake_all(struct waitq *q) { wake_some(q, WAKE_ALL); }
 void wake_one(struct waitq *q) { wake_some(q, WAKE_ONE); }
 
-/* run_lock held.  Sorted from the back: a later sleep mostly ends later. */
-static void add_sleeper(struct thread *t, uint64_t deadline_ns)
+/* q->lock held.  Sorted from the back: a later sleep mostly ends later. */
+static void add_sleeper(struct run_queue *q, struct thread *t, uint64_t deadline_ns)
 {
-	struct list *before = sleepers.prev;
+	struct list *before = q->sleepers.prev;
 	t->deadline_ns = deadline_ns;
-	while (before != &sleepers && container_of(before, struct thread, timer)->deadline_ns > deadline_ns)
+	while (before != &q->sleepers && container_of(before, struct thread, timer)->deadline_ns > deadline_ns)
 		before = before->prev;
 	list_insert_between(&t->timer, before, before->next);
 }
@@ -233,11 +428,11 @@ static bool interrupted(const struct thread *t, enum wait_how how)
 static int sleep_over(struct waiter *w, size_t n, enum wait_how how, uint64_t deadline_ns)
 {
 	for (size_t i = 0; i < n; i++)
-		if (w[i].woken)
+		if (__atomic_load_n(&w[i].woken, __ATOMIC_ACQUIRE))
 			return 0;
 	if (interrupted(current_thread(), how))
 		return -EINTR;
-	if (deadline_ns != NEVER && time_now_ns() >= deadline_ns)
+	if (deadline_ns != TIME_NEVER && time_now_ns() >= deadline_ns)
 		return -ETIMEDOUT;
 	return 1;
 }
@@ -248,17 +443,19 @@ int waiters_sleep(struct waiter *w, size_t n, enum wait_how how, uint64_t deadli
 	int result;
 	lock_check_may_sleep();
 	for (;;) {
-		unsigned long irq = spin_lock_irq(&run_lock);
+		unsigned long irq = cpu_irq_save();
+		struct run_queue *q = here();
+		spin_lock(&q->lock);
 		result = sleep_over(w, n, how, deadline_ns);
 		if (result <= 0) {
-			spin_unlock_irq(&run_lock, irq);
+			spin_unlock_irq(&q->lock, irq);
 			return result;
 		}
 		t->state = THREAD_WAITING;
 		t->how = how;
-		if (deadline_ns != NEVER)
-			add_sleeper(t, deadline_ns);
-		switch_away();
+		if (deadline_ns != TIME_NEVER)
+			add_sleeper(q, t, deadline_ns);
+		switch_away(q);
 		cpu_irq_restore(irq);
 	}
 }
@@ -288,7 +485,7 @@ int wait_sleep_until(struct waitq *q, enum wait_how how, uint64_t deadline_ns)
 
 int wait_sleep(struct waitq *q, enum wait_how how)
 {
-	return wait_sleep_until(q, how, NEVER);
+	return wait_sleep_until(q, how, TIME_NEVER);
 }
 
 void sched_sleep_until(uint64_t ns)
@@ -302,59 +499,114 @@ int sched_sleep_interruptible(uint64_t until_ns)
 	return r == -ETIMEDOUT ? 0 : r;
 }
 
-void sched_interrupt(struct thread *t)
-{
-	unsigned long irq = spin_lock_irq(&run_lock);
-	if (t->how != WAIT_UNINTERRUPTIBLE)
-		make_ready(t);
-	spin_unlock_irq(&run_lock, irq);
-}
-
 /* A slow disk: others run meanwhile.  Now and then a tick passes; not each time, or nothing big could be tested with it. */
 void pager_pause(void)
 {
-	static unsigned calls;
-	if (++calls % 16)
+	static unsigned calls;			/* atomic */
+	if (__atomic_add_fetch(&calls, 1, __ATOMIC_RELAXED) % 16)
 		sched_yield();
 	else
 		sched_sleep_until(time_now_ns() + 1);
 }
 
-/* ---- the tick and the idle thread ------------------------------------------------- */
+/* ---- time ---------------------------------------------------------------------------- */
 
-static void wake_sleepers(uint64_t now_ns)
+/* When this processor has something to do next.  Its queue is locked. */
+static uint64_t next_event(const struct run_queue *q)
 {
-	spin_lock(&run_lock);
-	while (!list_empty(&sleepers)) {
-		struct thread *t = container_of(sleepers.next, struct thread, timer);
-		if (t->deadline_ns > now_ns)
-			break;
-		make_ready(t);
+	uint64_t next = index_of(q) == 0 ? timers_next() : TIME_NEVER;
+
+	if (!list_empty(&q->sleepers) && container_of(q->sleepers.next, struct thread, timer)->deadline_ns < next)
+		next = container_of(q->sleepers.next, struct thread, timer)->deadline_ns;
+	return q->running != &q->idle && q->tick_ns < next ? q->tick_ns : next;
+}
+
+/* The timer is set if it is not set to as early a time already; too early does little harm.  Its queue is locked. */
+static void arm(struct run_queue *q)
+{
+	if (__builtin_expect(q->running != &q->idle && q->armed_ns > q->tick_ns, 0)) {
+		uint64_t now_ns = time_now_ns();
+		if (q->tick_ns < now_ns)		/* it was idle when the last ticks were due */
+			q->tick_ns = now_ns + NS_PER_TICK;
 	}
-	spin_unlock(&run_lock);
+	uint64_t next = next_event(q);
+	if (next < q->armed_ns) {
+		q->armed_ns = next;
+		time_arm(next);
+	}
+}
+
+static void wake_sleepers(struct run_queue *q, uint64_t now_ns)
+{
+	for (;;) {
+		spin_lock(&q->lock);
+		struct thread *t = list_empty(&q->sleepers) ? NULL : container_of(q->sleepers.next, struct thread, timer);
+		if (!t || t->deadline_ns > now_ns)
+			break;
+		queue_up(q, t, claim(t));
+	}
+	spin_unlock(&q->lock);
+}
+
+/* Other processors have so much more to do that one of theirs should come here. */
+static bool others_wait(const struct run_queue *q)
+{
+	for (unsigned i = 0; i < cpu_count; i++)
+		if (&queues[i] != q && __atomic_load_n(&queues[i].nready, __ATOMIC_RELAXED) > 1)
+			return true;
+	return false;
+}
+
+/* The thread has used the time up to now. */
+static void count_tick(struct run_queue *q, struct thread *t, enum tick_mode mode, uint64_t now_ns)
+{
+	q->tick_ns = now_ns - q->tick_ns < NS_PER_TICK ? q->tick_ns + NS_PER_TICK : now_ns + NS_PER_TICK;
+	if (t == &q->idle) {
+		return;
+	}
+	if (mode == TICK_USER) {
+		q->stats.user_ticks++;
+		t->user_ticks++;
+	} else {
+		q->stats.kernel_ticks++;
+		t->kernel_ticks++;
+	}
+	if (t->process)
+		itimer_tick(t->process);
+	if (--t->slice <= 0 && (q->nready > 0 || others_wait(q)))
+		thread_work_add(t, WORK_RESCHEDULE);
 }
 
 void kernel_tick(enum tick_mode mode)
 {
-	struct thread *t = current_thread();
+	struct run_queue *q = here();
 	uint64_t now_ns = time_now_ns();
 
-	time_arm(now_ns + 10000000);
-	if (cpu_index() > 0)
-		return;
-	if (t == &idle_thread) {
-		sched_stats.idle_ticks++;
-	} else if (mode == TICK_USER) {
-		sched_stats.user_ticks++;
-		t->user_ticks++;
-	} else {
-		sched_stats.kernel_ticks++;
-		t->kernel_ticks++;
-	}
-	wake_sleepers(now_ns);
-	timers_tick(now_ns);
-	if (--t->slice <= 0 && !list_empty(&ready))
-		thread_work_add(t, WORK_RESCHEDULE);
+	q->armed_ns = TIME_NEVER;
+	if (now_ns >= q->tick_ns)
+		count_tick(q, current_thread(), mode, now_ns);
+	wake_sleepers(q, now_ns);
+	if (index_of(q) == 0)
+		timers_tick(now_ns);
+	spin_lock(&q->lock);
+	arm(q);
+	spin_unlock(&q->lock);
+}
+
+void sched_timers_changed(void)
+{
+	unsigned long irq = cpu_irq_save();
+	spin_lock(&queues[0].lock);
+	bool earlier = next_event(&queues[0]) < queues[0].armed_ns, ours = cpu_index() == 0;
+	struct thread *t = queues[0].running;
+	if (earlier && ours)
+		arm(&queues[0]);
+	else if (earlier)
+		thread_work_add(t, WORK_RESCHEDULE);		/* it sets its timer when it switches */
+	spin_unlock(&queues[0].lock);
+	if (earlier && !ours)
+		cpu_kick(0);
+	cpu_irq_restore(irq);
 }
 
 bool sched_needed(void)
@@ -370,47 +622,137 @@ bool kernel_work_pending(void)
 
 unsigned sched_runnable(void)
 {
-	unsigned long irq = spin_lock_irq(&run_lock);
-	unsigned n = current_thread() != &idle_thread;
-	list_for_each(l, &ready)
-		n++;
-	spin_unlock_irq(&run_lock, irq);
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < cpu_count; i++)
+		n += (__atomic_load_n(&queues[i].running, __ATOMIC_RELAXED) != &queues[i].idle) + __atomic_load_n(&queues[i].nready, __ATOMIC_RELAXED);
 	return n;
 }
 
-void kernel_cpu_main(void)
+struct sched_stats sched_stats_of(unsigned cpu)
 {
-	static struct thread idle[CPUS_MAX];
+	return queues[cpu].stats;
+}
 
-	cpu_set_current(&idle[cpu_index()]);
-	mmu_rest();
-	time_arm(0);
-	for (;;)
-		cpu_idle();
+struct sched_stats sched_stats_all(void)
+{
+	struct sched_stats sum = { 0 };
+
+	for (unsigned i = 0; i < cpu_count; i++) {
+		const struct sched_stats *s = &queues[i].stats;
+		sum.user_ticks += s->user_ticks;
+		sum.kernel_ticks += s->kernel_ticks;
+		sum.idle_ns += s->idle_ns;
+		sum.switches += s->switches;
+		sum.forks += s->forks;
+	}
+	return sum;
+}
+
+void sched_count_fork(void)
+{
+	here()->stats.forks++;
+}
+
+/* ---- idle processors --------------------------------------------------------------------- */
+
+static bool work_is_there(void)
+{
+	for (unsigned i = 0; i < cpu_count; i++)
+		if (__atomic_load_n(&queues[i].nready, __ATOMIC_SEQ_CST) > 0)
+			return true;
+	return false;
 }
 
 void sched_idle(void)
 {
+	struct run_queue *q = here();
+
 	for (;;) {
 		cpu_irq_disable();
-		if (list_empty(&ready)) {
+		__atomic_fetch_or(&idle_cpus, bit(index_of(q)), __ATOMIC_SEQ_CST);
+		if (!work_is_there() && !thread_work(&q->idle, WORK_RESCHEDULE)) {
 			uint64_t from_ns = time_now_ns();
 			cpu_idle();
-			sched_stats.idle_ns += time_now_ns() - from_ns;
+			q->stats.idle_ns += time_now_ns() - from_ns;
 		}
+		__atomic_fetch_and(&idle_cpus, ~bit(index_of(q)), __ATOMIC_SEQ_CST);
 		cpu_irq_enable();
 		sched_yield();
 	}
 }
 
-/* ---- threads ---------------------------------------------------------------------- */
-
-void sched_set_affinity(struct thread *t, uint64_t mask)
+/* The stack that it is called on becomes this processor's idle thread. */
+static void begin(void)
 {
-	unsigned long irq = spin_lock_irq(&run_lock);
-	t->affinity = mask;
-	spin_unlock_irq(&run_lock, irq);
+	struct run_queue *q = here();
+
+	spin_init(&q->lock, "run queue", RANK_RUNQUEUE);
+	list_init(&q->ready);
+	list_init(&q->sleepers);
+	list_init(&q->idle.run);
+	list_init(&q->idle.timer);
+	q->idle.state = THREAD_RUNNING;
+	q->idle.cpu = cpu_index();
+	q->armed_ns = TIME_NEVER;
+	q->running = &q->idle;
+	cpu_set_current(&q->idle);
 }
+
+void sched_init(void)
+{
+	begin();
+}
+
+void kernel_cpu_main(void)
+{
+	begin();
+	cpu_irq_enable();
+	sched_idle();
+}
+
+/* ---- all but one stand still ----------------------------------------------------------------- */
+
+static struct mutex stop_lock = { .rank = RANK_MOUNT - 1, .name = "machine stopped" };
+static bool stopping;				/* atomic */
+static unsigned standing;			/* atomic */
+
+/* At a switch: nothing here is halfway through a change that another processor could see, but what a sleeping thread may leave so. */
+static void stand_still(void)
+{
+	if (__builtin_expect(!__atomic_load_n(&stopping, __ATOMIC_ACQUIRE), 1))
+		return;
+	__atomic_fetch_add(&standing, 1, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(&stopping, __ATOMIC_ACQUIRE))
+		spin_wait();
+	__atomic_fetch_sub(&standing, 1, __ATOMIC_SEQ_CST);
+}
+
+void sched_stop_others(void)
+{
+	mutex_lock(&stop_lock);
+	while (__atomic_load_n(&standing, __ATOMIC_SEQ_CST) > 0)
+		spin_wait();			/* the last ones go on from the time before */
+	__atomic_store_n(&stopping, true, __ATOMIC_SEQ_CST);
+	for (unsigned i = 0; i < cpu_count; i++) {
+		if (i == cpu_index())
+			continue;
+		unsigned long irq = spin_lock_irq(&queues[i].lock);
+		thread_work_add(queues[i].running, WORK_RESCHEDULE);
+		spin_unlock_irq(&queues[i].lock, irq);
+		cpu_kick(i);
+	}
+	while (__atomic_load_n(&standing, __ATOMIC_SEQ_CST) < cpu_count - 1)
+		spin_wait();
+}
+
+void sched_release_others(void)
+{
+	__atomic_store_n(&stopping, false, __ATOMIC_SEQ_CST);
+	mutex_unlock(&stop_lock);
+}
+
+/* ---- threads ---------------------------------------------------------------------- */
 
 struct thread *thread_create(void)
 {

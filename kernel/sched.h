@@ -31,12 +31,17 @@ void waiter_enter(struct waiter *, struct waitq *);
 void waiter_wake(struct waiter *);
 int  waiters_sleep(struct waiter *, size_t n, enum wait_how, uint64_t deadline_ns);
 
-/* Upcall of the tick to the itimers and the alarm (kernel/clock.c): interrupt context. */
+/* Upcalls of processor 0's tick to the timers of processes and the load (kernel/clock.c): interrupt context; and when they want one next.  What is due earlier than
+ * before: sched_timers_changed. */
 void timers_tick(uint64_t now_ns);
+uint64_t timers_next(void);
+void sched_timers_changed(void);
 
-/* For /proc: ticks by kind, time that the processor slept, switches and forks since boot. Written with interrupts off. */
-struct sched_stats { uint64_t user_ticks, kernel_ticks, idle_ticks, idle_ns, switches, forks; };
-extern struct sched_stats sched_stats;
+/* For /proc: ticks by kind, time that a processor slept, switches and forks since boot; of one processor, which writes them, or of all. */
+struct sched_stats { uint64_t user_ticks, kernel_ticks, idle_ns, switches, forks; };
+struct sched_stats sched_stats_of(unsigned cpu);
+struct sched_stats sched_stats_all(void);
+void sched_count_fork(void);
 unsigned sched_runnable(void);			/* threads that run or are ready, the idle thread apart; any context */
 
 void lock_init(void);				/* kernel/lock.c; first of all */
@@ -47,6 +52,15 @@ const struct lock_stat *lock_stats(void);		/* LOCK_STATS of them, up to the firs
 
 /* Runs this processor on the space (NULL: on none): for exec and exit, which change the space under a running thread. */
 void sched_use_space(struct space *);
+/* Is this the thread of a processor?  It is compared, not looked at. */
+bool sched_is_running(const void *thread);
+/*
+ * All other processors stand still, outside of whatever a thread does between two sleeps; until sched_release_others.  One caller at a time; may sleep before.
+ * The caller does not sleep meanwhile.
+ */
+void sched_stop_others(void);
+void sched_release_others(void);
+
 /* What the boot stack does once all else runs. */
 void sched_idle(void) __attribute__((noreturn));
 

@@ -4,6 +4,7 @@
 #include "kernel/files.h"
 #include "kernel/main.h"
 #include "kernel/process.h"
+#include "kernel/sched.h"
 #include "kernel/syscall.h"
 #include "arch/uaccess.h"
 #include "vm/check.h"
@@ -197,7 +198,9 @@ long sys_vmcheck(const unsigned long args[6])
 	size_t size = known_size(args[1], sizeof report);
 	if (!size)
 		return -EINVAL;
+	sched_stop_others();
 	vm_check(&report);
+	sched_release_others();
 	report.module_frames = image_frames;
 	report.tasks = process_count();
 	report.open_files = file_count();

@@ -146,8 +146,8 @@ long sys_sched_setaffinity(const unsigned long args[6])
 
 long sys_getcpu(const unsigned long args[6])
 {
-	const uint32_t zero = 0;
-	if (args[0] && user_put(args[0], zero))
+	const uint32_t zero = 0, cpu = cpu_index();
+	if (args[0] && user_put(args[0], cpu))
 		return -EFAULT;
 	return args[1] ? user_put(args[1], zero) : 0;
 }

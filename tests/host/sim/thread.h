@@ -17,7 +17,7 @@ struct sim_thread {
 	struct list all;
 	unsigned cpu;			/* the processor that it runs on */
 	bool irq_off;
-	bool finished;
+	bool finished, gone;
 	struct place wait;
 	struct waitq done;
 	void (*fn)(void *);

@@ -115,6 +115,7 @@ static void thread_main(void)
 	arrived(NULL);
 	me->fn(me->arg);
 	sim_thread_ended(me);
+	me->gone = true;
 	hand_over();
 }
 
@@ -157,6 +158,8 @@ void sim_thread_join(struct sim_thread *t)
 		wait_prepare(&t->done);
 	}
 	wait_finish(&t->done);
+	while (!t->gone)				/* it has said that it has finished, and is on its way still */
+		spin_wait();
 	list_remove(&t->all);
 	munmap(t->stack, STACK_BYTES);
 	free(t);
