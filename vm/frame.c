@@ -158,6 +158,12 @@ static struct frame_cache {
 	pfn_t frame[CACHE_FRAMES];
 } CPU_LOCAL caches[CPUS_MAX] = { [0 ... CPUS_MAX - 1] = { .lock = SPINLOCK_INIT("frames at hand", RANK_CACHE) } };
 
+/* It is locked; those who want to know about how many there are read without. */
+static inline void count_cached(struct frame_cache *c, int change)
+{
+	__atomic_store_n(&c->n, c->n + (unsigned)change, __ATOMIC_RELAXED);
+}
+
 /* Fragments first: at most `want` frames that lie together, from this zone; returns how many. */
 static size_t take_fragment(struct zone *zone, size_t want, pfn_t *pfn)
 {
@@ -184,7 +190,8 @@ static void refill(struct frame_cache *c)
 			want -= n;
 			while (n-- > 0) {
 				page_word_set(pfn + n, page_kernel(0, USE_AT_HAND));
-				c->frame[c->n++] = pfn + n;
+				c->frame[c->n] = pfn + n;
+				count_cached(c, 1);
 			}
 		}
 	assert(want == 0);
@@ -198,7 +205,7 @@ static void return_frames(struct frame_cache *c, unsigned n)
 	for (unsigned i = 0; i < n; i++)
 		give_back(c->frame[i], 0);
 	spin_unlock(&zone_lock);
-	c->n -= n;
+	count_cached(c, -(int)n);
 	memmove(c->frame, c->frame + n, c->n * sizeof c->frame[0]);
 }
 
@@ -211,7 +218,8 @@ static pfn_t take_at_hand(page_word word)
 	if (c->n == 0)
 		refill(c);
 	if (c->n > 0) {
-		pfn = c->frame[--c->n];
+		count_cached(c, -1);
+		pfn = c->frame[c->n];
 		page_word_set(pfn, word);
 	}
 	spin_unlock(&c->lock);
@@ -222,7 +230,8 @@ static pfn_t take_at_hand(page_word word)
 static void put_at_hand(struct frame_cache *c, pfn_t pfn)
 {
 	page_word_set(pfn, page_kernel(0, USE_AT_HAND));
-	c->frame[c->n++] = pfn;
+	c->frame[c->n] = pfn;
+	count_cached(c, 1);
 }
 
 static void keep_at_hand(pfn_t pfn)

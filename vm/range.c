@@ -46,7 +46,7 @@ static void split(struct space *s, struct region *r, vaddr_t at, struct reserve 
 {
 	struct region *upper = reserve_use(reserve);
 
-	*upper = *r;
+	*upper = region_like(r);
 	upper->start = at;
 	upper->offset += (at - r->start) >> PAGE_SHIFT;
 	region_resize(&s->regions, r, r->start, at);

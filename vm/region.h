@@ -42,6 +42,12 @@ struct region {
 	unsigned visit;			/* the last visit of the object's mappings that has seen it; object->lock */
 };
 
+/* What it maps and how, without its places in trees and lists: those of the object's belong to others, too. */
+static inline struct region region_like(const struct region *r)
+{
+	return (struct region){ .start = r->start, .end = r->end, .rights = r->rights, .flags = r->flags, .object = r->object, .offset = r->offset };
+}
+
 struct region_tree { struct rb_root root; size_t count; struct region *last; };	/* last: that was found; readers race for it, to whichever it points is there */
 
 /* The region that contains addr, or the first one above it; NULL: none. */

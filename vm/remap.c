@@ -124,7 +124,7 @@ static vaddr_t move(struct remap *m, struct region *r)
 {
 	struct space *s = m->space;
 	struct reserve reserve = { .n = 0 };
-	struct region what = *r, *new;
+	struct region what = region_like(r), *new;
 	struct mmu_gather gather;
 	size_t moved = m->old_size < m->new_size ? m->old_size : m->new_size;
 	int error = find_target(m);

@@ -88,7 +88,7 @@ static int fork_region(struct space *child, const struct space *parent, const st
 		return -ENOMEM;
 	copy = kmalloc(sizeof *copy);
 	if (copy) {
-		*copy = *r;
+		*copy = region_like(r);		/* not seen yet by who visits the object's mappings: the parent's may be, and its pages not yet */
 		copy->flags &= ~(unsigned)(REGION_LOCKED | REGION_LOCKONFAULT);
 		account_region(child, copy, (ssize)((r->end - r->start) >> PAGE_SHIFT));
 		region_attach(child, copy);

@@ -24,13 +24,15 @@ HOST_CFLAGS   = -std=gnu11 $(HOST_OPTIMIZE) -g -D_GNU_SOURCE -DLOCK_CHECK -Wall 
 # The simulated machine keeps book of frames: it stands between the frame allocator and those who call it.
 HOST_WRAP     = frame_alloc frame_alloc_zone frame_alloc_anon_zeroed frame_alloc_table frame_free frame_free_all vm_check kspace_describe
 HOST_LDFLAGS  = -no-pie $(HOST_SANITIZE) $(foreach f,$(HOST_WRAP),-Wl,--wrap=$(f)) -lcmocka -lpthread
-HOST_LIB_SRC  = $(sort $(wildcard vm/*.c)) lib/rbtree.c tests/host/harness.c $(addprefix tests/host/sim/,machine.c turns.c sync.c tlb.c access.c)
+HOST_LIB_SRC  = $(sort $(wildcard vm/*.c)) lib/rbtree.c tests/host/harness.c $(addprefix tests/host/sim/,machine.c sync.c access.c $(HOST_THREADS))
+HOST_THREADS  = turns.c tlb.c
 # What runs on many processors is compiled to let another go on at each basic block: see turns.c.
 HOST_POINTS   = -fsanitize-coverage=trace-pc
 HOST_POINTED  = vm fs arch tests/host/sim/mmu tests/host/fat_drive
 HOST_MMU_SIM  = tests/host/sim/mmu.c
 HOST_MMU_X86  = $(wildcard arch/x86_64/mmu*.c) arch/x86_64/tlb.c tests/host/sim/x86/x86.c
 HOST_MODEL_SRC = $(sort $(wildcard tests/host/model/*.c))
+HOST_SMP_SRC  = $(sort $(wildcard tests/host/smp/*.c))
 SEED         ?= 1
 STEPS        ?= 350000
 
@@ -44,6 +46,9 @@ $(HOST_BUILD)/$(1)/%: $(HOST_BUILD)/$(1)/tests/host/%.o $(patsubst %.c,$(HOST_BU
 	$$(say) LINK $$@
 	$$(Q)$$(HOST_CC) $$^ -o $$@ $$(HOST_LDFLAGS)
 $(HOST_BUILD)/$(1)/model: $(patsubst %.c,$(HOST_BUILD)/$(1)/%.o,$(HOST_MODEL_SRC) $(filter-out tests/host/harness.c,$(HOST_LIB_SRC)) $(3))
+	$$(say) LINK $$@
+	$$(Q)$$(HOST_CC) $$^ -o $$@ $$(HOST_LDFLAGS)
+$(HOST_BUILD)/$(1)/smp: $(patsubst %.c,$(HOST_BUILD)/$(1)/%.o,$(HOST_SMP_SRC) $(filter-out tests/host/harness.c,$(HOST_LIB_SRC)) $(3))
 	$$(say) LINK $$@
 	$$(Q)$$(HOST_CC) $$^ -o $$@ $$(HOST_LDFLAGS)
 -include $$(wildcard $(HOST_BUILD)/$(1)/*/*.d $(HOST_BUILD)/$(1)/*/*/*.d $(HOST_BUILD)/$(1)/*/*/*/*.d)
@@ -99,6 +104,16 @@ coverage:
 	$(Q)find $(COVERAGE) -name '*.gcda' -delete
 	$(Q)$(COVERAGE_MAKE) host-test > $(COVERAGE)/test.log || { grep '^not ok' $(COVERAGE)/test.log; exit 1; }
 	$(Q)tests/host/coverage.py $(COVERAGE) tests/host/coverage.excused > tests/logs/coverage.txt; status=$$?; cat tests/logs/coverage.txt; exit $$status
+
+# The programs of `smp` with threads that really run at once, under the thread sanitizer.
+TSAN          = $(HOST_BUILD)/tsan
+TSAN_MAKE     = $(MAKE) --no-print-directory -s HOST_BUILD=$(TSAN) HOST_SANITIZE='-fsanitize=thread -DSIM_PARALLEL' HOST_THREADS=parallel.c HOST_POINTS=
+.PHONY: tsan
+tsan:
+	$(Q)$(TSAN_MAKE) -j2 $(TSAN_PROGRAMS:%=$(TSAN)/%)
+	$(Q)for p in $(TSAN_PROGRAMS); do TSAN_OPTIONS=halt_on_error=1 $(TSAN)/$$p $(SEED) $(TSAN_STEPS) || exit; done
+TSAN_PROGRAMS = 3x5/smp
+TSAN_STEPS   ?= 20000
 
 # What vm/ is compiled by, for the tool to see which mutants are any; it builds them with this makefile in a copy of the tree.
 .PHONY: mutants host-programs

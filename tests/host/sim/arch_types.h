@@ -28,11 +28,19 @@ typedef unsigned long pfn_t;
 #define USER_MIN	((vaddr_t)0x10000)
 #define USER_MAX	((SIM_PAGES - 1) << PAGE_SHIFT)
 
-/* Kernel ranges: as much as one root of kernel_mmu reaches. */
+/*
+ * Addresses of the host that the sanitizer leaves alone; that of threads has few such.  Kernel ranges: as much as one root of kernel_mmu reaches.  The direct map is of up to
+ * 2 TiB (64 GiB), beside it the words of as many frames.
+ */
+#ifdef SIM_PARALLEL
+#define KSPACE_START	((vaddr_t)0x55a000000000)
+#define SIM_DIRECT	((vaddr_t)0x550000000000)
+#define SIM_MAX_PFN	((pfn_t)1 << 24)
+#define PAGE_WORDS	((vaddr_t)0x558000000000)
+#else
 #define KSPACE_START	((vaddr_t)0x300000000000)
-#define KSPACE_END	(KSPACE_START + (SIM_PAGES << PAGE_SHIFT))
-
-/* The direct map of up to 2 TiB, and the words of as many frames. */
 #define SIM_DIRECT	((vaddr_t)0x200000000000)
 #define SIM_MAX_PFN	((pfn_t)1 << 29)
 #define PAGE_WORDS	((vaddr_t)0x280000000000)
+#endif
+#define KSPACE_END	(KSPACE_START + (SIM_PAGES << PAGE_SHIFT))

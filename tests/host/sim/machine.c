@@ -115,7 +115,7 @@ void __wrap_frame_free_all(const pfn_t *, unsigned n);
 
 bool sim_frame_in_use(pfn_t pfn)
 {
-	return frame_state[pfn] == FRAME_IN_USE || page_type(pages[pfn]) == PAGE_RECORD;
+	return __atomic_load_n(&frame_state[pfn], __ATOMIC_RELAXED) == FRAME_IN_USE || page_type(page_word_of(pfn)) == PAGE_RECORD;
 }
 
 enum contents { CONTENTS_ANY, CONTENTS_ZERO };
@@ -131,21 +131,21 @@ static bool filled(const uint8_t *bytes, size_t from, uint8_t byte)
 static pfn_t handed_out(pfn_t pfn, unsigned order, enum contents contents)
 {
 	sim_point();
-	sim_alloc_failures += pfn == PFN_NONE && order < MMU_HUGE_ORDER;	/* without a huge page it goes on */
+	if (pfn == PFN_NONE && order < MMU_HUGE_ORDER)			/* without a huge page it goes on */
+		__atomic_fetch_add(&sim_alloc_failures, 1, __ATOMIC_RELAXED);
 	sim_tlb_speculate();
 	for (pfn_t p = pfn; pfn != PFN_NONE && p < pfn + ((pfn_t)1 << order); p++) {
-		uint8_t *bytes = direct(p);
-		if (frame_state[p] == FRAME_IN_USE)
+		uint8_t *bytes = direct(p), before = __atomic_exchange_n(&frame_state[p], FRAME_IN_USE, __ATOMIC_RELAXED);
+		if (before == FRAME_IN_USE)
 			panic("frame %lx is handed out twice", p);
 		if (sim_tlb_holds(p))
 			panic("frame %lx is handed out while a TLB holds it", p);
-		if (contents == CONTENTS_ANY && frame_state[p] == FRAME_FREED && !filled(bytes, LINK_BYTES, FREED_BYTE))
+		if (contents == CONTENTS_ANY && before == FRAME_FREED && !filled(bytes, LINK_BYTES, FREED_BYTE))
 			panic("frame %lx was written after it was freed", p);
 		if (contents == CONTENTS_ZERO && !filled(bytes, 0, 0))
 			panic("frame %lx is not zeroed", p);
 		if (contents == CONTENTS_ANY)
 			memset(bytes, FRESH_BYTE, PAGE_SIZE);
-		frame_state[p] = FRAME_IN_USE;
 	}
 	return pfn;
 }
@@ -174,11 +174,10 @@ static void given_back(pfn_t pfn, unsigned order)
 {
 	sim_point();
 	for (pfn_t p = pfn; p < pfn + ((pfn_t)1 << order); p++) {
-		if (frame_state[p] == FRAME_FREED)
+		if (__atomic_exchange_n(&frame_state[p], FRAME_FREED, __ATOMIC_RELAXED) == FRAME_FREED)
 			panic("frame %lx is freed twice", p);
 		if (sim_tlb_holds(p))
 			panic("frame %lx is freed while a TLB holds it", p);
-		frame_state[p] = FRAME_FREED;
 		memset(direct(p), FREED_BYTE, PAGE_SIZE);
 	}
 }

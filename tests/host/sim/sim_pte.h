@@ -11,3 +11,4 @@ static inline bool sim_pte_user(sim_pte e) { (void)e; return true; }
 static inline bool sim_pte_upper_sound(sim_pte e) { (void)e; return true; }
 static inline bool sim_pte_large(sim_pte e) { return e & SIM_LARGE; }
 static inline bool sim_pte_upper_write(sim_pte e) { return e & SIM_WRITE; }
+static inline pfn_t sim_root(const struct mmu *m) { return m->root; }

@@ -314,7 +314,8 @@ void lock_check_take(const void *lock, const char *name, unsigned rank, enum loc
 	if (t->nlocks == MAX_LOCKS)
 		panic("too many locks held");
 	t->locks[t->nlocks++] = (struct held_lock){ lock, name, rank, mode == LOCK_SLEEPS };
-	taken += counted && strcmp(counted, name) == 0;
+	if (counted && strcmp(counted, name) == 0)
+		taken++;
 	guard_open(lock);
 }
 

@@ -28,6 +28,7 @@ struct sim_thread {
 	bool blocked, permit;		/* sleeps in sim_block; need not sleep the next time */
 	/* turns.c */
 	struct list run;		/* in ready, when it could run */
+	bool gone;			/* never runs again */
 	bool spinning;			/* waits for another, so that it is not chosen while others could run */
 	long priority;
 	void *stack, *stack_pointer, *fake_stack;

@@ -135,8 +135,10 @@ static void speculate(struct tlb *tlb, size_t page)
 {
 	struct found found;
 
+	sim_quiet(true);
 	if (tlb->space && walk(tlb, page, &found))
 		set_leaf(tlb, page, value_of(&found, page, page));
+	sim_quiet(false);
 }
 
 void sim_tlb_speculate(void)
@@ -253,9 +255,13 @@ static void rest(struct tlb *t, bool resting)
 	t->resting = resting;
 }
 
-void sim_tlb_rest(void)
+void sim_rest(void)
 {
-	rest(here(), true);
+	sim_quiet(true);
+	mmu_rest();
+	if (here()->space)
+		rest(here(), true);
+	sim_quiet(false);
 }
 
 void sim_tlb_leave(pfn_t root)
@@ -274,6 +280,7 @@ void sim_enter(struct space *space)
 {
 	struct tlb *first = &tlbs[cpu_index() * SIM_SPACES], *use = first;
 
+	sim_quiet(true);
 	sim_current->entered = space;
 	for (struct tlb *t = first; t < first + SIM_SPACES && use->space != space; t++)
 		if (t->space == space || t->used < use->used)
@@ -284,10 +291,12 @@ void sim_enter(struct space *space)
 	rest(use, false);
 	use->space = space;
 	use->used = ++clock_now;
+	sim_quiet(false);
 }
 
 void sim_stop(struct space *space)
 {
+	sim_quiet(true);
 	if (sim_current->entered == space)
 		sim_current->entered = NULL;
 	for (struct tlb *t = tlbs; t < end_of_tlbs(); t++)
@@ -300,6 +309,7 @@ void sim_stop(struct space *space)
 			t->used = 0;
 			sim_current->cpu = cpu;
 		}
+	sim_quiet(false);
 }
 
 /* The hardware's walk: upper entries from the TLB where it has them.  false: not present. */
@@ -454,7 +464,10 @@ bool sim_access_begin(struct space *space, vaddr_t va, enum fault_access access,
 	if (va >= SIM_PAGES << PAGE_SHIFT)
 		return false;
 	here()->last_page = va >> PAGE_SHIFT;
-	return translate(here(), va >> PAGE_SHIFT, access, pfn);
+	sim_quiet(true);
+	bool found = translate(here(), va >> PAGE_SHIFT, access, pfn);
+	sim_quiet(false);
+	return found;
 }
 
 void sim_access_end(void) {}

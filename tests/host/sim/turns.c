@@ -76,7 +76,7 @@ static void switch_to(struct sim_thread *next)
 		return;
 	came_from = me;
 	sim_current = next;
-	__sanitizer_start_switch_fiber(me->finished ? NULL : &me->fake_stack, next->stack_bottom, next->stack_size);
+	__sanitizer_start_switch_fiber(me->gone ? NULL : &me->fake_stack, next->stack_bottom, next->stack_size);
 	sim_switch(&me->stack_pointer, next->stack_pointer);
 	arrived(me->fake_stack);
 }
@@ -188,6 +188,7 @@ void sim_unblock(struct sim_thread *t)
 void sim_yield(void)
 {
 	lock_check_may_sleep();
+	sim_current->spinning = schedule.period;	/* else who spins would not get on */
 	list_append(&ready, &sim_current->run);
 	hand_over();
 }

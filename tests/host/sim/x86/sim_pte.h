@@ -25,3 +25,4 @@ static inline bool sim_pte_user(sim_pte e) { return (e & SIM_USER) && !(e & SIM_
 static inline bool sim_pte_upper_sound(sim_pte e) { return (e & SIM_USER) && !((e & SIM_NX) && !(e & SIM_LARGE)); }
 static inline bool sim_pte_large(sim_pte e) { return e & SIM_LARGE; }
 static inline bool sim_pte_upper_write(sim_pte e) { return e & SIM_WRITE; }
+static inline pfn_t sim_root(const struct mmu *m) { return pfn_of(m->root); }
