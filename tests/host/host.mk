@@ -28,9 +28,9 @@ HOST_LIB_SRC  = $(sort $(wildcard vm/*.c)) lib/rbtree.c tests/host/harness.c $(a
 HOST_THREADS  = turns.c tlb.c
 # What runs on many processors is compiled to let another go on at each basic block: see turns.c.
 HOST_POINTS   = -fsanitize-coverage=trace-pc
-HOST_POINTED  = vm arch tests/host/sim/mmu
+HOST_POINTED  = vm arch/x86_64/mmu arch/x86_64/tlb tests/host/sim/mmu
 HOST_MMU_SIM  = tests/host/sim/mmu.c
-HOST_MMU_X86  = $(wildcard arch/x86_64/mmu*.c) arch/x86_64/tlb.c tests/host/sim/x86/x86.c
+HOST_MMU_X86  = $(wildcard arch/x86_64/mmu*.c) $(addprefix arch/x86_64/,tlb.c requests.c) tests/host/sim/x86/x86.c
 HOST_MODEL_SRC = $(sort $(wildcard tests/host/model/*.c))
 HOST_SMP_SRC  = $(sort $(wildcard tests/host/smp/*.c))
 SEED         ?= 1
@@ -111,7 +111,7 @@ TSAN_MAKE     = $(MAKE) --no-print-directory -s HOST_BUILD=$(TSAN) HOST_SANITIZE
 tsan:
 	$(Q)$(TSAN_MAKE) -j2 $(TSAN_PROGRAMS:%=$(TSAN)/%)
 	$(Q)for p in $(TSAN_PROGRAMS); do TSAN_OPTIONS=halt_on_error=1 $(TSAN)/$$p $(SEED) $(TSAN_STEPS) || exit; done
-TSAN_PROGRAMS = 3x5/smp
+TSAN_PROGRAMS = 3x5/smp 4x4/smp
 TSAN_STEPS   ?= 20000
 
 # What vm/ is compiled by, for the tool to see which mutants are any; it builds them with this makefile in a copy of the tree.

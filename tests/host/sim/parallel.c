@@ -190,7 +190,7 @@ void sim_tlb_flush(pfn_t root, vaddr_t start, vaddr_t end, enum sim_upper upper)
 void sim_enter(struct space *space) { sim_current->entered = space; }
 void sim_stop(struct space *space) { (void)space; }
 void sim_rest(void) {}
-void sim_interrupt(void) {}
+void sim_tlb_serve(void) {}
 void sim_tlb_flush_here(pfn_t root, vaddr_t start, vaddr_t end, enum sim_upper upper) { (void)root, (void)start, (void)end, (void)upper; }
 void sim_tlb_load(pfn_t root) { (void)root; }
 void sim_tlb_leave(pfn_t root) { (void)root; }

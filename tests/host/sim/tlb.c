@@ -197,7 +197,7 @@ static void serve(unsigned cpu)
 		}
 }
 
-void sim_interrupt(void)
+void sim_tlb_serve(void)
 {
 	serve(cpu_index());
 }

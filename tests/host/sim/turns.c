@@ -115,6 +115,7 @@ static void thread_main(void)
 	arrived(NULL);
 	me->fn(me->arg);
 	sim_thread_ended(me);
+	sim_interrupt();			/* the last one */
 	me->gone = true;
 	hand_over();
 }
@@ -170,6 +171,7 @@ void sim_block(void)
 	struct sim_thread *me = sim_current;
 
 	if (!me->permit) {
+		sim_interrupt();
 		me->blocked = true;
 		hand_over();
 	}
@@ -210,7 +212,7 @@ struct sim_thread *sim_cpu_thread(unsigned cpu)
 {
 	list_for_each(l, &sim_threads) {
 		struct sim_thread *t = container_of(l, struct sim_thread, all);
-		if (t->cpu == cpu && !t->finished)
+		if (t->cpu == cpu && !t->gone)
 			return t;
 	}
 	return NULL;

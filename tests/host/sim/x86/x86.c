@@ -2,10 +2,57 @@
  * tests/host/sim/x86/x86.c - what arch/x86_64/mmu.c needs around it to serve the simulated machine's user spaces.  Kernel ranges do not exist
  * on this machine: the kernel's half of its tables is made by code that runs at boot only.
  */
-#include "sim.h"
+#include "thread.h"
+#include "arch/x86_64/apic.h"
 #include "arch/x86_64/boot_map.h"
 #include "arch/x86_64/tlb.h"
+#include "arch/x86_64/traps.h"
 #include "vm/physmap.h"
+
+/* ---- processors ------------------------------------------------------------------------------------------------------------------------- */
+
+struct arch_cpu arch_cpus[CPUS_MAX];
+static bool interrupted[CPUS_MAX];
+
+/* On that processor, which runs nothing else at the moment. */
+static void on_processor(unsigned cpu, void (*fn)(void))
+{
+	unsigned mine = sim_current->cpu;
+
+	sim_quiet(true);
+	sim_current->cpu = cpu;
+	fn();
+	sim_current->cpu = mine;
+	sim_quiet(false);
+}
+
+void apic_send(uint32_t id, unsigned vector)
+{
+	if (vector != VECTOR_REQUEST)
+		return;
+	if (sim_cpu_runs(id))
+		interrupted[id] = true;
+	else
+		on_processor(id, cpu_poll);
+}
+
+void apic_send_nmi(uint32_t id) { (void)id; }
+
+void sim_interrupt(void)
+{
+	unsigned cpu = cpu_index();
+	bool was_off = sim_irq_set(true);
+
+	if (interrupted[cpu]) {
+		interrupted[cpu] = false;
+		cpu_poll();
+	}
+	sim_irq_set(was_off);
+}
+
+static void run_kernel_tables(void) { mmu_activate(NULL); }
+
+/* ---- tables ------------------------------------------------------------------------------------------------------------------------------- */
 
 void sim_mmu_start(void)
 {
@@ -15,6 +62,10 @@ void sim_mmu_start(void)
 		panic("simulated RAM is too small");
 	page_zero(direct(root));
 	kernel_mmu = (struct mmu){ .root = paddr_of(root) };
+	for (unsigned i = 0; i < CPUS_MAX; i++) {
+		arch_cpus[i].apic_id = i;
+		on_processor(i, run_kernel_tables);
+	}
 }
 
 /* The upper half of a root is not walked for user addresses; a mark there shows whether anything treats it as the user's. */
