@@ -106,12 +106,12 @@ coverage:
 
 # The programs of `smp` with threads that really run at once, under the thread sanitizer.
 TSAN          = $(HOST_BUILD)/tsan
-TSAN_MAKE     = $(MAKE) --no-print-directory -s HOST_BUILD=$(TSAN) HOST_SANITIZE='-fsanitize=thread -DSIM_PARALLEL' HOST_THREADS=parallel.c HOST_POINTS=
+TSAN_MAKE     = $(MAKE) --no-print-directory -s HOST_BUILD=$(TSAN) HOST_SANITIZE='-fsanitize=thread -Wno-tsan -DSIM_PARALLEL' HOST_THREADS=parallel.c HOST_POINTS=
 .PHONY: tsan
 tsan:
 	$(Q)$(TSAN_MAKE) -j2 $(TSAN_PROGRAMS:%=$(TSAN)/%)
 	$(Q)for p in $(TSAN_PROGRAMS); do TSAN_OPTIONS=halt_on_error=1 $(TSAN)/$$p $(SEED) $(TSAN_STEPS) || exit; done
-TSAN_PROGRAMS = 3x5/smp 4x4/smp
+TSAN_PROGRAMS = 3x5/smp 4x4/smp x86/smp
 TSAN_STEPS   ?= 20000
 
 # What vm/ is compiled by, for the tool to see which mutants are any; it builds them with this makefile in a copy of the tree.

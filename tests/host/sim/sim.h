@@ -82,7 +82,8 @@ pfn_t sim_tlb_root(void);		/* what this processor runs; PFN_NONE: nothing yet, o
 bool sim_tlb_runs(pfn_t root);		/* does any processor? */
 bool sim_tlb_holds(pfn_t);
 void sim_tlb_serve(void);		/* this processor flushes what others have asked for */
-/* The machine decides: this processor is interrupted, if anybody wants that. */
+/* Interrupts a processor: there the machine's sim_interrupt is called. */
+void sim_send_interrupt(unsigned cpu);
 void sim_interrupt(void);
 void sim_tlb_speculate(void);		/* each processor walks to the page that it used last */
 

@@ -39,6 +39,7 @@ struct sim_thread {
 	pthread_mutex_t mutex;		/* blocked and permit */
 	pthread_cond_t wake;
 	unsigned long accesses;		/* odd while it is inside one; atomic */
+	bool interrupted;		/* atomic */
 };
 extern struct list sim_threads;
 

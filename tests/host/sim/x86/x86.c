@@ -12,45 +12,23 @@
 /* ---- processors ------------------------------------------------------------------------------------------------------------------------- */
 
 struct arch_cpu arch_cpus[CPUS_MAX];
-static bool interrupted[CPUS_MAX];
-
-/* On that processor, which runs nothing else at the moment. */
-static void on_processor(unsigned cpu, void (*fn)(void))
-{
-	unsigned mine = sim_current->cpu;
-
-	sim_quiet(true);
-	sim_current->cpu = cpu;
-	fn();
-	sim_current->cpu = mine;
-	sim_quiet(false);
-}
 
 void apic_send(uint32_t id, unsigned vector)
 {
-	if (vector != VECTOR_REQUEST)
-		return;
-	if (sim_cpu_runs(id))
-		interrupted[id] = true;
-	else
-		on_processor(id, cpu_poll);
+	if (vector == VECTOR_REQUEST)
+		sim_send_interrupt(id);
 }
 
 void apic_send_nmi(uint32_t id) { (void)id; }
 
 void sim_interrupt(void)
 {
-	unsigned cpu = cpu_index();
 	bool was_off = sim_irq_set(true);
 
-	if (interrupted[cpu]) {
-		interrupted[cpu] = false;
-		cpu_poll();
-	}
+	cpu_poll();
 	sim_irq_set(was_off);
 }
 
-static void run_kernel_tables(void) { mmu_activate(NULL); }
 
 /* ---- tables ------------------------------------------------------------------------------------------------------------------------------- */
 
@@ -63,9 +41,10 @@ void sim_mmu_start(void)
 	page_zero(direct(root));
 	kernel_mmu = (struct mmu){ .root = paddr_of(root) };
 	for (unsigned i = 0; i < CPUS_MAX; i++) {
-		arch_cpus[i].apic_id = i;
-		on_processor(i, run_kernel_tables);
+		arch_cpus[i].apic_id = sim_current->cpu = i;
+		mmu_activate(NULL);
 	}
+	sim_current->cpu = 0;
 }
 
 /* The upper half of a root is not walked for user addresses; a mark there shows whether anything treats it as the user's. */
