@@ -2,7 +2,7 @@
  * kernel/load.c - the load averages: how many threads ran or were ready, over the last 1, 5 and 15 minutes.
  *
  * Every 5 seconds each average moves towards the number of the moment: load = load * e + n * (1 - e), with e = exp(-5 s / period),
- * in fixed point with 11 bits behind the point, as Linux shows them.  Written by the tick alone.
+ * in fixed point with 11 bits behind the point, as Linux shows them.  Written by the tick of processor 0 alone, a word at a time; read as words.
  */
 #include "kernel/clock.h"
 

@@ -11,7 +11,7 @@
 # Each is built twice: with musl, and with glibc, which takes other ways into the kernel.
 
 GUEST_TESTS := $(patsubst tests/guest/%.c,%,$(sort $(wildcard tests/guest/*.c)))
-GUEST_CFLAGS := -std=gnu11 -O2 -static -s -Wall -Wextra -Wno-clobbered -Wno-array-bounds -Wno-infinite-recursion -I.
+GUEST_CFLAGS := -std=gnu11 -O2 -static -s -Wall -Wextra -Wno-clobbered -Wno-array-bounds -Wno-infinite-recursion -Wtrampolines -I.
 
 build/guest/musl/%: tests/guest/%.c tests/guest/tap.h abi/faultline.h
 	$(say) TEST $<

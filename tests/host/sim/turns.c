@@ -168,8 +168,8 @@ void sim_thread_join(struct sim_thread *t)
 		wait_prepare(&t->done);
 	}
 	wait_finish(&t->done);
-	while (!t->gone)
-		sim_yield();
+	while (!t->gone)				/* it has said that it has finished, and is on its way still */
+		spin_wait();
 	list_remove(&t->all);
 	munmap(t->stack, STACK_BYTES);
 	free(t);
