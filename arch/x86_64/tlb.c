@@ -42,6 +42,7 @@ static struct CPU_LOCAL tlb {
 
 static struct tlb *here(void) { return &tlbs[cpu_index()]; }
 static unsigned cpu_bit(unsigned cpu) { return 1u << cpu; }
+static unsigned state_of(const struct tlb *tlb) { return __atomic_load_n(&tlb->state, __ATOMIC_RELAXED); }
 
 /* ---- this processor ---------------------------------------------------------------------------------------------------------------------- */
 
@@ -102,7 +103,7 @@ void mmu_activate(struct mmu *mmu)
 		mmu = &kernel_mmu;
 	if (mmu != tlb->mmu)
 		load(tlb, mmu);
-	else if (tlb->state != RUNNING && __atomic_exchange_n(&tlb->state, RUNNING, __ATOMIC_SEQ_CST) == STALE)
+	else if (state_of(tlb) != RUNNING && __atomic_exchange_n(&tlb->state, RUNNING, __ATOMIC_SEQ_CST) == STALE)
 		flush_here(tlb, mmu, 0, 0);
 }
 
@@ -110,7 +111,7 @@ void mmu_rest(void)
 {
 	struct tlb *tlb = here();
 
-	if (tlb->mmu != &kernel_mmu && tlb->state == RUNNING)
+	if (tlb->mmu != &kernel_mmu && state_of(tlb) == RUNNING)
 		__atomic_store_n(&tlb->state, RESTING, __ATOMIC_RELEASE);
 }
 
@@ -123,7 +124,7 @@ void tlb_serve(const struct request *r)
 {
 	struct tlb *tlb = here();
 
-	if (r->leave && tlb->state != RUNNING)
+	if (r->leave && state_of(tlb) != RUNNING)
 		load(tlb, &kernel_mmu);
 	if (r->everything) {
 		flush_everything(tlb);

@@ -322,7 +322,12 @@ void mmu_rest(void) {}
 
 void cpu_poll(void)
 {
-	sim_interrupt();
+	sim_tlb_serve();
+}
+
+void sim_interrupt(void)
+{
+	sim_tlb_serve();
 }
 
 struct tlb_stats mmu_tlb_stats(void)

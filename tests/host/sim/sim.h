@@ -81,7 +81,10 @@ void sim_tlb_leave(pfn_t root);		/* nobody rests on it any more */
 pfn_t sim_tlb_root(void);		/* what this processor runs; PFN_NONE: nothing yet, or it rests and must load it anew */
 bool sim_tlb_runs(pfn_t root);		/* does any processor? */
 bool sim_tlb_holds(pfn_t);
-void sim_interrupt(void);		/* this processor serves what others want of it */
+void sim_tlb_serve(void);		/* this processor flushes what others have asked for */
+/* Interrupts a processor: there the machine's sim_interrupt is called. */
+void sim_send_interrupt(unsigned cpu);
+void sim_interrupt(void);
 void sim_tlb_speculate(void);		/* each processor walks to the page that it used last */
 
 /* Makes the tables that kernel_mmu starts with, in frames of boot_alloc. */

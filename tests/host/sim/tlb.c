@@ -197,22 +197,17 @@ static void serve(unsigned cpu)
 		}
 }
 
-void sim_interrupt(void)
+void sim_tlb_serve(void)
 {
 	serve(cpu_index());
 }
 
-/* A processor that does not run a thread is interrupted at once. */
 static bool all_served(unsigned me)
 {
-	bool all = true;
-
-	for (unsigned i = 0; i < cpu_count; i++) {
-		if (pending[i][me] && !sim_cpu_runs(i))
-			serve(i);
-		all = all && !pending[i][me];
-	}
-	return all;
+	for (unsigned i = 0; i < cpu_count; i++)
+		if (pending[i][me])
+			return false;
+	return true;
 }
 
 void sim_tlb_flush(pfn_t root, vaddr_t start, vaddr_t end, enum sim_upper upper)
@@ -223,6 +218,9 @@ void sim_tlb_flush(pfn_t root, vaddr_t start, vaddr_t end, enum sim_upper upper)
 	for (struct tlb *t = tlbs; t < end_of_tlbs(); t++)
 		if (t->root == root)
 			pending[t->cpu][me] = true;
+	for (unsigned i = 0; i < cpu_count; i++)
+		if (pending[i][me] && i != me)
+			sim_send_interrupt(i);
 	serve(me);
 	while (!all_served(me))
 		spin_wait();

@@ -381,7 +381,7 @@ static void in_a_space(struct worker *w, struct place *p)
 		do_mlock(w, r);
 	else
 		do_fork(w, p);
-	if (one_in(w, 4))
+	if (one_in(w, 4) || !MODELLED)
 		sim_rest();
 }
 

@@ -120,13 +120,14 @@ static bool try_all(uint64_t seed, unsigned long steps)
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "1", *number = argc > 2 ? argv[2] : "20000";
+	const char *how = MODELLED ? "" : ", at once";
 	bool one = strcmp(what, "program") == 0;
 
 	totals = child_shared(sizeof *totals);
 	verbose = one;
 	bool good = one ? try(strtoull(number, NULL, 0)) : try_all(strtoull(what, NULL, 0), strtoul(number, NULL, 0));
-	printf("# smp %dx%d: %lu programs, %lu steps, %lu faults, %lu points, %lu times a lock was not to be had\n", SIM_LEVELS, SIM_TABLE_BITS,
+	printf("# smp %dx%d%s: %lu programs, %lu steps, %lu faults, %lu points, %lu times a lock was not to be had\n", SIM_LEVELS, SIM_TABLE_BITS, how,
 		totals->programs, totals->steps, totals->faults, totals->points, totals->contended);
-	printf("%s 1 - smp %dx%d %s %s\n1..1\n", good ? "ok" : "not ok", SIM_LEVELS, SIM_TABLE_BITS, what, number);
+	printf("%s 1 - smp %dx%d%s %s %s\n1..1\n", good ? "ok" : "not ok", SIM_LEVELS, SIM_TABLE_BITS, how, what, number);
 	return !good;
 }

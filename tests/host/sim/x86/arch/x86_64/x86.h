@@ -12,5 +12,5 @@ static inline void write_cr3(uint64_t root) { sim_tlb_load(pfn_of(root)); }
 /* The same section: INVLPG drops the page's translation, and the paging-structure caches whatever address they are for. */
 static inline void flush_page(vaddr_t va)
 {
-	sim_tlb_flush(sim_tlb_root(), page_floor(va), page_floor(va) + PAGE_SIZE, SIM_UPPER_TOO);
+	sim_tlb_flush_here(sim_tlb_root(), page_floor(va), page_floor(va) + PAGE_SIZE, SIM_UPPER_TOO);
 }
