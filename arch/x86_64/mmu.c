@@ -188,6 +188,10 @@ bool mmu_replace(struct mmu *mmu, vaddr_t va, pfn_t old, pfn_t new, unsigned pro
 
 	if (!e)
 		return false;
+	if (*e & PTE_WRITE) {
+		unlock_table(va, e, word);
+		return false;
+	}
 	bool counted = page_counted(page_word_of(old));
 
 	pte_write(e, 0);

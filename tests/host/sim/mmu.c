@@ -432,6 +432,10 @@ bool mmu_replace(struct mmu *mmu, vaddr_t va, pfn_t old, pfn_t new, unsigned pro
 
 	if (!entry)
 		return false;
+	if (sim_pte_prot(*entry) & VM_WRITE) {
+		unlock_table(mmu, table_of(entry), word);
+		return false;
+	}
 	bool was_resident = take_out(mmu, entry, va);
 	flush(mmu, va, va + PAGE_SIZE, SIM_UPPER_STAY);
 	int resident = install(mmu, entry, va, new, prot) - was_resident;
