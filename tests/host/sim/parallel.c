@@ -232,6 +232,7 @@ void sim_stop(struct space *space) { (void)space; }
 void sim_tlb_serve(void) {}
 void sim_tlb_flush_here(pfn_t root, vaddr_t start, vaddr_t end, enum sim_upper upper) { (void)root, (void)start, (void)end, (void)upper; }
 void sim_tlb_load(pfn_t root) { (void)root; }
+void sim_tlb_resume(void) {}
 void sim_tlb_leave(pfn_t root) { (void)root; }
 pfn_t sim_tlb_root(void) { return PFN_NONE; }
 bool sim_tlb_runs(pfn_t root) { (void)root; return false; }
