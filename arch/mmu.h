@@ -63,7 +63,7 @@ void mmu_gather_finish(struct mmu_gather *);
 /* A root with the kernel's part in it; -ENOMEM.  destroy: after mmu_drop. */
 int  mmu_create(struct mmu *);
 void mmu_destroy(struct mmu *);
-/* Runs this processor on it (NULL: on the kernel's alone). */
+/* Runs this processor on it (NULL: on the kernel's alone).  Interrupts are off. */
 void mmu_activate(struct mmu *);
 /*
  * This processor uses no user memory until the next mmu_activate, but may keep what it has loaded: it is not interrupted for flushes meanwhile, they are made up for when it

@@ -5,7 +5,7 @@
  * dead.  A thread leaves the processor in switch_away only, and comes back in finish_switch, maybe on another one.  The kernel is not preempted: the tick
  * marks the slice as over, and the switch happens on the way to user mode (kernel_user_return) or at a sleep.
  *
- * thread->cpu names the queue that a thread belongs to; that queue's lock guards its state.  It is held through a switch, and dropped by the thread that comes: who
+ * thread->queue is the queue that a thread belongs to; that queue's lock guards its state.  It is held through a switch, and dropped by the thread that comes: who
  * finds a thread ready or waiting under it knows that the thread has left its stack.
  *
  * A wake cannot get lost: the waker marks the waiter as woken before it looks at the thread's state, and the sleeper looks at the mark
@@ -35,34 +35,36 @@ enum { SLICE_TICKS = 3 };
 
 static struct run_queue {
 	struct spinlock lock;
+	unsigned cpu;				/* whose it is */
 	struct list ready;			/* the one that has waited longest first */
 	unsigned nready;			/* read without the lock, too */
 	struct list sleepers;			/* by deadline */
 	struct thread *running;			/* read without the lock, to compare it */
 	struct thread idle;
-	struct thread *dead;			/* left this processor for good, */
-	struct thread *moving;			/* or to go to another: seen to by the thread that comes */
+	struct thread *left;			/* this processor for good (dead), or to go to another (ready): seen to by the thread that comes */
 	uint64_t tick_ns;			/* when the next tick is due; this processor's own, as the next */
 	uint64_t armed_ns;			/* what its timer is set to */
 	struct sched_stats stats;		/* its own */
 } CPU_LOCAL queues[CPUS_MAX];
 
-static uint64_t idle_cpus;				/* processors that sleep, or are about to; atomic */
+static uint64_t idle_cpus;			/* processors that sleep, or are about to; atomic */
+static uint64_t online;				/* that take part; atomic */
 
-static struct run_queue *here(void) { return &queues[cpu_index()]; }
-static unsigned index_of(const struct run_queue *q) { return (unsigned)(q - queues); }
+/* What every wake and every switch goes through is put together into one piece. */
+#define WARM static inline __attribute__((always_inline))
+
+static struct run_queue *here(void) { return current_thread()->queue; }
 static uint64_t bit(unsigned cpu) { return (uint64_t)1 << cpu; }
-static uint64_t online(void) { return bit(cpu_count) - 1; }
 
 /* ---- which processor -------------------------------------------------------------------------------------------------------------- */
 
 /* The queue that a thread belongs to, locked; interrupts are off. */
-static struct run_queue *lock_queue_of(const struct thread *t)
+WARM struct run_queue *lock_queue_of(const struct thread *t)
 {
 	for (;;) {
-		struct run_queue *q = &queues[__atomic_load_n(&t->cpu, __ATOMIC_RELAXED)];
+		struct run_queue *q = __atomic_load_n(&t->queue, __ATOMIC_RELAXED);
 		spin_lock(&q->lock);
-		if (q == &queues[__atomic_load_n(&t->cpu, __ATOMIC_RELAXED)])
+		if (q == __atomic_load_n(&t->queue, __ATOMIC_RELAXED))
 			return q;
 		spin_unlock(&q->lock);
 	}
@@ -70,7 +72,7 @@ static struct run_queue *lock_queue_of(const struct thread *t)
 
 static uint64_t allowed(const struct thread *t)
 {
-	return t->affinity & online();
+	return t->affinity & __atomic_load_n(&online, __ATOMIC_RELAXED);
 }
 
 /* An idle one of these is ours to wake: whoever asks next finds another. */
@@ -84,28 +86,26 @@ static bool take_idle(uint64_t which, unsigned *cpu)
 	return false;
 }
 
-static unsigned choose(const struct thread *t)
+WARM struct run_queue *choose(const struct thread *t)
 {
-	unsigned cpu = t->cpu;
+	uint64_t may = allowed(t), others = may & ~bit(here()->cpu), last = bit(t->queue->cpu);
+	unsigned cpu;
 
-	if (__atomic_load_n(&idle_cpus, __ATOMIC_SEQ_CST) & allowed(t) & ~bit(cpu_index())) {
-		if (allowed(t) & bit(cpu) && take_idle(bit(cpu), &cpu))
-			return cpu;
-		if (take_idle(allowed(t) & ~bit(cpu_index()), &cpu))
-			return cpu;
-	}
-	return allowed(t) & bit(t->cpu) ? t->cpu : (unsigned)__builtin_ctzll(allowed(t));
+	if (__builtin_expect(__atomic_load_n(&idle_cpus, __ATOMIC_SEQ_CST) & others, 0))
+		if (((others & last) && take_idle(last, &cpu)) || take_idle(others, &cpu))
+			return &queues[cpu];
+	return __builtin_expect(may & last, 1) ? t->queue : &queues[__builtin_ctzll(may)];
 }
 
-/* Its queue is locked: from now on it is ready, in no list yet, and belongs to the processor returned. */
-static unsigned claim(struct thread *t)
+/* Its queue is locked: from now on it is ready, in no list yet, and belongs to the queue returned. */
+WARM struct run_queue *claim(struct thread *t)
 {
-	unsigned cpu = choose(t);
+	struct run_queue *to = choose(t);
 
 	t->state = THREAD_READY;
 	list_remove(&t->timer);
-	__atomic_store_n(&t->cpu, cpu, __ATOMIC_RELAXED);
-	return cpu;
+	__atomic_store_n(&t->queue, to, __ATOMIC_RELAXED);
+	return to;
 }
 
 static void append(struct run_queue *q, struct thread *t)
@@ -120,18 +120,21 @@ static void take_out(struct run_queue *q, struct thread *t)
 	__atomic_store_n(&q->nready, q->nready - 1, __ATOMIC_RELAXED);
 }
 
-/* A thread that was claimed for this processor queues up there; q: the queue that is locked, and is unlocked here.  Whoever is to run it is told. */
-static void queue_up(struct run_queue *q, struct thread *t, unsigned cpu)
+/* A thread that was claimed for queue `to` queues up there; q: the queue that is locked, and is unlocked here.  Whoever is to run it is told. */
+WARM void queue_up(struct run_queue *q, struct thread *t, struct run_queue *to)
 {
-	if (q != &queues[cpu]) {
+	unsigned cpu = to->cpu;
+	uint64_t others = allowed(t) & ~bit(cpu);
+
+	if (__builtin_expect(q != to, 0)) {
 		spin_unlock(&q->lock);
-		q = &queues[cpu];
+		q = to;
 		spin_lock(&q->lock);
 	}
 	append(q, t);
 	bool sleeps = q->running == &q->idle;
 	spin_unlock(&q->lock);
-	if (!sleeps && !take_idle(allowed(t) & ~bit(cpu), &cpu))
+	if (!sleeps && (!(__atomic_load_n(&idle_cpus, __ATOMIC_SEQ_CST) & others) || !take_idle(others, &cpu)))
 		return;				/* it is busy, as are all others: or one comes and takes it */
 	if (cpu != cpu_index())
 		cpu_kick(cpu);
@@ -141,14 +144,14 @@ static void queue_up(struct run_queue *q, struct thread *t, unsigned cpu)
 
 static bool may_run_here(const struct thread *t, const struct run_queue *q)
 {
-	return allowed(t) & bit(index_of(q));
+	return allowed(t) & bit(q->cpu);
 }
 
 /* Takes a thread that may run here from another queue with at least so many in it; ours is locked. */
 static struct thread *steal(struct run_queue *q, unsigned least)
 {
 	for (unsigned i = 1; i < cpu_count; i++) {
-		struct run_queue *from = &queues[(index_of(q) + i) % cpu_count];
+		struct run_queue *from = &queues[(q->cpu + i) % cpu_count];
 		struct thread *found = NULL;
 
 		if (__atomic_load_n(&from->nready, __ATOMIC_SEQ_CST) < least || !spin_trylock(&from->lock))
@@ -160,7 +163,7 @@ static struct thread *steal(struct run_queue *q, unsigned least)
 		}
 		if (found) {
 			take_out(from, found);
-			__atomic_store_n(&found->cpu, index_of(q), __ATOMIC_RELAXED);
+			__atomic_store_n(&found->queue, q, __ATOMIC_RELAXED);
 		}
 		spin_unlock(&from->lock);
 		if (found)
@@ -182,30 +185,50 @@ static struct thread *next_thread(struct run_queue *q)
 	return t ? t : &q->idle;
 }
 
-static void stand_still(void);
+static bool stopping;				/* atomic */
+static unsigned standing;			/* atomic */
+
+/* At a switch: nothing here is halfway through a change that another processor could see, but what a sleeping thread may leave so. */
+static void stand_still(void)
+{
+	__atomic_fetch_add(&standing, 1, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(&stopping, __ATOMIC_ACQUIRE))
+		spin_wait();
+	__atomic_fetch_sub(&standing, 1, __ATOMIC_SEQ_CST);
+}
+
+static void see_to(struct thread *t)
+{
+	if (t->state == THREAD_READY) {
+		struct run_queue *q = lock_queue_of(t);
+		queue_up(q, t, claim(t));
+		return;
+	}
+	arch_thread_destroy(&t->arch);
+	kstack_free(t->stack);
+	kfree(t);
+}
 
 /* The rest of a switch, in the thread that comes: its processor's queue is locked, interrupts are off. */
-static void finish_switch(void)
+WARM void finish_switch(void)
 {
 	struct run_queue *q = here();
-	struct thread *gone = q->dead, *moving = q->moving;
+	struct thread *left = q->left;
 
-	q->dead = q->moving = NULL;
-	if (moving)
-		queue_up(q, moving, claim(moving));
-	else
-		spin_unlock(&q->lock);
-	if (gone) {
-		arch_thread_destroy(&gone->arch);
-		kstack_free(gone->stack);
-		kfree(gone);
-	}
-	stand_still();
+	if (__builtin_expect(left != NULL, 0))
+		q->left = NULL;
+	spin_unlock(&q->lock);
+	if (__builtin_expect(left != NULL, 0))
+		see_to(left);
+	if (__builtin_expect(__atomic_load_n(&stopping, __ATOMIC_ACQUIRE), 0))
+		stand_still();
 }
 
 void sched_use_space(struct space *space)
 {
+	unsigned long irq = cpu_irq_save();
 	mmu_activate(space ? &space->mmu : NULL);
+	cpu_irq_restore(irq);
 }
 
 static void arm(struct run_queue *);
@@ -219,7 +242,8 @@ static void switch_away(struct run_queue *q)
 	to->slice = SLICE_TICKS;
 	thread_work_done(to, WORK_RESCHEDULE);
 	__atomic_store_n(&q->running, to, __ATOMIC_RELAXED);
-	arm(q);
+	if (__builtin_expect(q->armed_ns > q->tick_ns, 0))
+		arm(q);
 	if (to != from) {
 		q->stats.switches++;
 		if (to->process && to->process->space)
@@ -252,7 +276,7 @@ void kernel_thread_begin(void)
 void sched_add(struct thread *t)
 {
 	unsigned long irq = cpu_irq_save();
-	t->cpu = cpu_index();
+	t->queue = here();
 	struct run_queue *q = lock_queue_of(t);
 	queue_up(q, t, claim(t));
 	cpu_irq_restore(irq);
@@ -271,7 +295,7 @@ void sched_yield(void)
 			append(q, other);	/* where it waits there are more */
 		append(q, t);
 	} else if (t != &q->idle) {
-		q->moving = t;
+		q->left = t;
 	}
 	switch_away(q);
 	cpu_irq_restore(irq);
@@ -283,9 +307,9 @@ void sched_exit(void)
 	cpu_irq_disable();
 	struct run_queue *q = here();
 	spin_lock(&q->lock);
-	assert(!q->dead);
+	assert(!q->left);
 	t->state = THREAD_DEAD;
-	q->dead = t;
+	q->left = t;
 	switch_away(q);
 	panic("a dead thread runs");
 }
@@ -294,7 +318,7 @@ void sched_set_affinity(struct thread *t, uint64_t mask)
 {
 	unsigned long irq = cpu_irq_save();
 	struct run_queue *q = lock_queue_of(t);
-	unsigned cpu = index_of(q);
+	unsigned cpu = q->cpu;
 	t->affinity = mask;
 	bool wrong = !may_run_here(t, q), runs = t->state == THREAD_RUNNING;
 	if (wrong && t->state == THREAD_READY && !list_empty(&t->run)) {
@@ -342,11 +366,8 @@ void waiter_add(struct waiter *w, struct waitq *q)
 	spin_unlock_irq(&q->lock, irq);
 }
 
-void waiter_remove(struct waiter *w)
+static void take_from(struct waiter *w, struct waitq *q)
 {
-	struct waitq *q = __atomic_load_n(&w->queue, __ATOMIC_ACQUIRE);
-	if (!q)
-		return;				/* woken, or never added */
 	unsigned long irq = spin_lock_irq(&q->lock);
 	if (w->queue) {
 		list_remove(&w->link);
@@ -355,10 +376,17 @@ void waiter_remove(struct waiter *w)
 	spin_unlock_irq(&q->lock, irq);
 }
 
+void waiter_remove(struct waiter *w)
+{
+	struct waitq *q = __atomic_load_n(&w->queue, __ATOMIC_ACQUIRE);
+	if (__builtin_expect(q != NULL, 0))		/* else woken, or never added */
+		take_from(w, q);
+}
+
 /* If it waits, and if not only for what cannot be interrupted.  Interrupts are off.  A thread that runs on another processor is made to look at its work. */
 enum why { WOKEN, SIGNALLED };
 
-static void make_ready(struct thread *t, enum why why)
+WARM void make_ready(struct thread *t, enum why why)
 {
 	struct run_queue *q = lock_queue_of(t);
 	bool runs = t->state == THREAD_RUNNING && t != current_thread();
@@ -369,7 +397,7 @@ static void make_ready(struct thread *t, enum why why)
 	}
 	spin_unlock(&q->lock);
 	if (why == SIGNALLED && runs)
-		cpu_kick(index_of(q));
+		cpu_kick(q->cpu);
 }
 
 void sched_interrupt(struct thread *t)
@@ -424,12 +452,20 @@ static bool interrupted(const struct thread *t, enum wait_how how)
 	return how == WAIT_INTERRUPTIBLE || signal_fatal_pending(t);
 }
 
+static bool woken(const struct waiter *w, size_t n)
+{
+	bool one = false;
+
+	for (size_t i = 0; i < n; i++)
+		one |= __atomic_load_n(&w[i].woken, __ATOMIC_ACQUIRE);
+	return one;
+}
+
 /* Why the sleep ends now: 0, -EINTR, -ETIMEDOUT; or 1: it does not. */
 static int sleep_over(struct waiter *w, size_t n, enum wait_how how, uint64_t deadline_ns)
 {
-	for (size_t i = 0; i < n; i++)
-		if (__atomic_load_n(&w[i].woken, __ATOMIC_ACQUIRE))
-			return 0;
+	if (woken(w, n))
+		return 0;
 	if (interrupted(current_thread(), how))
 		return -EINTR;
 	if (deadline_ns != TIME_NEVER && time_now_ns() >= deadline_ns)
@@ -443,6 +479,8 @@ int waiters_sleep(struct waiter *w, size_t n, enum wait_how how, uint64_t deadli
 	int result;
 	lock_check_may_sleep();
 	for (;;) {
+		if (woken(w, n))
+			return 0;
 		unsigned long irq = cpu_irq_save();
 		struct run_queue *q = here();
 		spin_lock(&q->lock);
@@ -453,8 +491,10 @@ int waiters_sleep(struct waiter *w, size_t n, enum wait_how how, uint64_t deadli
 		}
 		t->state = THREAD_WAITING;
 		t->how = how;
-		if (deadline_ns != TIME_NEVER)
+		if (deadline_ns != TIME_NEVER) {
 			add_sleeper(q, t, deadline_ns);
+			arm(q);
+		}
 		switch_away(q);
 		cpu_irq_restore(irq);
 	}
@@ -514,7 +554,7 @@ void pager_pause(void)
 /* When this processor has something to do next.  Its queue is locked. */
 static uint64_t next_event(const struct run_queue *q)
 {
-	uint64_t next = index_of(q) == 0 ? timers_next() : TIME_NEVER;
+	uint64_t next = q->cpu == 0 ? timers_next() : TIME_NEVER;
 
 	if (!list_empty(&q->sleepers) && container_of(q->sleepers.next, struct thread, timer)->deadline_ns < next)
 		next = container_of(q->sleepers.next, struct thread, timer)->deadline_ns;
@@ -586,7 +626,7 @@ void kernel_tick(enum tick_mode mode)
 	if (now_ns >= q->tick_ns)
 		count_tick(q, current_thread(), mode, now_ns);
 	wake_sleepers(q, now_ns);
-	if (index_of(q) == 0)
+	if (q->cpu == 0)
 		timers_tick(now_ns);
 	spin_lock(&q->lock);
 	arm(q);
@@ -598,11 +638,12 @@ void sched_timers_changed(void)
 	unsigned long irq = cpu_irq_save();
 	spin_lock(&queues[0].lock);
 	bool earlier = next_event(&queues[0]) < queues[0].armed_ns, ours = cpu_index() == 0;
-	struct thread *t = queues[0].running;
-	if (earlier && ours)
+	if (earlier && ours) {
 		arm(&queues[0]);
-	else if (earlier)
-		thread_work_add(t, WORK_RESCHEDULE);		/* it sets its timer when it switches */
+	} else if (earlier) {
+		queues[0].armed_ns = TIME_NEVER;			/* it sets its timer anew when it switches */
+		thread_work_add(queues[0].running, WORK_RESCHEDULE);
+	}
 	spin_unlock(&queues[0].lock);
 	if (earlier && !ours)
 		cpu_kick(0);
@@ -670,13 +711,13 @@ void sched_idle(void)
 
 	for (;;) {
 		cpu_irq_disable();
-		__atomic_fetch_or(&idle_cpus, bit(index_of(q)), __ATOMIC_SEQ_CST);
+		__atomic_fetch_or(&idle_cpus, bit(q->cpu), __ATOMIC_SEQ_CST);
 		if (!work_is_there() && !thread_work(&q->idle, WORK_RESCHEDULE)) {
 			uint64_t from_ns = time_now_ns();
 			cpu_idle();
 			q->stats.idle_ns += time_now_ns() - from_ns;
 		}
-		__atomic_fetch_and(&idle_cpus, ~bit(index_of(q)), __ATOMIC_SEQ_CST);
+		__atomic_fetch_and(&idle_cpus, ~bit(q->cpu), __ATOMIC_SEQ_CST);
 		cpu_irq_enable();
 		sched_yield();
 	}
@@ -685,7 +726,7 @@ void sched_idle(void)
 /* The stack that it is called on becomes this processor's idle thread. */
 static void begin(void)
 {
-	struct run_queue *q = here();
+	struct run_queue *q = &queues[cpu_index()];
 
 	spin_init(&q->lock, "run queue", RANK_RUNQUEUE);
 	list_init(&q->ready);
@@ -693,10 +734,12 @@ static void begin(void)
 	list_init(&q->idle.run);
 	list_init(&q->idle.timer);
 	q->idle.state = THREAD_RUNNING;
-	q->idle.cpu = cpu_index();
+	q->idle.queue = q;
+	q->cpu = cpu_index();
 	q->armed_ns = TIME_NEVER;
 	q->running = &q->idle;
 	cpu_set_current(&q->idle);
+	__atomic_fetch_or(&online, bit(cpu_index()), __ATOMIC_SEQ_CST);
 }
 
 void sched_init(void)
@@ -714,19 +757,6 @@ void kernel_cpu_main(void)
 /* ---- all but one stand still ----------------------------------------------------------------- */
 
 static struct mutex stop_lock = { .rank = RANK_MOUNT - 1, .name = "machine stopped" };
-static bool stopping;				/* atomic */
-static unsigned standing;			/* atomic */
-
-/* At a switch: nothing here is halfway through a change that another processor could see, but what a sleeping thread may leave so. */
-static void stand_still(void)
-{
-	if (__builtin_expect(!__atomic_load_n(&stopping, __ATOMIC_ACQUIRE), 1))
-		return;
-	__atomic_fetch_add(&standing, 1, __ATOMIC_SEQ_CST);
-	while (__atomic_load_n(&stopping, __ATOMIC_ACQUIRE))
-		spin_wait();
-	__atomic_fetch_sub(&standing, 1, __ATOMIC_SEQ_CST);
-}
 
 void sched_stop_others(void)
 {

@@ -280,9 +280,7 @@ void mmu_protect(struct mmu *mmu, vaddr_t start, vaddr_t end, unsigned prot, enu
 			protect_huge(path.upper[1], va, prot, gather);
 			continue;
 		}
-		page_word word = lock_table(va, path.leaf);
-		protect_entries(&path.leaf[i], &path.leaf[last_in_leaf(va, end)], va, prot, write, gather);
-		unlock_table(va, path.leaf, word);
+		protect_entries(&path.leaf[i], &path.leaf[last_in_leaf(va, end)], va, prot, write, gather);	/* alone: needs no lock */
 	}
 }
 

@@ -81,7 +81,7 @@ static void flush_here(struct tlb *tlb, const struct mmu *mmu, vaddr_t start, va
 }
 
 /* Interrupts are off. */
-static void load(struct tlb *tlb, struct mmu *mmu)
+static inline void load(struct tlb *tlb, struct mmu *mmu)
 {
 	struct mmu *old = tlb->mmu;
 	unsigned bit = cpu_bit(cpu_index());
@@ -97,7 +97,6 @@ static void load(struct tlb *tlb, struct mmu *mmu)
 
 void mmu_activate(struct mmu *mmu)
 {
-	unsigned long irq = cpu_irq_save();
 	struct tlb *tlb = here();
 
 	if (!mmu)
@@ -106,7 +105,6 @@ void mmu_activate(struct mmu *mmu)
 		load(tlb, mmu);
 	else if (state_of(tlb) != RUNNING && __atomic_exchange_n(&tlb->state, RUNNING, __ATOMIC_SEQ_CST) == STALE)
 		flush_here(tlb, mmu, 0, 0);
-	cpu_irq_restore(irq);
 }
 
 void mmu_rest(void)
@@ -194,8 +192,10 @@ void mmu_evict(struct mmu *mmu)
 	uint64_t ticket[CPUS_MAX];
 
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	unsigned long irq = cpu_irq_save();
 	if (here()->mmu == mmu)
 		mmu_activate(NULL);
+	cpu_irq_restore(irq);
 	wait(ask(others(mmu), &(struct request){ .leave = true }, ticket), ticket);
 	assert(mmu->cpus == 0);
 }
