@@ -271,7 +271,6 @@ static void do_exit(struct worker *w)
 	if (!free)
 		return;
 	say(w, "ends space %ld", (long)(p - place));
-	sim_stop(p->space);
 	space_put(p->space);
 	world_lock();
 	p->space = NULL;
@@ -391,7 +390,7 @@ static void in_a_space(struct worker *w, struct place *p)
 		do_mlock(w, r);
 	else
 		do_fork(w, p);
-	if (one_in(w, 4) || !MODELLED)
+	if (p != place || one_in(w, 4) || !MODELLED)		/* at its end nobody may run a space */
 		sim_rest();
 }
 

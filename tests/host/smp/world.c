@@ -45,7 +45,7 @@ void say(const struct worker *w, const char *format, ...)
 	va_end(args);
 }
 
-static unsigned locked;
+static unsigned locked;			/* atomic */
 
 void world_lock(void)
 {
