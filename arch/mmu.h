@@ -63,7 +63,7 @@ void mmu_gather_finish(struct mmu_gather *);
 /* A root with the kernel's part in it; -ENOMEM.  destroy: after mmu_drop. */
 int  mmu_create(struct mmu *);
 void mmu_destroy(struct mmu *);
-/* Runs this processor on it (NULL: on the kernel's alone). */
+/* Runs this processor on it (NULL: on the kernel's alone).  Interrupts are off. */
 void mmu_activate(struct mmu *);
 /*
  * This processor uses no user memory until the next mmu_activate, but may keep what it has loaded: it is not interrupted for flushes meanwhile, they are made up for when it
@@ -79,8 +79,8 @@ void mmu_rest(void);
 ssize mmu_map(struct mmu *, vaddr_t va, const pfn_t *pfns, size_t n, unsigned prot);
 
 /*
- * Replace one present entry, if it still maps `old`: takes it out, flushes it everywhere, drops its page's count (freeing the page at zero), then installs
- * `new`.  false: it maps something else by now.
+ * Replace one present entry, if it still maps `old` and nobody may write there: takes it out, flushes it everywhere, drops its page's count (freeing the page at zero), then
+ * installs `new`.  false: it maps something else by now; or may be written, so that a copy that was made of the page need not have all any more.
  */
 bool mmu_replace(struct mmu *, vaddr_t va, pfn_t old, pfn_t new, unsigned prot);
 

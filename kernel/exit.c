@@ -181,6 +181,7 @@ static void give_children_away(struct process *p)
 		list_remove(l);
 		list_append(&init->children, l);
 		child->parent = init;
+		child->ppid = init->pid;
 		child->exit_signal = SIGCHLD;
 		if (child->death_signal && child->state == PROCESS_ALIVE)
 			signal_send_process(child, child->death_signal, NULL);

@@ -241,6 +241,7 @@ static int enter_tree(struct process *child, struct thread *t, struct process *p
 	int error = process_killed(parent) ? -EINTR : too_many(parent) ? -EAGAIN : process_insert(child, t);
 	if (!error) {
 		child->parent = flags & CLONE_PARENT ? parent->parent : parent;
+		child->ppid = child->parent ? child->parent->pid : 0;
 		if (flags & CLONE_PARENT)
 			child->exit_signal = parent->exit_signal;
 		child->pgid = parent->pgid;

@@ -145,8 +145,8 @@ static int make_faults(struct text *t, struct vnode *v, void *arg)
 	struct fault_stats faults = stats_system();
 	struct tlb_stats tlb = mmu_tlb_stats();
 	proc_print_faults(t, &faults);
-	text_print(t, "%-20s %12lu\n%-20s %12lu\n%-20s %12lu\n%-20s %12lu\n", "pages-read", (unsigned long)system_pages_read,
-		"tlb-pages", (unsigned long)tlb.pages, "tlb-full", (unsigned long)tlb.full, "tlb-loads", (unsigned long)tlb.loads);
+	text_print(t, "%-20s %12lu\n%-20s %12lu\n%-20s %12lu\n%-20s %12lu\n%-20s %12lu\n", "pages-read", (unsigned long)system_pages_read,
+		"tlb-pages", (unsigned long)tlb.pages, "tlb-full", (unsigned long)tlb.full, "tlb-loads", (unsigned long)tlb.loads, "tlb-interrupts", (unsigned long)tlb.interrupts);
 	return 0;
 }
 

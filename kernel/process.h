@@ -67,7 +67,7 @@ struct thread {
 	struct list hash;		/* in the table of threads; t */
 	enum thread_state state;	/* r */
 	struct list run;		/* in the run queue; r */
-	unsigned cpu;			/* whose run queue: where it runs, or ran last; r, and its own thread reads it */
+	struct run_queue *queue;	/* of the processor where it runs, or ran last; r, and its own thread reads it */
 	struct waiter waiter;		/* of wait_prepare */
 	struct list timer;		/* in the list of sleeps that end by themselves; r */
 	uint64_t deadline_ns;		/* r */
@@ -118,6 +118,7 @@ struct process {
 	pid_type pid;			/* - */
 	pid_type pgid, sid;		/* t; own threads read them as words */
 	struct process *parent;		/* t */
+	pid_type ppid;			/* its number; t, read as a word */
 	struct list children, sibling;	/* t */
 	struct list all;		/* every process, by pid; t */
 	struct list hash;		/* in the pid table; t */

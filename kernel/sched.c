@@ -5,7 +5,7 @@
  * dead.  A thread leaves the processor in switch_away only, and comes back in finish_switch, maybe on another one.  The kernel is not preempted: the tick
  * marks the slice as over, and the switch happens on the way to user mode (kernel_user_return) or at a sleep.
  *
- * thread->cpu names the queue that a thread belongs to; that queue's lock guards its state.  It is held through a switch, and dropped by the thread that comes: who
+ * thread->queue is the queue that a thread belongs to; that queue's lock guards its state.  It is held through a switch, and dropped by the thread that comes: who
  * finds a thread ready or waiting under it knows that the thread has left its stack.
  *
  * A wake cannot get lost: the waker marks the waiter as woken before it looks at the thread's state, and the sleeper looks at the mark
@@ -42,130 +42,121 @@ static struct run_queue {
 	unsigned nready;			/* read without the lock, too */
 	struct list sleepers;			/* by deadline */
 	struct thread *running;			/* read without the lock, to compare it */
-	struct thread *idle;
-	struct thread *left;			/* left this processor, for good (dead) or to go to another (ready): seen to by the thread that comes */
+	struct thread idle;
+	struct thread *left;			/* this processor for good (dead), or to go to another (ready): seen to by the thread that comes */
 	uint64_t tick_ns;			/* when the next tick is due; this processor's own, as the next */
 	uint64_t armed_ns;			/* what its timer is set to */
-	bool late;				/* that may be too late */
 	uint64_t counted_ns;			/* up to when its time has been counted */
 	struct sched_stats stats;
-} __attribute__((aligned(256))) queues[CPUS_MAX];	/* lines of its own for each, and a size by which it is quickly found */
-static struct thread idle_threads[CPUS_MAX];
+} CPU_LOCAL queues[CPUS_MAX];
 
-static uint64_t idle_cpus;				/* processors that sleep, or are about to; atomic */
+static uint64_t idle_cpus CPU_LOCAL;		/* processors that sleep, or are about to; atomic */
+static uint64_t online;				/* that take part; atomic */
 
-static struct run_queue *here(void) { return &queues[cpu_index()]; }
+/* What every wake and every switch goes through is put together into one piece. */
+#define WARM static inline __attribute__((always_inline))
+
+static struct run_queue *here(void) { return current_thread()->queue; }
 static uint64_t bit(unsigned cpu) { return (uint64_t)1 << cpu; }
-static uint64_t online(void) { return bit(cpu_count) - 1; }
 
 /* ---- which processor -------------------------------------------------------------------------------------------------------------- */
 
 /* The queue that a thread belongs to, locked; interrupts are off. */
-static inline struct run_queue *lock_queue_of(const struct thread *t)
+WARM struct run_queue *lock_queue_of(const struct thread *t)
 {
 	for (;;) {
-		struct run_queue *q = &queues[__atomic_load_n(&t->cpu, __ATOMIC_RELAXED)];
+		struct run_queue *q = __atomic_load_n(&t->queue, __ATOMIC_RELAXED);
 		spin_lock(&q->lock);
-		if (__builtin_expect(q->cpu == __atomic_load_n(&t->cpu, __ATOMIC_RELAXED), 1))
+		if (q == __atomic_load_n(&t->queue, __ATOMIC_RELAXED))
 			return q;
 		spin_unlock(&q->lock);
 	}
 }
 
-static inline bool may_run_on(const struct thread *t, unsigned cpu)
+static uint64_t allowed(const struct thread *t)
 {
-	return t->affinity & bit(cpu);
+	return t->affinity & __atomic_load_n(&online, __ATOMIC_RELAXED);
 }
 
-/* An idle one of these is ours to wake: whoever asks next finds another.  -1: there is none. */
-static int take_idle(uint64_t which)
+/* An idle one of these is ours to wake: whoever asks next finds another. */
+static bool take_idle(uint64_t which, unsigned *cpu)
 {
 	for (uint64_t among; (among = __atomic_load_n(&idle_cpus, __ATOMIC_SEQ_CST) & which); ) {
-		int cpu = __builtin_ctzll(among);
-		if (__atomic_fetch_and(&idle_cpus, ~bit((unsigned)cpu), __ATOMIC_SEQ_CST) & bit((unsigned)cpu))
-			return cpu;
+		*cpu = (unsigned)__builtin_ctzll(among);
+		if (__atomic_fetch_and(&idle_cpus, ~bit(*cpu), __ATOMIC_SEQ_CST) & bit(*cpu))
+			return true;
 	}
-	return -1;
+	return false;
 }
 
-/* Where it ran last if that one is idle, else where somebody is, else where it ran last. */
-static __attribute__((noinline)) unsigned choose_among(const struct thread *t)
+/* Where it ran last if that one is idle (it may be this one, interrupted), else where somebody is, else where it ran last. */
+WARM struct run_queue *choose(const struct thread *t)
 {
-	int cpu = take_idle(t->affinity & bit(t->cpu));
+	uint64_t may = allowed(t), last = bit(t->queue->cpu);
+	unsigned cpu;
 
-	if (cpu < 0)
-		cpu = take_idle(t->affinity);
-	if (cpu < 0)
-		cpu = may_run_on(t, t->cpu) ? (int)t->cpu : __builtin_ctzll(t->affinity & online());
-	return (unsigned)cpu;
+	if (__builtin_expect(__atomic_load_n(&idle_cpus, __ATOMIC_SEQ_CST) & may, 0))
+		if (take_idle(may & last, &cpu) || take_idle(may, &cpu))
+			return &queues[cpu];
+	return __builtin_expect(may & last, 1) ? t->queue : &queues[__builtin_ctzll(may)];
 }
 
-static inline unsigned choose(const struct thread *t)
+/* Its queue is locked: from now on it is ready, in no list yet, and belongs to the queue returned. */
+WARM struct run_queue *claim(struct thread *t)
 {
-	if (__builtin_expect(__atomic_load_n(&idle_cpus, __ATOMIC_SEQ_CST) == 0 && may_run_on(t, t->cpu), 1))
-		return t->cpu;
-	return choose_among(t);
+	struct run_queue *to = choose(t);
+
+	t->state = THREAD_READY;
+	list_remove(&t->timer);
+	__atomic_store_n(&t->queue, to, __ATOMIC_RELAXED);
+	return to;
 }
 
-static inline void append(struct run_queue *q, struct thread *t)
+static void append(struct run_queue *q, struct thread *t)
 {
 	list_append(&q->ready, &t->run);
 	__atomic_store_n(&q->nready, q->nready + 1, __ATOMIC_SEQ_CST);
 }
 
-static inline void take_out(struct run_queue *q, struct thread *t)
+static void take_out(struct run_queue *q, struct thread *t)
 {
 	list_remove(&t->run);
 	__atomic_store_n(&q->nready, q->nready - 1, __ATOMIC_RELAXED);
 }
 
-/* It has been queued up there, and can run on these, too. */
-static __attribute__((noinline)) void tell(unsigned cpu, bool sleeps, uint64_t elsewhere)
+/* A thread that was claimed for queue `to` queues up there; q: the queue that is locked, and is unlocked here.  Whoever is to run it is told. */
+WARM void queue_up(struct run_queue *q, struct thread *t, struct run_queue *to)
 {
-	int idle = sleeps ? (int)cpu : take_idle(elsewhere);
-
-	if (idle >= 0)
-		cpu_kick((unsigned)idle);		/* that of another's queue it takes */
-}
-
-/* Ready, and in no list, nobody else touches it but to change where it may run.  Returns the queue that it has come to, locked; q is not any more. */
-static __attribute__((noinline)) struct run_queue *move(struct run_queue *q, struct thread *t, unsigned cpu)
-{
-	while (cpu != q->cpu) {
-		__atomic_store_n(&t->cpu, cpu, __ATOMIC_RELAXED);
+	while (__builtin_expect(q != to, 0)) {
 		spin_unlock(&q->lock);
-		q = &queues[cpu];
+		q = to;
 		spin_lock(&q->lock);
-		if (!may_run_on(t, cpu))
-			cpu = choose(t);
+		if (!(allowed(t) & bit(q->cpu)))	/* that has changed meanwhile */
+			to = claim(t);
 	}
-	return q;
-}
-
-/* Its queue q is locked, and is unlocked here: from now on it is ready, here or elsewhere, and whoever is to run it is told.  It may be gone then. */
-static inline void make_ready(struct run_queue *q, struct thread *t)
-{
-	t->state = THREAD_READY;
-	list_remove(&t->timer);
-	unsigned cpu = choose(t);
-	if (__builtin_expect(cpu != q->cpu, 0))
-		q = move(q, t, cpu);
+	unsigned cpu = q->cpu;
+	uint64_t others = allowed(t) & ~bit(cpu);
 	append(q, t);
-	bool sleeps = q->running == q->idle;
-	uint64_t elsewhere = t->affinity & ~bit(q->cpu);
-	cpu = q->cpu;
-	spin_unlock(&q->lock);
-	if (__builtin_expect(sleeps || __atomic_load_n(&idle_cpus, __ATOMIC_SEQ_CST) & elsewhere, 0))
-		tell(cpu, sleeps, elsewhere);
+	bool sleeps = q->running == &q->idle;
+	spin_unlock(&q->lock);			/* from now on it may run, end and be gone */
+	if (!sleeps && (!(__atomic_load_n(&idle_cpus, __ATOMIC_SEQ_CST) & others) || !take_idle(others, &cpu)))
+		return;				/* it is busy, as are all others: or one comes and takes it */
+	if (cpu != cpu_index())
+		cpu_kick(cpu);
 }
 
 /* ---- switching ------------------------------------------------------------------------------------------------------------------------ */
 
-/* The first in that queue, which is locked, that may run on this processor. */
-static struct thread *first_for(const struct run_queue *from, unsigned cpu)
+static bool may_run_here(const struct thread *t, const struct run_queue *q)
+{
+	return allowed(t) & bit(q->cpu);
+}
+
+/* The first in that queue, which is locked, that may run on this one's processor. */
+static struct thread *first_for(const struct run_queue *q, const struct run_queue *from)
 {
 	list_for_each(l, &from->ready)
-		if (may_run_on(container_of(l, struct thread, run), cpu))
+		if (may_run_here(container_of(l, struct thread, run), q))
 			return container_of(l, struct thread, run);
 	return NULL;
 }
@@ -178,10 +169,10 @@ static struct thread *steal(struct run_queue *q, unsigned least)
 
 		if (__atomic_load_n(&from->nready, __ATOMIC_SEQ_CST) < least || !spin_trylock(&from->lock))
 			continue;
-		struct thread *found = first_for(from, q->cpu);
+		struct thread *found = first_for(q, from);
 		if (found) {
 			take_out(from, found);
-			__atomic_store_n(&found->cpu, q->cpu, __ATOMIC_RELAXED);
+			__atomic_store_n(&found->queue, q, __ATOMIC_RELAXED);
 		}
 		spin_unlock(&from->lock);
 		if (found)
@@ -190,7 +181,7 @@ static struct thread *steal(struct run_queue *q, unsigned least)
 	return NULL;
 }
 
-static inline struct thread *next_thread(struct run_queue *q)
+static struct thread *next_thread(struct run_queue *q)
 {
 	struct thread *t;
 
@@ -200,51 +191,62 @@ static inline struct thread *next_thread(struct run_queue *q)
 	} else {
 		t = steal(q, 1);
 	}
-	return t ? t : q->idle;
+	return t ? t : &q->idle;
 }
 
-static bool stopping;				/* all but one are to stand still (below); atomic */
-static void stand_still(void);
+static bool stopping;				/* atomic */
+static unsigned standing;			/* atomic */
 
-static void free_dead(struct thread *t)
+/* At a switch: nothing here is halfway through a change that another processor could see, but what a sleeping thread may leave so. */
+static void stand_still(void)
 {
+	__atomic_fetch_add(&standing, 1, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(&stopping, __ATOMIC_ACQUIRE))
+		spin_wait();
+	__atomic_fetch_sub(&standing, 1, __ATOMIC_SEQ_CST);
+}
+
+static void see_to(struct thread *t)
+{
+	if (t->state == THREAD_READY) {
+		struct run_queue *q = lock_queue_of(t);
+		queue_up(q, t, claim(t));
+		return;
+	}
 	arch_thread_destroy(&t->arch);
 	kstack_free(t->stack);
 	kfree(t);
 }
 
 /* The rest of a switch, in the thread that comes: its processor's queue is locked, interrupts are off. */
-static inline void finish_switch(struct run_queue *q)
+WARM void finish_switch(void)
 {
+	struct run_queue *q = here();
 	struct thread *left = q->left;
 
-	if (__builtin_expect(left != NULL, 0)) {
+	if (__builtin_expect(left != NULL, 0))
 		q->left = NULL;
-		if (left->state == THREAD_READY) {
-			make_ready(q, left);
-		} else {
-			spin_unlock(&q->lock);
-			free_dead(left);
-		}
-	} else {
-		spin_unlock(&q->lock);
-	}
+	spin_unlock(&q->lock);
+	if (__builtin_expect(left != NULL, 0))
+		see_to(left);
 	if (__builtin_expect(__atomic_load_n(&stopping, __ATOMIC_ACQUIRE), 0))
 		stand_still();
 }
 
 void sched_use_space(struct space *space)
 {
+	unsigned long irq = cpu_irq_save();
 	mmu_activate(space ? &space->mmu : NULL);
+	cpu_irq_restore(irq);
 }
 
 /* This thread had the processor until now.  The queue is locked. */
-static inline void count_time(struct run_queue *q, struct thread *t)
+WARM void count_time(struct run_queue *q, struct thread *t)
 {
 	uint64_t now_ns = time_now_ns(), ns = now_ns - q->counted_ns;
 
 	q->counted_ns = now_ns;
-	if (t == q->idle) {
+	if (t == &q->idle) {
 		q->stats.idle_ns += ns;
 	} else if (t->mode == TICK_USER) {
 		q->stats.time.user_ns += ns;
@@ -257,6 +259,7 @@ static inline void count_time(struct run_queue *q, struct thread *t)
 
 static void arm(struct run_queue *);
 
+
 /* Runs the next thread.  q, this processor's, is locked, interrupts are off, and the current thread is where it belongs; returns with the lock dropped. */
 static void switch_away(struct run_queue *q)
 {
@@ -266,7 +269,7 @@ static void switch_away(struct run_queue *q)
 	to->slice = SLICE_TICKS;
 	thread_work_done(to, WORK_RESCHEDULE);
 	__atomic_store_n(&q->running, to, __ATOMIC_RELAXED);
-	if (__builtin_expect(q->late || from == q->idle, 0))
+	if (__builtin_expect(q->armed_ns > q->tick_ns, 0))
 		arm(q);
 	if (to != from) {
 		count_time(q, from);
@@ -281,7 +284,7 @@ static void switch_away(struct run_queue *q)
 		q = here();
 		lock_check_take(&q->lock, q->lock.name, q->lock.rank, LOCK_SPINS);
 	}
-	finish_switch(q);
+	finish_switch();
 }
 
 void kernel_thread_begin(void)
@@ -289,7 +292,7 @@ void kernel_thread_begin(void)
 	struct thread *t = current_thread();
 	struct run_queue *q = here();
 	lock_check_take(&q->lock, q->lock.name, q->lock.rank, LOCK_SPINS);
-	finish_switch(q);
+	finish_switch();
 	if (t->set_child_tid) {
 		cpu_irq_enable();
 		user_copy_out(t->set_child_tid, &t->tid, sizeof t->tid);	/* as on Linux, a bad address is the program's loss */
@@ -301,26 +304,24 @@ void kernel_thread_begin(void)
 void sched_add(struct thread *t)
 {
 	unsigned long irq = cpu_irq_save();
-	struct run_queue *q = here();
-	t->cpu = q->cpu;
-	spin_lock(&q->lock);
-	make_ready(q, t);
+	struct run_queue *q = lock_queue_of(t);
+	queue_up(q, t, claim(t));
 	cpu_irq_restore(irq);
 }
 
 void sched_yield(void)
 {
-	struct thread *t = current_thread(), *other;
+	struct thread *t = current_thread(), *other = NULL;
 	lock_check_may_sleep();
 	unsigned long irq = cpu_irq_save();
 	struct run_queue *q = here();
 	spin_lock(&q->lock);
 	t->state = THREAD_READY;
-	if (t != q->idle && may_run_on(t, q->cpu)) {
+	if (t != &q->idle && may_run_here(t, q)) {
 		if (q->nready == 0 && (other = steal(q, t->slice > 0 ? 2 : 1)))
 			append(q, other);
 		append(q, t);
-	} else if (t != q->idle) {
+	} else if (t != &q->idle) {
 		q->left = t;
 	}
 	switch_away(q);
@@ -340,25 +341,28 @@ void sched_exit(void)
 	panic("a dead thread runs");
 }
 
-/* One that waits is put where it may run when it wakes. */
 void sched_set_affinity(struct thread *t, uint64_t mask)
 {
 	unsigned long irq = cpu_irq_save();
 	struct run_queue *q = lock_queue_of(t);
-	unsigned cpu = q->cpu;
 	t->affinity = mask;
-	bool runs_wrongly = t->state == THREAD_RUNNING && !may_run_on(t, cpu);
+	bool runs_wrongly = t->state == THREAD_RUNNING && !may_run_here(t, q);
 	if (t->state == THREAD_READY && !list_empty(&t->run)) {
 		take_out(q, t);
-		make_ready(q, t);		/* maybe there is a better place now */
+		queue_up(q, t, claim(t));		/* maybe there is a better place now */
 	} else {
 		spin_unlock(&q->lock);
 	}
 	if (runs_wrongly) {
 		thread_work_add(t, WORK_RESCHEDULE);
-		cpu_kick(cpu);
+		cpu_kick(q->cpu);
 	}
 	cpu_irq_restore(irq);
+}
+
+unsigned sched_cpu_of(const struct thread *t)
+{
+	return __atomic_load_n(&t->queue, __ATOMIC_RELAXED)->cpu;
 }
 
 bool sched_is_running(const void *t)
@@ -393,7 +397,7 @@ void waiter_add(struct waiter *w, struct waitq *q)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);	/* who sets the condition sees us waiting, or we see the condition: as in wake_some */
 }
 
-static __attribute__((noinline)) void take_waiter_out(struct waiter *w, struct waitq *q)
+static void take_from(struct waiter *w, struct waitq *q)
 {
 	unsigned long irq = spin_lock_irq(&q->lock);
 	if (w->queue) {
@@ -406,24 +410,31 @@ static __attribute__((noinline)) void take_waiter_out(struct waiter *w, struct w
 void waiter_remove(struct waiter *w)
 {
 	struct waitq *q = __atomic_load_n(&w->queue, __ATOMIC_ACQUIRE);
-	if (q)					/* else woken, or never added */
-		take_waiter_out(w, q);
+	if (__builtin_expect(q != NULL, 0))		/* else woken, or never added */
+		take_from(w, q);
 }
 
-/* A thread that runs on another processor is made to look at its work. */
+/* If it waits, and if not only for what cannot be interrupted.  Interrupts are off.  A thread that runs on another processor is made to look at its work. */
+enum why { WOKEN, SIGNALLED };
+
+WARM void make_ready(struct thread *t, enum why why)
+{
+	struct run_queue *q = lock_queue_of(t);
+	bool runs = t->state == THREAD_RUNNING && t != current_thread();
+
+	if (t->state == THREAD_WAITING && (why == WOKEN || t->how != WAIT_UNINTERRUPTIBLE)) {
+		queue_up(q, t, claim(t));
+		return;
+	}
+	spin_unlock(&q->lock);
+	if (why == SIGNALLED && runs)
+		cpu_kick(q->cpu);
+}
+
 void sched_interrupt(struct thread *t)
 {
 	unsigned long irq = cpu_irq_save();
-	struct run_queue *q = lock_queue_of(t);
-
-	if (t->state == THREAD_WAITING && t->how != WAIT_UNINTERRUPTIBLE) {
-		make_ready(q, t);
-	} else {
-		bool runs = t->state == THREAD_RUNNING;
-		spin_unlock(&q->lock);
-		if (runs)
-			cpu_kick(q->cpu);
-	}
+	make_ready(t, SIGNALLED);
 	cpu_irq_restore(irq);
 }
 
@@ -431,12 +442,8 @@ void waiter_wake(struct waiter *w)
 {
 	struct thread *t = w->thread;
 	list_remove(&w->link);
-	__atomic_store_n(&w->woken, true, __ATOMIC_RELEASE);
-	struct run_queue *q = lock_queue_of(t);
-	if (t->state == THREAD_WAITING)
-		make_ready(q, t);
-	else
-		spin_unlock(&q->lock);
+	__atomic_store_n(&w->woken, true, __ATOMIC_SEQ_CST);
+	make_ready(t, WOKEN);
 	__atomic_store_n(&w->queue, NULL, __ATOMIC_RELEASE);	/* last: from now on the waiter, and its thread, may be gone */
 }
 
@@ -467,8 +474,6 @@ static void add_sleeper(struct run_queue *q, struct thread *t, uint64_t deadline
 	while (before != &q->sleepers && container_of(before, struct thread, timer)->deadline_ns > deadline_ns)
 		before = before->prev;
 	list_insert_between(&t->timer, before, before->next);
-	if (deadline_ns < q->armed_ns)
-		q->late = true;
 }
 
 static bool interrupted(const struct thread *t, enum wait_how how)
@@ -478,12 +483,20 @@ static bool interrupted(const struct thread *t, enum wait_how how)
 	return how == WAIT_INTERRUPTIBLE || signal_fatal_pending(t);
 }
 
+static bool woken(const struct waiter *w, size_t n)
+{
+	bool one = false;
+
+	for (size_t i = 0; i < n; i++)
+		one |= __atomic_load_n(&w[i].woken, __ATOMIC_ACQUIRE);
+	return one;
+}
+
 /* Why the sleep ends now: 0, -EINTR, -ETIMEDOUT; or 1: it does not. */
 static int sleep_over(struct waiter *w, size_t n, enum wait_how how, uint64_t deadline_ns)
 {
-	for (size_t i = 0; i < n; i++)
-		if (__atomic_load_n(&w[i].woken, __ATOMIC_ACQUIRE))
-			return 0;
+	if (woken(w, n))
+		return 0;
 	if (interrupted(current_thread(), how))
 		return -EINTR;
 	if (deadline_ns != TIME_NEVER && time_now_ns() >= deadline_ns)
@@ -497,6 +510,8 @@ int waiters_sleep(struct waiter *w, size_t n, enum wait_how how, uint64_t deadli
 	int result;
 	lock_check_may_sleep();
 	for (;;) {
+		if (woken(w, n))
+			return 0;
 		unsigned long irq = cpu_irq_save();
 		struct run_queue *q = here();
 		spin_lock(&q->lock);
@@ -507,8 +522,10 @@ int waiters_sleep(struct waiter *w, size_t n, enum wait_how how, uint64_t deadli
 		}
 		t->state = THREAD_WAITING;
 		t->how = how;
-		if (deadline_ns != TIME_NEVER)
+		if (deadline_ns != TIME_NEVER) {
 			add_sleeper(q, t, deadline_ns);
+			arm(q);
+		}
 		switch_away(q);
 		cpu_irq_restore(irq);
 	}
@@ -572,22 +589,22 @@ static uint64_t next_event(const struct run_queue *q)
 
 	if (!list_empty(&q->sleepers) && container_of(q->sleepers.next, struct thread, timer)->deadline_ns < next)
 		next = container_of(q->sleepers.next, struct thread, timer)->deadline_ns;
-	return q->running != q->idle && q->tick_ns < next ? q->tick_ns : next;
+	return q->running != &q->idle && q->tick_ns < next ? q->tick_ns : next;
 }
 
-/* Sets the timer if it is not set to as early a time already; too early does little harm.  Its queue is locked. */
+/* The timer is set if it is not set to as early a time already; too early does little harm.  Its queue is locked. */
 static void arm(struct run_queue *q)
 {
-	uint64_t now_ns = time_now_ns();
-
-	if (q->tick_ns <= now_ns)		/* always at the same places, so that who runs for less than a tick is met as often as is right */
-		q->tick_ns = (now_ns / NS_PER_TICK + 1) * NS_PER_TICK;
+	if (__builtin_expect(q->running != &q->idle && q->armed_ns > q->tick_ns, 0)) {
+		uint64_t now_ns = time_now_ns();
+		if (q->tick_ns <= now_ns)		/* it was idle when the last were due.  Always at the same places: who runs for less than a tick is met as often as is right */
+			q->tick_ns = (now_ns / NS_PER_TICK + 1) * NS_PER_TICK;
+	}
 	uint64_t next = next_event(q);
 	if (next < q->armed_ns) {
 		q->armed_ns = next;
 		time_arm(next);
 	}
-	q->late = false;
 }
 
 static void wake_sleepers(struct run_queue *q, uint64_t now_ns)
@@ -597,7 +614,7 @@ static void wake_sleepers(struct run_queue *q, uint64_t now_ns)
 		struct thread *t = list_empty(&q->sleepers) ? NULL : container_of(q->sleepers.next, struct thread, timer);
 		if (!t || t->deadline_ns > now_ns)
 			break;
-		make_ready(q, t);
+		queue_up(q, t, claim(t));
 	}
 	spin_unlock(&q->lock);
 }
@@ -619,9 +636,10 @@ static bool others_wait(const struct run_queue *q)
 	return false;
 }
 
-static void tick(struct run_queue *q, struct thread *t, enum tick_mode mode)
+static void tick(struct run_queue *q, struct thread *t, enum tick_mode mode, uint64_t now_ns)
 {
-	if (t == q->idle)
+	q->tick_ns = (now_ns / NS_PER_TICK + 1) * NS_PER_TICK;
+	if (t == &q->idle)
 		return;
 	t->mode = mode;
 	sched_count_time();
@@ -639,7 +657,7 @@ void kernel_tick(enum tick_mode mode)
 	q->armed_ns = TIME_NEVER;
 	q->stats.interrupts++;
 	if (now_ns >= q->tick_ns)
-		tick(q, current_thread(), mode);
+		tick(q, current_thread(), mode, now_ns);
 	wake_sleepers(q, now_ns);
 	if (q->cpu == 0)
 		timers_tick(now_ns);
@@ -650,17 +668,17 @@ void kernel_tick(enum tick_mode mode)
 
 void sched_timers_changed(void)
 {
-	struct run_queue *q = &queues[0];
-	unsigned long irq = spin_lock_irq(&q->lock);
-	bool earlier = next_event(q) < q->armed_ns, ours = cpu_index() == 0;
+	unsigned long irq = cpu_irq_save();
+	spin_lock(&queues[0].lock);
+	bool earlier = next_event(&queues[0]) < queues[0].armed_ns, ours = cpu_index() == 0;
 	if (earlier && ours) {
-		arm(q);
+		arm(&queues[0]);
 	} else if (earlier) {
-		q->late = true;
-		thread_work_add(q->running, WORK_RESCHEDULE);		/* it sets its timer when it switches */
+		queues[0].armed_ns = TIME_NEVER;			/* it sets its timer anew when it switches */
+		thread_work_add(queues[0].running, WORK_RESCHEDULE);
 	}
-	spin_unlock(&q->lock);
-	if (earlier)
+	spin_unlock(&queues[0].lock);
+	if (earlier && !ours)
 		cpu_kick(0);
 	cpu_irq_restore(irq);
 }
@@ -681,7 +699,7 @@ unsigned sched_runnable(void)
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < cpu_count; i++)
-		n += (__atomic_load_n(&queues[i].running, __ATOMIC_RELAXED) != queues[i].idle) + __atomic_load_n(&queues[i].nready, __ATOMIC_RELAXED);
+		n += (__atomic_load_n(&queues[i].running, __ATOMIC_RELAXED) != &queues[i].idle) + __atomic_load_n(&queues[i].nready, __ATOMIC_RELAXED);
 	return n;
 }
 
@@ -692,7 +710,7 @@ struct sched_stats sched_stats_of(unsigned cpu)
 	unsigned long irq = spin_lock_irq(&q->lock);
 	struct sched_stats s = q->stats;
 	uint64_t now_ns = time_now_ns();
-	if (q->running == q->idle && now_ns > q->counted_ns)
+	if (q->running == &q->idle && now_ns > q->counted_ns)
 		s.idle_ns += now_ns - q->counted_ns;
 	spin_unlock_irq(&q->lock, irq);
 	return s;
@@ -722,13 +740,13 @@ void sched_count_fork(void)
 /* ---- idle processors --------------------------------------------------------------------- */
 
 /* A thread that may run on this processor waits anywhere.  Interrupts are off. */
-static bool work_is_there(unsigned cpu)
+static bool work_is_there(const struct run_queue *q)
 {
 	for (unsigned i = 0; i < cpu_count; i++) {
 		if (__atomic_load_n(&queues[i].nready, __ATOMIC_SEQ_CST) == 0)
 			continue;
 		spin_lock(&queues[i].lock);
-		bool found = first_for(&queues[i], cpu);
+		bool found = first_for(q, &queues[i]);
 		spin_unlock(&queues[i].lock);
 		if (found)
 			return true;
@@ -743,7 +761,7 @@ void sched_idle(void)
 	for (;;) {
 		cpu_irq_disable();
 		__atomic_fetch_or(&idle_cpus, bit(q->cpu), __ATOMIC_SEQ_CST);
-		if (!work_is_there(q->cpu) && !thread_work(q->idle, WORK_RESCHEDULE))
+		if (!work_is_there(q) && !thread_work(&q->idle, WORK_RESCHEDULE))
 			cpu_idle();
 		__atomic_fetch_and(&idle_cpus, ~bit(q->cpu), __ATOMIC_SEQ_CST);
 		cpu_irq_enable();
@@ -754,20 +772,21 @@ void sched_idle(void)
 /* The stack that it is called on becomes this processor's idle thread. */
 static void begin(void)
 {
-	struct run_queue *q = here();
+	struct run_queue *q = &queues[cpu_index()];
 
 	spin_init(&q->lock, "run queue", RANK_RUNQUEUE);
 	list_init(&q->ready);
 	list_init(&q->sleepers);
-	q->idle = &idle_threads[cpu_index()];
-	list_init(&q->idle->run);
-	list_init(&q->idle->timer);
-	q->idle->state = THREAD_RUNNING;
-	q->idle->cpu = q->cpu = cpu_index();
+	list_init(&q->idle.run);
+	list_init(&q->idle.timer);
+	q->idle.state = THREAD_RUNNING;
+	q->idle.queue = q;
+	q->cpu = cpu_index();
 	q->armed_ns = TIME_NEVER;
 	q->counted_ns = time_now_ns();
-	q->running = q->idle;
-	cpu_set_current(q->idle);
+	q->running = &q->idle;
+	cpu_set_current(&q->idle);
+	__atomic_fetch_or(&online, bit(cpu_index()), __ATOMIC_SEQ_CST);
 }
 
 void sched_init(void)
@@ -785,16 +804,6 @@ void kernel_cpu_main(void)
 /* ---- all but one stand still ----------------------------------------------------------------- */
 
 static struct mutex stop_lock = { .rank = RANK_MOUNT - 1, .name = "machine stopped" };
-static unsigned standing;			/* those that do; atomic */
-
-/* At a switch: nothing here is halfway through a change that another processor could see, but what a sleeping thread may leave so. */
-static void stand_still(void)
-{
-	__atomic_fetch_add(&standing, 1, __ATOMIC_SEQ_CST);
-	while (__atomic_load_n(&stopping, __ATOMIC_ACQUIRE))
-		spin_wait();
-	__atomic_fetch_sub(&standing, 1, __ATOMIC_SEQ_CST);
-}
 
 void sched_stop_others(void)
 {
@@ -836,6 +845,7 @@ struct thread *thread_create(void)
 	list_init(&t->timer);
 	list_init(&t->siblings);
 	t->state = THREAD_WAITING;
+	t->queue = here();			/* others may find it before it is added */
 	t->affinity = ~(uint64_t)0;
 	return t;
 }

@@ -66,6 +66,8 @@ void sched_release_others(void);
 /* What the boot stack does once all else runs. */
 void sched_idle(void) __attribute__((noreturn));
 
+/* Where it runs, or ran last. */
+unsigned sched_cpu_of(const struct thread *);
 /* It may run on the processors of the mask alone, one of which there is; one that runs elsewhere goes to one of them at its next switch. */
 void sched_set_affinity(struct thread *, uint64_t mask);
 

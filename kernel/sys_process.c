@@ -260,11 +260,7 @@ long sys_gettid(const unsigned long args[6])
 long sys_getppid(const unsigned long args[6])
 {
 	(void)args;
-	mutex_lock(&tree_lock);			/* or it might go while we look */
-	const struct process *parent = current->parent;
-	long pid = parent ? parent->pid : 0;
-	mutex_unlock(&tree_lock);
-	return pid;
+	return __atomic_load_n(&current->ppid, __ATOMIC_RELAXED);
 }
 
 enum which_number { GROUP_OF, SESSION_OF };

@@ -41,8 +41,8 @@ enum { SHM_STAT_ANY = 15, F_ADD_SEALS_ = 1033, F_GET_SEALS_, PAGE = 4096, BATCH 
 /*
  * Kinds: f descriptor  F number for a new one  d folder's descriptor  p path  N path whose name may change  b bytes to fill  c bytes to read  s their number  i small  w anything
  * z mostly zero  g signal  P process  a address to map  l its length  o open flags  m mode  t timespec  T timeval pair  v iovec  V their number  S signal set
- * 8 its size  A action  x offset  R rights  M map flags  u user  k clock  q timer value  L limit  r resource  I ioctl  C fcntl  y its argument  D poll list
- * H shared segment  e at-flags  W wait flags  j futex  n text  E argument vector  B option of prctl  h seek
+ * 8 its size  9 clone3's  A action  x offset  R rights  M map flags  u user  k clock  q timer value  L limit  r resource  I ioctl  C fcntl  y its argument  D poll list
+ * H shared segment  e at-flags  W wait flags  j futex  n text  E argument vector  B option of prctl  h seek  G arguments of clone3
  */
 static const struct call { const char *name; int number; const char *arguments; } calls[] = {
 #define CALL(name, arguments) { #name, SYS_##name, arguments }
@@ -64,7 +64,7 @@ static const struct call { const char *name; int number; const char *arguments; 
 	CALL(sched_setparam, "Pc"), CALL(sched_getparam, "Pb"), CALL(sched_setscheduler, "Pic"), CALL(sched_getscheduler, "P"),
 	CALL(sched_get_priority_max, "i"), CALL(sched_rr_get_interval, "Pb"), CALL(prctl, "Bwwww"), CALL(arch_prctl, "wb"),
 	CALL(setrlimit, "rL"), CALL(chroot, "N"), CALL(sync, ""), CALL(settimeofday, "ww"), CALL(gettid, ""), CALL(readahead, "fxs"),
-	CALL(setxattr, "Nncsi"), CALL(getxattr, "pnbs"), CALL(listxattr, "pbs"), CALL(tkill, "Pg"), CALL(time, "b"), CALL(futex, "bjitbi"),
+	CALL(setxattr, "Nncsi"), CALL(getxattr, "pnbs"), CALL(listxattr, "pbs"), CALL(tkill, "Pg"), CALL(time, "b"), CALL(futex, "bjitbi"), CALL(futex, "bjiibw"), CALL(clone3, "G9"),
 	CALL(sched_setaffinity, "Psc"), CALL(sched_getaffinity, "Psb"), CALL(getdents64, "dbs"), CALL(set_tid_address, "b"),
 	CALL(restart_syscall, ""), CALL(fadvise64, "fxsi"), CALL(clock_settime, "kw"), CALL(clock_gettime, "kb"), CALL(clock_getres, "kb"),
 	CALL(clock_nanosleep, "kitb"), CALL(tgkill, "PPg"), CALL(utimes, "NT"), CALL(waitid, "iPbWb"), CALL(openat, "dpom"), CALL(mkdirat, "dNm"),
@@ -295,6 +295,21 @@ static long segment(uint64_t index)
 	return call6(SYS_shmctl, (long[6]){ (long)index, SHM_STAT_ANY, (long)slot(128) });
 }
 
+/* No CLONE_VM or CLONE_PARENT: two on one stack destroy each other. */
+static long clone3_arguments(void)
+{
+	uint64_t *a = slot(12 * sizeof *a);
+
+	memset(a, 0, 12 * sizeof *a);
+	a[0] = below(4) ? (uint64_t)PICK(0, 0, CLONE_FILES, CLONE_PARENT_SETTID, CLONE_CHILD_CLEARTID, 1l << 32) : (uint64_t)wild() & ~(uint64_t)(CLONE_VM | CLONE_PARENT);
+	a[2] = (uint64_t)bytes(1);
+	a[3] = (uint64_t)bytes(1);
+	a[4] = (uint64_t)PICK(SIGCHLD, SIGCHLD, SIGCHLD, 0, 64, 65);
+	if (!below(6))
+		a[5 + below(7)] = (uint64_t)wild();
+	return (long)a;
+}
+
 static long argument(char kind)
 {
 	if (!below(60))
@@ -322,6 +337,7 @@ static long argument(char kind)
 	case 'v': return vector();
 	case 'V': return below(10) ? (long)below(9) : wild();
 	case 'S': return signal_set();
+	case '9': return below(20) ? PICK(64, 80, 88, 96) : wild();
 	case '8': return below(30) ? 8 : wild();
 	case 'A': return action();
 	case 'x': return below(3) ? (long)below(9000) : below(2) ? (long)below(1l << 33) : wild();
@@ -340,6 +356,7 @@ static long argument(char kind)
 	case 'e': return PICK(0, 0, 0, AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, wild());
 	case 'W': return below(10) ? (long)PICK(WNOHANG, WNOHANG | WUNTRACED, 0, WEXITED | WNOHANG, WEXITED | WNOHANG | WNOWAIT) : wild();
 	case 'j': return below(10) ? (long)below(14) | PICK(0, 128) : wild();
+	case 'G': return clone3_arguments();
 	case 'n': return below(10) ? (long)"user.x" : bytes(0);
 	case 'E': return strings();
 	case 'B': return below(4) ? (long)below(60) : wild();
@@ -349,9 +366,32 @@ static long argument(char kind)
 	abort();
 }
 
-/* ---- one call --------------------------------------------------------------------------------------------------------------------- */
+/* ---- threads ---------------------------------------------------------------------------------------------------------------------- */
 
 static void one_call(int depth);
+
+enum { THREADS = 4, THREAD_STACK = 65536 };
+static char thread_stacks[THREADS][THREAD_STACK] __attribute__((aligned(16)));
+static pid_t thread_on[THREADS];		/* the kernel clears it when the stack is free again */
+
+static int thread(void *depth)
+{
+	for (uint64_t n = below(30); n > 0; n--)
+		one_call((int)(long)depth + 1);
+	return 0;
+}
+
+/* One that makes calls beside the others.  What libc keeps for a thread they have in common: nothing here uses it. */
+static void begin_thread(int depth)
+{
+	const int flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
+	int i = (int)below(THREADS);
+
+	if (!__atomic_exchange_n(&thread_on[i], -1, __ATOMIC_SEQ_CST) && clone(thread, thread_stacks[i] + THREAD_STACK, flags, (void *)(long)depth, &thread_on[i], NULL, &thread_on[i]) < 0)
+		thread_on[i] = 0;
+}
+
+/* ---- one call --------------------------------------------------------------------------------------------------------------------- */
 
 static void restart_tick(void)
 {
@@ -387,13 +427,19 @@ static int harmful(int number, const long a[6])
 	}
 }
 
+static int forks(int number) { return number == SYS_fork || number == SYS_vfork || number == SYS_clone || number == SYS_clone3; }
+
 static void __attribute__((noinline)) one_call(int depth)
 {
 	const struct call *c = &calls[below(CALLS)];
 	long a[6] = { 0 };
 
-	if (depth > 3 && (c->number == SYS_fork || c->number == SYS_vfork || c->number == SYS_clone))
+	if (depth > 3 && forks(c->number))
 		return;
+	if (c->number == SYS_clone && below(3)) {
+		begin_thread(depth);
+		return;
+	}
 	for (int i = 0; c->arguments[i]; i++)
 		a[i] = argument(c->arguments[i]);
 	if (c->number == SYS_clone)
@@ -418,7 +464,7 @@ static void __attribute__((noinline)) one_call(int depth)
 	if (failing)
 		call6(SYS_allocfail, (long[6]){ 0, ALLOCFAIL_SELF });
 	board->no_memory += result == -ENOMEM;
-	if (result == 0 && (c->number == SYS_fork || c->number == SYS_vfork || c->number == SYS_clone))
+	if (result == 0 && forks(c->number))
 		child(depth);
 	if (result >= 0 || result < -4095)
 		board->succeeded[c - calls]++;

@@ -484,7 +484,7 @@ static enum step zero_upgrade(struct fault *f)
 	return replace(f, pfn, FAULT_ZERO_UPGRADE);
 }
 
-/* The page may be replaced, and its frame be something else, by the time it is looked at or copied: then `replace` finds out. */
+/* The page may be replaced and its frame be something else, or be ours alone and written, by the time it is looked at or copied: then `replace` finds out. */
 static enum step write_private(struct fault *f)
 {
 	page_word word = page_word_of(f->entry.pfn);

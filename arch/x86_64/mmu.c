@@ -107,7 +107,7 @@ static unsigned unmap_entries(struct mmu *mmu, pte_t *e, pte_t *last, vaddr_t va
 			continue;
 		pte_write(e, 0);
 		gone++;
-		if (!page_counted(*word_of(old))) {
+		if (!page_counted(read_word_of(old))) {
 			uncounted++;
 			continue;
 		}
@@ -188,6 +188,10 @@ bool mmu_replace(struct mmu *mmu, vaddr_t va, pfn_t old, pfn_t new, unsigned pro
 
 	if (!e)
 		return false;
+	if (*e & PTE_WRITE) {
+		unlock_table(va, e, word);
+		return false;
+	}
 	bool counted = page_counted(page_word_of(old));
 
 	pte_write(e, 0);
@@ -213,7 +217,7 @@ static struct rights rights_of(vaddr_t va, unsigned prot, enum mmu_write write)
 
 static pte_t with_rights(pte_t old, const struct rights *r)
 {
-	return (old & (PTE_FRAME | PTE_ACCESSED | PTE_DIRTY)) | (r->ask && !page_is_mine(*word_of(old)) ? r->unwritable : r->full);
+	return (old & (PTE_FRAME | PTE_ACCESSED | PTE_DIRTY)) | (r->ask && !page_is_mine(read_word_of(old)) ? r->unwritable : r->full);
 }
 
 bool mmu_loosen(struct mmu *mmu, vaddr_t va, pfn_t pfn, unsigned prot, enum mmu_write write)
@@ -276,9 +280,7 @@ void mmu_protect(struct mmu *mmu, vaddr_t start, vaddr_t end, unsigned prot, enu
 			protect_huge(path.upper[1], va, prot, gather);
 			continue;
 		}
-		page_word word = lock_table(va, path.leaf);
-		protect_entries(&path.leaf[i], &path.leaf[last_in_leaf(va, end)], va, prot, write, gather);
-		unlock_table(va, path.leaf, word);
+		protect_entries(&path.leaf[i], &path.leaf[last_in_leaf(va, end)], va, prot, write, gather);	/* alone: needs no lock */
 	}
 }
 

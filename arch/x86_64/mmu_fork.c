@@ -25,7 +25,7 @@ unsigned mmu_copy_entries(pte_t *e, pte_t *last, pte_t *to, pte_t lose, unsigned
 			*end_lost = e + 1;
 		}
 		page_word *word = word_of(old);
-		if (__builtin_expect(page_type(*word) == PAGE_ANON, 1))
+		if (__builtin_expect(page_type(read_word_of(old)) == PAGE_ANON, 1))
 			__atomic_fetch_add(word, PAGE_ANON_ONE, __ATOMIC_RELAXED);
 		else if (!page_entry_get(pte_pfn(old)))
 			uncounted++;

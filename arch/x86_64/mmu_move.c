@@ -89,7 +89,7 @@ static int move_entries(const struct stretch *s, pte_t *target, vaddr_t *last, i
 	for (pte_t *e = s->first; e < s->end; e++, target++) {
 		if (!*e)
 			continue;
-		*resident += page_counted(*word_of(*e));
+		*resident += page_counted(read_word_of(*e));
 		pte_write(target, *e);
 		pte_write(e, 0);
 		moved++;

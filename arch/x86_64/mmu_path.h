@@ -56,6 +56,8 @@ static inline page_word *word_of(pte_t e)
 {
 	return (page_word *)((char *)pages + (e >> (PAGE_SHIFT - 3) & PTE_FRAME >> (PAGE_SHIFT - 3)));
 }
+/* What it says.  If that is a count of 1, those who had the page before have done all that they did to it. */
+static inline page_word read_word_of(pte_t e) { return __atomic_load_n(word_of(e), __ATOMIC_ACQUIRE); }
 _Static_assert(sizeof(page_word) == 8, "word_of shifts by 3");
 
 _Static_assert((PTE_FRAME >> PAGE_SHIFT) + 1 == (pte_t)1 << MMU_VALUE_BITS && !(PTE_VALUE & (PTE_FRAME | PTE_PRESENT | PTE_HELD)),

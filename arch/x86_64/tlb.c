@@ -42,6 +42,7 @@ static struct CPU_LOCAL tlb {
 
 static struct tlb *here(void) { return &tlbs[cpu_index()]; }
 static unsigned cpu_bit(unsigned cpu) { return 1u << cpu; }
+static unsigned state_of(const struct tlb *tlb) { return __atomic_load_n(&tlb->state, __ATOMIC_RELAXED); }
 
 /* ---- this processor ---------------------------------------------------------------------------------------------------------------------- */
 
@@ -80,7 +81,7 @@ static void flush_here(struct tlb *tlb, const struct mmu *mmu, vaddr_t start, va
 }
 
 /* Interrupts are off. */
-static void load(struct tlb *tlb, struct mmu *mmu)
+static inline void load(struct tlb *tlb, struct mmu *mmu)
 {
 	struct mmu *old = tlb->mmu;
 	unsigned bit = cpu_bit(cpu_index());
@@ -96,23 +97,21 @@ static void load(struct tlb *tlb, struct mmu *mmu)
 
 void mmu_activate(struct mmu *mmu)
 {
-	unsigned long irq = cpu_irq_save();
 	struct tlb *tlb = here();
 
 	if (!mmu)
 		mmu = &kernel_mmu;
 	if (mmu != tlb->mmu)
 		load(tlb, mmu);
-	else if (tlb->state != RUNNING && __atomic_exchange_n(&tlb->state, RUNNING, __ATOMIC_SEQ_CST) == STALE)
+	else if (state_of(tlb) != RUNNING && __atomic_exchange_n(&tlb->state, RUNNING, __ATOMIC_SEQ_CST) == STALE)
 		flush_here(tlb, mmu, 0, 0);
-	cpu_irq_restore(irq);
 }
 
 void mmu_rest(void)
 {
 	struct tlb *tlb = here();
 
-	if (tlb->mmu != &kernel_mmu && tlb->state == RUNNING)
+	if (tlb->mmu != &kernel_mmu && state_of(tlb) == RUNNING)
 		__atomic_store_n(&tlb->state, RESTING, __ATOMIC_RELEASE);
 }
 
@@ -125,7 +124,7 @@ void tlb_serve(const struct request *r)
 {
 	struct tlb *tlb = here();
 
-	if (r->leave && tlb->state != RUNNING)
+	if (r->leave && state_of(tlb) != RUNNING)
 		load(tlb, &kernel_mmu);
 	if (r->everything) {
 		flush_everything(tlb);
@@ -193,8 +192,10 @@ void mmu_evict(struct mmu *mmu)
 	uint64_t ticket[CPUS_MAX];
 
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	unsigned long irq = cpu_irq_save();
 	if (here()->mmu == mmu)
 		mmu_activate(NULL);
+	cpu_irq_restore(irq);
 	wait(ask(others(mmu), &(struct request){ .leave = true }, ticket), ticket);
 	assert(mmu->cpus == 0);
 }

@@ -9,6 +9,7 @@
  */
 #define TAP_OWN_MAIN
 #include "tap.h"
+#include <pthread.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
@@ -206,6 +207,43 @@ static int do_exec(void)
 	return errno;
 }
 
+static void *nothing(void *arg) { return arg; }
+static int do_threads(void)
+{
+	pthread_t t[2];
+	for (int i = 0; i < 2; i++) {
+		int error = pthread_create(&t[i], NULL, nothing, NULL);
+		if (error)
+			return error;
+	}
+	for (int i = 0; i < 2; i++)
+		pthread_join(t[i], NULL);
+	return 0;
+}
+
+/* Where there is no way back for the main thread, the process dies. */
+static void *exec_here(void *arg) { (void)arg; return (void *)(long)do_exec(); }
+static int do_thread_exec(void)
+{
+	pthread_t t;
+	void *error;
+	int created = pthread_create(&t, NULL, exec_here, NULL);
+	if (created)
+		return created;
+	pthread_join(t, &error);
+	return (int)(long)error;
+}
+
+/* Another process has the same descriptors. */
+static void share_descriptors(void)
+{
+	long pid = syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, 0);
+	NEED(pid >= 0);
+	if (!pid)
+		for (;;)
+			pause();
+}
+
 static void make_script(void)
 {
 	char text[256];
@@ -240,6 +278,9 @@ static const struct operation processes[] = {
 	{ "copy on write", do_fork_write, fill_memory, NULL, ALLOCFAIL_ALL, 0 },
 	{ "exit", do_exit, fill_memory, NULL, ALLOCFAIL_SELF, 0 },		/* what is told about it to the parent */
 	{ "exec and exit", do_exec, NULL, NULL, ALLOCFAIL_SELF, 0 },
+	{ "threads", do_threads, NULL, NULL, ALLOCFAIL_ALL, 0 },
+	{ "exec by a thread", do_thread_exec, NULL, NULL, ALLOCFAIL_ALL, 0 },
+	{ "exec with descriptors that others share", do_exec, share_descriptors, NULL, ALLOCFAIL_SELF, 0 },
 	{ "exec of a script", do_exec_script, make_script, drop_script, ALLOCFAIL_SELF, 0 },
 };
 

@@ -5,7 +5,7 @@
  * of the guest spends in a program is that program's, whatever the host did.
  */
 #include "tap.h"
-#include <poll.h>
+#include <limits.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/time.h>
@@ -387,42 +387,99 @@ TEST(a_ring_of_wakes)
 	}
 }
 
-static volatile long long *handled_ns;
-static void note_time(int signo, siginfo_t *info, void *context)
+/*
+ * A program that only computes, elsewhere, notices a signal without waiting for its tick.  What it counts itself from when it sees that the signal has been sent says how long that took,
+ * however long the host let one of the two wait.
+ */
+static struct { volatile int sent, handled; volatile long rounds, took, of_a_ms; } *kick;
+static void note_kick(int signo, siginfo_t *info, void *context)
 {
 	(void)signo, (void)info, (void)context;
-	*handled_ns = wall();
+	kick->took = kick->rounds;
+	kick->handled = 1;
 }
 
-/* A program that only computes, elsewhere, notices a signal without waiting for its tick. */
+static void count_rounds(long n)
+{
+	while (kick->rounds < n)
+		if (kick->sent && !kick->handled)
+			kick->rounds++;
+}
+
+static void await_kicks(void)
+{
+	handle(SIGUSR1, note_kick, 0);
+	kick->sent = 1;
+	for (int i = 0; i < 10; i++) {
+		long long began = wall();
+		kick->rounds = 0;
+		count_rounds(20000);
+		long of_a_ms = (long)(20000ll * MS / (wall() - began));
+		kick->of_a_ms = of_a_ms > kick->of_a_ms ? of_a_ms : kick->of_a_ms;
+	}
+	kick->handled = 1;
+	count_rounds(LONG_MAX);
+}
+
 TEST(a_signal_interrupts_another_processor)
 {
+	enum { N = 30 };
 	int quick = 0;
 
 	need_two();
-	handled_ns = map_anon(PAGE, MAP_SHARED);
+	kick = map_anon(PAGE, MAP_SHARED);
 	NEED(!pin(0, cpus[0]));
 	pid_t pid = fork();
 	if (!pid) {
 		NEED(!pin(0, cpus[1]));
-		handle(SIGUSR1, note_time, 0);
-		*handled_ns = 1;
-		for (;;)
-			;
+		await_kicks();
 	}
-	while (!*handled_ns)
+	while (!kick->handled)
 		sleep_ms(1);
-	for (int i = 0; i < 20; i++) {
+	for (int i = 0; i < N; i++) {
 		sleep_ms(1);
-		*handled_ns = 0;
-		long long sent = wall();
+		kick->sent = kick->handled = 0;
+		kick->rounds = 0;
 		kill(pid, SIGUSR1);
-		while (!*handled_ns)
+		kick->sent = 1;
+		while (!kick->handled)
 			;
-		quick += *handled_ns - sent < 4 * MS;
+		quick += kick->took < kick->of_a_ms;
 	}
-	CHECK(quick >= 5);
+	CHECK(quick >= N - 1);
 	end(pid);
+}
+
+static volatile int *arrived;
+static void note_arrival(int signo, siginfo_t *info, void *context)
+{
+	(void)signo, (void)info, (void)context;
+	*arrived = 1;
+}
+
+/* A process is in the tables before it runs for the first time, here for as long as it takes to write its number to a new page: by then signals come to it. */
+TEST(signals_to_those_just_forked)
+{
+	enum { N = 500 };
+
+	need_two();
+	arrived = map_anon(PAGE, MAP_SHARED);
+	handle(SIGUSR1, note_arrival, SA_RESTART);
+	NEED(!setpgid(0, 0));
+	pid_t pid = fork();
+	if (!pid)
+		for (;;)
+			kill(0, SIGUSR1);
+	char *numbers = map_anon(N * PAGE, MAP_PRIVATE);
+	for (int n = 0; n < N; n++) {
+		pid_t child = (pid_t)syscall(SYS_clone, SIGCHLD | CLONE_PARENT_SETTID, 0, numbers + n * PAGE, 0, 0);
+		if (!child)
+			_exit(0);
+		EQ(*(pid_t *)(numbers + n * PAGE), child);
+		EQ(wait_status(child), 0);
+	}
+	end(pid);
+	CHECK(*arrived);
 }
 
 /* ---- time --------------------------------------------------------------------------------------------------------------------------------- */
@@ -441,7 +498,7 @@ TEST(sleeps_end_when_they_should)
 			CHECK(took >= 1 * MS);
 			quick += took < 5 * MS;
 		}
-		CHECK(quick >= 5);
+		CHECK(quick >= 2);
 	}
 }
 
@@ -476,7 +533,7 @@ TEST(interval_timers_fire_when_they_should)
 			CHECK(took >= 2 * MS);
 			quick += took < 6 * MS;
 		}
-		CHECK(quick >= 5);
+		CHECK(quick >= 2);
 	}
 	/* To a program that computes, again and again. */
 	struct itimerval v = { { 0, 5000 }, { 0, 5000 } };

@@ -497,6 +497,10 @@ static struct waiter waiters[WAITERS];
 static void *wait_once(void *arg)
 {
 	struct waiter *w = arg;
+	sigset_t child;				/* else one whose parent blocks it, as fork does, makes this call be made again: for a moment nobody waits */
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	pthread_sigmask(SIG_BLOCK, &child, NULL);
 	set(&w->tid, gettid_());
 	long result = futex(w->at, w->op, 0, NULL, NULL, w->bits);
 	w->result = result < 0 ? -errno : result;

@@ -137,7 +137,7 @@ def plan_for(file, tests):
     def rank(test):
         if test.program == f"test_{stem}":
             group = 0 if test.machine == MACHINES[0] else 3
-        elif test.program == "model":
+        elif test.program in ("model", "smp"):
             group = 1 if test.arguments[1] == str(SHORT) else 5
         elif test.program in ("test_fault", "test_mmap", "test_object"):
             group = 2 if test.machine == MACHINES[0] else 3
@@ -153,7 +153,9 @@ def find_tests():
     tests = []
     for path in said:
         machine, program = path.split("/")[-2:]
-        if program == "model":
+        if program == "smp":
+            tests += [Test(machine, program, [seed, steps]) for seed, steps in ((1, SHORT), (2, LONG))]
+        elif program == "model":
             tests.append(Test(machine, program, [1, SHORT, "brief"]))
             tests += [Test(machine, program, [seed, LONG, "brief"]) for seed in (2, 4)]
         else:
@@ -212,7 +214,7 @@ class Tree:
         failed, read, where = None, 0, ""
         for line in child.stdout:
             read += len(line)
-            if b" fails at step " in line:          # the model: which program, or which regression
+            if b" fails at step " in line or line.startswith(b"# smp program"):         # which program, or which regression
                 where = ": " + line.decode(errors="replace").strip("# \n")
             if line.startswith(b"not ok") or read > OUTPUT_LIMIT:
                 failed = line.decode(errors="replace").strip().split(" - ", 1)[-1] + where

@@ -13,15 +13,6 @@ void sim_faults_clear(void)
 	sim_faults = (struct fault_stats){ 0 };
 }
 
-unsigned long sim_fault_count(void)
-{
-	unsigned long n = 0;
-
-	for (unsigned i = 0; i < FAULT_CLASSES; i++)
-		n += sim_faults.count[i];
-	return n;
-}
-
 /* One page's frame for an access, faults served: FAULT_DONE, then sim_access_end is to be called. */
 static int reach(struct space *space, vaddr_t va, enum fault_access access, enum fault_mode mode, pfn_t *pfn)
 {

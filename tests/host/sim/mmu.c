@@ -311,10 +311,13 @@ void mmu_activate(struct mmu *mmu)
 {
 	pfn_t root = (mmu ? mmu : &kernel_mmu)->root;
 
-	if (root == sim_tlb_root())
-		return;
-	sim_tlb_load(root);
-	__atomic_fetch_add(&tlb_stats.loads, 1, __ATOMIC_RELAXED);
+	sim_quiet(true);			/* between the look at what it has missed and its coming back */
+	if (root != sim_tlb_root()) {
+		sim_tlb_load(root);
+		__atomic_fetch_add(&tlb_stats.loads, 1, __ATOMIC_RELAXED);
+	}
+	sim_tlb_resume();
+	sim_quiet(false);
 }
 
 /* sim_tlb_flush passes by who rests, and sim_tlb_root knows. */
@@ -322,7 +325,12 @@ void mmu_rest(void) {}
 
 void cpu_poll(void)
 {
-	sim_interrupt();
+	sim_tlb_serve();
+}
+
+void sim_interrupt(void)
+{
+	sim_tlb_serve();
 }
 
 struct tlb_stats mmu_tlb_stats(void)
@@ -424,6 +432,10 @@ bool mmu_replace(struct mmu *mmu, vaddr_t va, pfn_t old, pfn_t new, unsigned pro
 
 	if (!entry)
 		return false;
+	if (sim_pte_prot(*entry) & VM_WRITE) {
+		unlock_table(mmu, table_of(entry), word);
+		return false;
+	}
 	bool was_resident = take_out(mmu, entry, va);
 	flush(mmu, va, va + PAGE_SIZE, SIM_UPPER_STAY);
 	int resident = install(mmu, entry, va, new, prot) - was_resident;

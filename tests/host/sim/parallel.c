@@ -35,6 +35,7 @@ static void *thread_main(void *arg)
 {
 	sim_current = arg;
 	sim_current->fn(sim_current->arg);
+	mmu_activate(NULL);			/* nobody asks this processor for anything any more */
 	sim_thread_ended(sim_current);
 	return NULL;
 }
@@ -66,8 +67,15 @@ void sim_block(void)
 	struct sim_thread *me = sim_current;
 
 	pthread_mutex_lock(&me->mutex);
-	while (!me->permit)
-		pthread_cond_wait(&me->wake, &me->mutex);
+	while (!me->permit) {
+		if (!me->interrupted) {
+			pthread_cond_wait(&me->wake, &me->mutex);
+			continue;
+		}
+		pthread_mutex_unlock(&me->mutex);
+		sim_point();
+		pthread_mutex_lock(&me->mutex);
+	}
 	me->permit = false;
 	pthread_mutex_unlock(&me->mutex);
 }
@@ -78,6 +86,27 @@ void sim_unblock(struct sim_thread *t)
 	t->permit = true;
 	pthread_cond_signal(&t->wake);
 	pthread_mutex_unlock(&t->mutex);
+}
+
+/* At its next point, or at once if it sleeps. */
+void sim_send_interrupt(unsigned cpu)
+{
+	struct sim_thread *t = __atomic_load_n(&on_cpu[cpu], __ATOMIC_ACQUIRE);
+
+	pthread_mutex_lock(&t->mutex);
+	__atomic_store_n(&t->interrupted, true, __ATOMIC_RELEASE);
+	pthread_cond_signal(&t->wake);
+	pthread_mutex_unlock(&t->mutex);
+}
+
+void sim_point(void)
+{
+	struct sim_thread *me = sim_current;
+
+	if (!me->irq_off && __atomic_load_n(&me->interrupted, __ATOMIC_ACQUIRE)) {
+		__atomic_store_n(&me->interrupted, false, __ATOMIC_RELAXED);
+		sim_interrupt();
+	}
 }
 
 void sim_yield(void)
@@ -99,7 +128,6 @@ void sim_run_together(struct sim_schedule how)
 	cpu_count = CPUS_MAX / 2;
 }
 
-void sim_point(void) {}
 void sim_quiet(bool on) { (void)on; }
 unsigned long sim_points(void) { return 0; }
 
@@ -160,6 +188,7 @@ static bool walk(pfn_t table, size_t page, enum fault_access access, pfn_t *pfn)
 
 bool sim_access_begin(struct space *space, vaddr_t va, enum fault_access access, pfn_t *pfn)
 {
+	sim_point();
 	sim_enter(space);
 	if (va >= SIM_PAGES << PAGE_SHIFT)
 		return false;
@@ -187,12 +216,23 @@ void sim_tlb_flush(pfn_t root, vaddr_t start, vaddr_t end, enum sim_upper upper)
 	}
 }
 
-void sim_enter(struct space *space) { sim_current->entered = space; }
+void sim_enter(struct space *space)
+{
+	sim_current->entered = space;
+	mmu_activate(&space->mmu);
+}
+
+void sim_rest(void)
+{
+	mmu_rest();
+}
+
+/* Whoever has used it rests. */
 void sim_stop(struct space *space) { (void)space; }
-void sim_rest(void) {}
-void sim_interrupt(void) {}
+void sim_tlb_serve(void) {}
 void sim_tlb_flush_here(pfn_t root, vaddr_t start, vaddr_t end, enum sim_upper upper) { (void)root, (void)start, (void)end, (void)upper; }
 void sim_tlb_load(pfn_t root) { (void)root; }
+void sim_tlb_resume(void) {}
 void sim_tlb_leave(pfn_t root) { (void)root; }
 pfn_t sim_tlb_root(void) { return PFN_NONE; }
 bool sim_tlb_runs(pfn_t root) { (void)root; return false; }

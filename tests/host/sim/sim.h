@@ -57,7 +57,6 @@ void sim_enter(struct space *);
 extern __thread struct fault_stats sim_faults;
 extern __thread struct fault_result sim_last_fault;
 void sim_faults_clear(void);
-unsigned long sim_fault_count(void);
 
 /* One access of the current thread's processor: true: it may use the frame, until sim_access_end; false: a page fault. */
 bool sim_access_begin(struct space *, vaddr_t, enum fault_access, pfn_t *);
@@ -77,11 +76,15 @@ enum sim_upper { SIM_UPPER_STAY, SIM_UPPER_TOO };
 void sim_tlb_flush(pfn_t root, vaddr_t start, vaddr_t end, enum sim_upper);	/* of every processor that runs the root: when it returns, all have */
 void sim_tlb_flush_here(pfn_t root, vaddr_t start, vaddr_t end, enum sim_upper);
 void sim_tlb_load(pfn_t root);		/* this processor runs it from now on, and has forgotten all */
+void sim_tlb_resume(void);		/* it rests no more */
 void sim_tlb_leave(pfn_t root);		/* nobody rests on it any more */
 pfn_t sim_tlb_root(void);		/* what this processor runs; PFN_NONE: nothing yet, or it rests and must load it anew */
 bool sim_tlb_runs(pfn_t root);		/* does any processor? */
 bool sim_tlb_holds(pfn_t);
-void sim_interrupt(void);		/* this processor serves what others want of it */
+void sim_tlb_serve(void);		/* this processor flushes what others have asked for */
+/* Interrupts a processor: there the machine's sim_interrupt is called. */
+void sim_send_interrupt(unsigned cpu);
+void sim_interrupt(void);
 void sim_tlb_speculate(void);		/* each processor walks to the page that it used last */
 
 /* Makes the tables that kernel_mmu starts with, in frames of boot_alloc. */

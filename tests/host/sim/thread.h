@@ -17,7 +17,7 @@ struct sim_thread {
 	struct list all;
 	unsigned cpu;			/* the processor that it runs on */
 	bool irq_off;
-	bool finished, gone;
+	bool finished, gone;		/* gone: never runs again */
 	struct place wait;
 	struct waitq done;
 	void (*fn)(void *);
@@ -28,7 +28,6 @@ struct sim_thread {
 	bool blocked, permit;		/* sleeps in sim_block; need not sleep the next time */
 	/* turns.c */
 	struct list run;		/* in ready, when it could run */
-	bool gone;			/* never runs again */
 	bool spinning;			/* waits for another, so that it is not chosen while others could run */
 	long priority;
 	void *stack, *stack_pointer, *fake_stack;
@@ -39,6 +38,7 @@ struct sim_thread {
 	pthread_mutex_t mutex;		/* blocked and permit */
 	pthread_cond_t wake;
 	unsigned long accesses;		/* odd while it is inside one; atomic */
+	bool interrupted;		/* atomic */
 };
 extern struct list sim_threads;
 

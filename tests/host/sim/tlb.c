@@ -176,6 +176,7 @@ static void flush(struct tlb *t, const struct flush *f)
 		speculate(t, f->start >> PAGE_SHIFT);
 }
 
+/* What it is not told while it rests, it makes up for. */
 static void flush_on(unsigned cpu, const struct flush *f)
 {
 	for (struct tlb *t = &tlbs[cpu * SIM_SPACES]; t < &tlbs[(cpu + 1) * SIM_SPACES]; t++) {
@@ -197,22 +198,17 @@ static void serve(unsigned cpu)
 		}
 }
 
-void sim_interrupt(void)
+void sim_tlb_serve(void)
 {
 	serve(cpu_index());
 }
 
-/* A processor that does not run a thread is interrupted at once. */
 static bool all_served(unsigned me)
 {
-	bool all = true;
-
-	for (unsigned i = 0; i < cpu_count; i++) {
-		if (pending[i][me] && !sim_cpu_runs(i))
-			serve(i);
-		all = all && !pending[i][me];
-	}
-	return all;
+	for (unsigned i = 0; i < cpu_count; i++)
+		if (pending[i][me])
+			return false;
+	return true;
 }
 
 void sim_tlb_flush(pfn_t root, vaddr_t start, vaddr_t end, enum sim_upper upper)
@@ -223,6 +219,9 @@ void sim_tlb_flush(pfn_t root, vaddr_t start, vaddr_t end, enum sim_upper upper)
 	for (struct tlb *t = tlbs; t < end_of_tlbs(); t++)
 		if (t->root == root)
 			pending[t->cpu][me] = true;
+	for (unsigned i = 0; i < cpu_count; i++)
+		if (pending[i][me] && i != me)
+			sim_send_interrupt(i);
 	serve(me);
 	while (!all_served(me))
 		spin_wait();
@@ -230,7 +229,8 @@ void sim_tlb_flush(pfn_t root, vaddr_t start, vaddr_t end, enum sim_upper upper)
 
 void sim_tlb_flush_here(pfn_t root, vaddr_t start, vaddr_t end, enum sim_upper upper)
 {
-	flush_on(cpu_index(), &(struct flush){ root, start, end, upper });
+	if (here()->root == root)
+		flush(here(), &(struct flush){ root, start, end, upper });
 }
 
 void sim_tlb_forget(void)
@@ -257,11 +257,9 @@ static void rest(struct tlb *t, bool resting)
 
 void sim_rest(void)
 {
-	sim_quiet(true);
-	mmu_rest();
 	if (here()->space)
 		rest(here(), true);
-	sim_quiet(false);
+	mmu_rest();
 }
 
 void sim_tlb_leave(pfn_t root)
@@ -275,12 +273,16 @@ void sim_tlb_leave(pfn_t root)
 		}
 }
 
+void sim_tlb_resume(void)
+{
+	rest(here(), false);
+}
+
 /* The running thread goes on with the TLB of its processor that is the space's, or takes one for it. */
 void sim_enter(struct space *space)
 {
 	struct tlb *first = &tlbs[cpu_index() * SIM_SPACES], *use = first;
 
-	sim_quiet(true);
 	sim_current->entered = space;
 	for (struct tlb *t = first; t < first + SIM_SPACES && use->space != space; t++)
 		if (t->space == space || t->used < use->used)
@@ -291,7 +293,6 @@ void sim_enter(struct space *space)
 	rest(use, false);
 	use->space = space;
 	use->used = ++clock_now;
-	sim_quiet(false);
 }
 
 void sim_stop(struct space *space)
@@ -302,11 +303,13 @@ void sim_stop(struct space *space)
 	for (struct tlb *t = tlbs; t < end_of_tlbs(); t++)
 		if (t->space == space) {
 			unsigned cpu = sim_current->cpu;
+			struct tlb *used = current[t->cpu];
 			sim_current->cpu = t->cpu;
 			current[t->cpu] = t;
 			rest(t, false);
 			mmu_activate(NULL);
 			t->used = 0;
+			current[t->cpu] = used;
 			sim_current->cpu = cpu;
 		}
 	sim_quiet(false);

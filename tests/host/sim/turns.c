@@ -108,6 +108,15 @@ static void hand_over(void)
 	switch_to(choose());
 }
 
+/* Until there is none; then nothing comes before the next point. */
+static void take_interrupts(struct sim_thread *me)
+{
+	while (me->interrupted) {
+		me->interrupted = false;
+		sim_interrupt();
+	}
+}
+
 static void thread_main(void)
 {
 	struct sim_thread *me = sim_current;
@@ -115,6 +124,7 @@ static void thread_main(void)
 	arrived(NULL);
 	me->fn(me->arg);
 	sim_thread_ended(me);
+	take_interrupts(me);
 	me->gone = true;
 	hand_over();
 }
@@ -169,6 +179,7 @@ void sim_block(void)
 {
 	struct sim_thread *me = sim_current;
 
+	take_interrupts(me);
 	if (!me->permit) {
 		me->blocked = true;
 		hand_over();
@@ -210,10 +221,27 @@ struct sim_thread *sim_cpu_thread(unsigned cpu)
 {
 	list_for_each(l, &sim_threads) {
 		struct sim_thread *t = container_of(l, struct sim_thread, all);
-		if (t->cpu == cpu && !t->finished)
+		if (t->cpu == cpu && !t->gone)
 			return t;
 	}
 	return NULL;
+}
+
+/* One that runs no thread at the moment takes the interrupt at once. */
+void sim_send_interrupt(unsigned cpu)
+{
+	struct sim_thread *me = sim_current;
+	unsigned mine = me->cpu;
+
+	if (sim_cpu_runs(cpu)) {
+		sim_cpu_thread(cpu)->interrupted = true;
+		return;
+	}
+	sim_quiet(true);
+	me->cpu = cpu;
+	sim_interrupt();
+	me->cpu = mine;
+	sim_quiet(false);
 }
 
 bool sim_cpu_runs(unsigned cpu)
@@ -238,8 +266,10 @@ static void maybe_switch(unsigned period)
 	struct sim_thread *me = sim_current;
 
 	points++;
-	if (!me->irq_off && random_below(4) == 0)
+	if (!me->irq_off && me->interrupted && random_below(4) == 0) {
+		me->interrupted = false;
 		sim_interrupt();
+	}
 	if (list_empty(&ready))
 		return;
 	bool change = random_below(period) == 0;

@@ -71,9 +71,9 @@ static void must(struct worker *w, const char *call, ssize got, ssize or)
 
 static unsigned some_rights(struct worker *w)
 {
-	static const unsigned usual[] = { VM_READ, VM_READ | VM_WRITE, VM_READ | VM_WRITE, VM_READ | VM_WRITE, VM_READ | VM_WRITE, 0 };
+	static const unsigned usual[] = { VM_READ, VM_READ, VM_READ | VM_WRITE };
 
-	return usual[random_below(w, sizeof usual / sizeof *usual)];
+	return one_in(w, 12) ? 0 : usual[random_below(w, 8) % 3 ? 2 : random_below(w, 3)];
 }
 
 /* How a range is to be mapped.  What others change is mapped so that contents are known: a file's private pages only if it is never written. */
@@ -271,7 +271,6 @@ static void do_exit(struct worker *w)
 	if (!free)
 		return;
 	say(w, "ends space %ld", (long)(p - place));
-	sim_stop(p->space);
 	space_put(p->space);
 	world_lock();
 	p->space = NULL;
@@ -339,10 +338,20 @@ static void do_touch(struct worker *w, struct place *p, unsigned page, bool writ
 	access_word(w, p, page, write || one_in(w, 2) ? w->id : (unsigned)random_below(w, program.threads), write);
 }
 
+/* More often than not one that may be used. */
+static unsigned some_page(struct worker *w, const struct place *p)
+{
+	unsigned page = (unsigned)random_below(w, window);
+
+	for (unsigned tries = 0; MODELLED && tries < 4 && !p->view[page].rights; tries++)
+		page = (unsigned)random_below(w, window);
+	return page;
+}
+
 static void do_touches(struct worker *w, struct place *p)
 {
 	for (unsigned n = 1 + (unsigned)random_below(w, 6); n > 0; n--)
-		do_touch(w, p, (unsigned)random_below(w, window), one_in(w, 2));
+		do_touch(w, p, some_page(w, p), one_in(w, 2));
 }
 
 static void do_sweep(struct worker *w, struct place *p)
@@ -381,8 +390,15 @@ static void in_a_space(struct worker *w, struct place *p)
 		do_mlock(w, r);
 	else
 		do_fork(w, p);
-	if (one_in(w, 4))
+	if (p != place || one_in(w, 4) || !MODELLED)		/* at its end nobody may run a space */
 		sim_rest();
+}
+
+void do_first(struct worker *w)
+{
+	for (unsigned i = 0; i < nruns; i++)
+		if (run[i].owner == w->id || (run[i].owner == program.threads && w->id == 0))
+			do_mmap(w, (struct range){ &place[0], run[i].first, run[i].n, run[i].owner == w->id });
 }
 
 /* An allocation of this step is refused; one thread at a time can be treated so. */

@@ -14,7 +14,7 @@
 
 enum { CHECK_STEPS = 200, CHILD_SECONDS = 60 };
 
-static struct totals { unsigned long programs, steps, points, contended, faults; } *totals;
+static struct totals { unsigned long programs, steps, points, contended, faults[FAULT_CLASSES]; } *totals;
 
 /* ---- all threads stand ------------------------------------------------------------------------------------------------------------------ */
 
@@ -43,11 +43,29 @@ static void stand(void)
 	wait_finish(&go_on);
 }
 
+static void count_faults(void)
+{
+	for (unsigned i = 0; i < FAULT_CLASSES; i++)
+		__atomic_fetch_add(&totals->faults[i], sim_faults.count[i], __ATOMIC_RELAXED);
+}
+
+static void print_totals(const char *how)
+{
+	static const char *const name[] = FAULT_CLASS_NAMES;
+
+	printf("# smp %dx%d%s: %lu programs, %lu steps, %lu points, %lu times a lock was not to be had; faults:", SIM_LEVELS, SIM_TABLE_BITS, how,
+		totals->programs, totals->steps, totals->points, totals->contended);
+	for (unsigned i = 0; i < FAULT_CLASSES; i++)
+		printf(" %s %lu", name[i], totals->faults[i]);
+	printf("\n");
+}
+
 /* All do the same number of steps, and stand at the end: so nobody waits for one who has gone. */
 static void work(void *arg)
 {
 	struct worker *w = arg;
 
+	do_first(w);
 	for (unsigned i = 0; i < program.steps; i++) {
 		if (i % (CHECK_STEPS / program.threads) == 0)
 			stand();
@@ -55,7 +73,7 @@ static void work(void *arg)
 	}
 	stand();
 	if (!MODELLED)				/* each counts its own; else there is one count */
-		__atomic_fetch_add(&totals->faults, sim_fault_count(), __ATOMIC_RELAXED);
+		count_faults();
 }
 
 static void run_program(const void *what)
@@ -71,7 +89,8 @@ static void run_program(const void *what)
 	for (unsigned i = 0; i < p->threads; i++)
 		sim_thread_join(thread[i]);
 	totals->points += sim_points();
-	totals->faults += MODELLED ? sim_fault_count() : 0;
+	if (MODELLED)
+		count_faults();
 	totals->contended += sim_contended();
 	world_end();
 	totals->programs++;
@@ -87,6 +106,7 @@ static struct program make_program(uint64_t seed)
 	static const unsigned periods[] = { 2, 5, 20, 100, 500 };
 	bool large = p.dense && HUGE_SHIFT > 17;
 
+	p.fork = one_in(&w, 4) ? FORK_COPIES : FORK_SHARES;
 	p.fail = one_in(&w, 2) ? 8 : 0;
 	p.memory = ((large ? 12288u : 1536u) << random_below(&w, 3)) << 10;
 	p.schedule = (struct sim_schedule){ .seed = seed, .policy = one_in(&w, 3) ? SIM_PRIORITIES : SIM_RANDOM, .period = periods[random_below(&w, 5)] };
@@ -120,13 +140,13 @@ static bool try_all(uint64_t seed, unsigned long steps)
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "1", *number = argc > 2 ? argv[2] : "20000";
+	const char *how = MODELLED ? "" : ", at once";
 	bool one = strcmp(what, "program") == 0;
 
 	totals = child_shared(sizeof *totals);
 	verbose = one;
 	bool good = one ? try(strtoull(number, NULL, 0)) : try_all(strtoull(what, NULL, 0), strtoul(number, NULL, 0));
-	printf("# smp %dx%d: %lu programs, %lu steps, %lu faults, %lu points, %lu times a lock was not to be had\n", SIM_LEVELS, SIM_TABLE_BITS,
-		totals->programs, totals->steps, totals->faults, totals->points, totals->contended);
-	printf("%s 1 - smp %dx%d %s %s\n1..1\n", good ? "ok" : "not ok", SIM_LEVELS, SIM_TABLE_BITS, what, number);
+	print_totals(how);
+	printf("%s 1 - smp %dx%d%s %s %s\n1..1\n", good ? "ok" : "not ok", SIM_LEVELS, SIM_TABLE_BITS, how, what, number);
 	return !good;
 }

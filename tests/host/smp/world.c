@@ -45,7 +45,7 @@ void say(const struct worker *w, const char *format, ...)
 	va_end(args);
 }
 
-static unsigned locked;
+static unsigned locked;			/* atomic */
 
 void world_lock(void)
 {
@@ -191,6 +191,7 @@ void world_boot(const struct program *what)
 	sim_boot(program.memory);
 	overcommit.mode = OVERCOMMIT_ALWAYS;
 	huge_policy = program.dense ? HUGE_ALWAYS : HUGE_NEVER;
+	fork_tables = program.fork;
 	vm_check(&report);
 	frames_at_first = report.managed_frames - report.kernel_frames;
 	for (unsigned i = 0; i < program.threads; i++)

@@ -69,6 +69,7 @@ struct program {
 	uint64_t seed;
 	unsigned threads, steps;	/* of each */
 	bool dense;			/* runs of whole leaf tables */
+	unsigned fork;			/* what it does with tables */
 	bool spaces;			/* several, or one and what is forked off it for a moment */
 	unsigned fail;			/* one in so many steps has an allocation refused; 0: none */
 	size_t memory;
@@ -136,4 +137,5 @@ void access_object(struct worker *, int object, unsigned index, unsigned slot, b
 void views_start(void);
 
 /* calls.c */
+void do_first(struct worker *);	/* maps what is its own */
 void do_step(struct worker *);

@@ -5,6 +5,7 @@
 struct mmu {
 	paddr_t root;
 	size_t resident, tables;
+	unsigned cpus;
 };
 
 #define MMU_TABLE_REACH	((size_t)1 << HUGE_SHIFT)
