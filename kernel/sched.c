@@ -397,7 +397,7 @@ void waiter_add(struct waiter *w, struct waitq *q)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);	/* who sets the condition sees us waiting, or we see the condition: as in wake_some */
 }
 
-static void take_from(struct waiter *w, struct waitq *q)
+static __attribute__((noinline)) void take_from(struct waiter *w, struct waitq *q)
 {
 	unsigned long irq = spin_lock_irq(&q->lock);
 	if (w->queue) {
@@ -442,7 +442,7 @@ void waiter_wake(struct waiter *w)
 {
 	struct thread *t = w->thread;
 	list_remove(&w->link);
-	__atomic_store_n(&w->woken, true, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&w->woken, true, __ATOMIC_RELEASE);	/* and before all that comes after a lock is taken */
 	make_ready(t, WOKEN);
 	__atomic_store_n(&w->queue, NULL, __ATOMIC_RELEASE);	/* last: from now on the waiter, and its thread, may be gone */
 }
@@ -510,8 +510,6 @@ int waiters_sleep(struct waiter *w, size_t n, enum wait_how how, uint64_t deadli
 	int result;
 	lock_check_may_sleep();
 	for (;;) {
-		if (woken(w, n))
-			return 0;
 		unsigned long irq = cpu_irq_save();
 		struct run_queue *q = here();
 		spin_lock(&q->lock);
@@ -528,6 +526,8 @@ int waiters_sleep(struct waiter *w, size_t n, enum wait_how how, uint64_t deadli
 		}
 		switch_away(q);
 		cpu_irq_restore(irq);
+		if (woken(w, n))
+			return 0;
 	}
 }
 
