@@ -81,7 +81,7 @@ static struct view some_mapping(struct worker *w, bool own)
 {
 	struct view v = { .mapped = true, .rights = some_rights(w), .object = -1 };
 
-	if (one_in(w, program.dense ? 8 : 2)) {
+	if (one_in(w, program.style == SPREAD ? 2 : 8)) {
 		static const int of_own[] = { READ_FILE, READ_FILE, DISK_FILE, MEMORY };
 
 		v.object = own ? of_own[random_below(w, 4)] : one_in(w, 2) ? COMMON_FILE : COMMON_MEMORY;
