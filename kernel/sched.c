@@ -31,7 +31,7 @@
 #include "vm/heap.h"
 #include "vm/kspace.h"
 
-enum { SLICE_TICKS = 3 };
+enum { SLICE_TICKS = 3, SPINS_TO_NAP = 512, NAP_NS = 100000 };
 
 static struct run_queue {
 	struct spinlock lock;
@@ -44,6 +44,7 @@ static struct run_queue {
 	struct thread *left;			/* this processor for good (dead), or to go to another (ready): seen to by the thread that comes */
 	uint64_t tick_ns;			/* when the next tick is due; this processor's own, as the next */
 	uint64_t armed_ns;			/* what its timer is set to */
+	unsigned spins;				/* of loops that wait for other processors */
 	struct sched_stats stats;		/* its own */
 } CPU_LOCAL queues[CPUS_MAX];
 
@@ -631,6 +632,23 @@ void kernel_tick(enum tick_mode mode)
 	spin_lock(&q->lock);
 	arm(q);
 	spin_unlock(&q->lock);
+}
+
+void sched_spun(void)
+{
+	const struct thread *t = current_thread();
+	struct run_queue *q = t ? t->queue : NULL;	/* none: it is just starting */
+
+	if (!q || ++q->spins % SPINS_TO_NAP || !cpu_irq_enabled())
+		return;
+	cpu_irq_disable();
+	uint64_t until_ns = time_now_ns() + NAP_NS;
+	if (until_ns < q->armed_ns) {
+		q->armed_ns = until_ns;
+		time_arm(until_ns);
+	}
+	cpu_idle();
+	cpu_irq_enable();
 }
 
 void sched_timers_changed(void)

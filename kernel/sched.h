@@ -52,6 +52,8 @@ const struct lock_stat *lock_stats(void);		/* LOCK_STATS of them, up to the firs
 
 /* Runs this processor on the space (NULL: on none): for exec and exit, which change the space under a running thread. */
 void sched_use_space(struct space *);
+/* A round of a loop that waits for another processor: after many of them this one naps, if it may be interrupted, so that one that is only emulated lets the other run. */
+void sched_spun(void);
 /* Is this the thread of a processor?  It is compared, not looked at. */
 bool sched_is_running(const void *thread);
 /*
