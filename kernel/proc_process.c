@@ -102,8 +102,8 @@ static int make_stat(struct text *t, struct vnode *v, void *arg)
 		(unsigned long)((thread ? thread->start_ns : p->start_ns) / NS_PER_TICK));
 	text_print(t, "%lu %lu %lu 0 0 %lu 0 0 ", (unsigned long)vsize_pages(p) * PAGE_SIZE, (unsigned long)resident_pages(p),	/* 23 to 30 */
 		(unsigned long)p->limits[LIMIT_RSS].cur, m ? (unsigned long)m->stack_top : 0);
-	text_print(t, "%lu %lu %lu %lu 0 0 0 %d 0 0 0 0 0 0 ", (unsigned long)(n->single ? s.pending : s.shared) & low, (unsigned long)s.blocked & low,	/* 31 to 44 */
-		(unsigned long)s.ignored & low, (unsigned long)s.caught & low, n->tid == n->pid ? p->exit_signal : -1);
+	text_print(t, "%lu %lu %lu %lu 0 0 0 %d %u 0 0 0 0 0 ", (unsigned long)(n->single ? s.pending : s.shared) & low, (unsigned long)s.blocked & low,	/* 31 to 44 */
+		(unsigned long)s.ignored & low, (unsigned long)s.caught & low, n->tid == n->pid ? p->exit_signal : -1, thread ? sched_cpu_of(thread) : 0);
 	text_print(t, "0 0 %lu %lu %lu %lu %lu %d\n", m ? (unsigned long)m->brk_start : 0, m ? (unsigned long)m->arg_start : 0,	/* 45 to 52 */
 		m ? (unsigned long)m->arg_end : 0, m ? (unsigned long)m->env_start : 0, m ? (unsigned long)m->env_end : 0, p->exit_status);
 	proc_unlock_process();

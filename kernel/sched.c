@@ -148,20 +148,24 @@ static bool may_run_here(const struct thread *t, const struct run_queue *q)
 	return allowed(t) & bit(q->cpu);
 }
 
+/* The first in that queue, which is locked, that may run on this processor. */
+static struct thread *first_for(const struct run_queue *from, const struct run_queue *q)
+{
+	list_for_each(l, &from->ready)
+		if (may_run_here(container_of(l, struct thread, run), q))
+			return container_of(l, struct thread, run);
+	return NULL;
+}
+
 /* Takes a thread that may run here from another queue with at least so many in it; ours is locked. */
 static struct thread *steal(struct run_queue *q, unsigned least)
 {
 	for (unsigned i = 1; i < cpu_count; i++) {
 		struct run_queue *from = &queues[(q->cpu + i) % cpu_count];
-		struct thread *found = NULL;
 
 		if (__atomic_load_n(&from->nready, __ATOMIC_SEQ_CST) < least || !spin_trylock(&from->lock))
 			continue;
-		list_for_each(l, &from->ready) {
-			struct thread *t = container_of(l, struct thread, run);
-			if (!found && may_run_here(t, q))
-				found = t;
-		}
+		struct thread *found = first_for(from, q);
 		if (found) {
 			take_out(from, found);
 			__atomic_store_n(&found->queue, q, __ATOMIC_RELAXED);
@@ -334,6 +338,13 @@ void sched_set_affinity(struct thread *t, uint64_t mask)
 			cpu_kick(cpu);
 	}
 	cpu_irq_restore(irq);
+}
+
+unsigned sched_cpu_of(const struct thread *t)
+{
+	const struct run_queue *q = __atomic_load_n(&t->queue, __ATOMIC_RELAXED);
+
+	return q ? q->cpu : 0;			/* none: it has not run yet */
 }
 
 bool sched_is_running(const void *t)
@@ -715,12 +726,22 @@ void sched_count_fork(void)
 
 /* ---- idle processors --------------------------------------------------------------------- */
 
-static bool work_is_there(void)
+/* Is a thread queued anywhere that may run here?  A queue that is busy may have one.  Interrupts are off. */
+static bool work_is_there(const struct run_queue *q)
 {
-	for (unsigned i = 0; i < cpu_count; i++)
-		if (__atomic_load_n(&queues[i].nready, __ATOMIC_SEQ_CST) > 0)
-			return true;
-	return false;
+	bool found = q->nready > 0;
+
+	for (unsigned i = 0; i < cpu_count && !found; i++) {
+		struct run_queue *from = &queues[i];
+		if (from == q || __atomic_load_n(&from->nready, __ATOMIC_SEQ_CST) == 0)
+			continue;
+		found = !spin_trylock(&from->lock);
+		if (found)
+			break;
+		found = first_for(from, q) != NULL;
+		spin_unlock(&from->lock);
+	}
+	return found;
 }
 
 void sched_idle(void)
@@ -730,7 +751,7 @@ void sched_idle(void)
 	for (;;) {
 		cpu_irq_disable();
 		__atomic_fetch_or(&idle_cpus, bit(q->cpu), __ATOMIC_SEQ_CST);
-		if (!work_is_there() && !thread_work(&q->idle, WORK_RESCHEDULE)) {
+		if (!work_is_there(q) && !thread_work(&q->idle, WORK_RESCHEDULE)) {
 			uint64_t from_ns = time_now_ns();
 			cpu_idle();
 			q->stats.idle_ns += time_now_ns() - from_ns;

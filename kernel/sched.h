@@ -56,6 +56,8 @@ void sched_use_space(struct space *);
 void sched_spun(void);
 /* Is this the thread of a processor?  It is compared, not looked at. */
 bool sched_is_running(const void *thread);
+/* The processor where it runs, or ran last. */
+unsigned sched_cpu_of(const struct thread *);
 /*
  * All other processors stand still, outside of whatever a thread does between two sleeps; until sched_release_others.  One caller at a time; may sleep before.
  * The caller does not sleep meanwhile.
