@@ -48,6 +48,7 @@ void spin_wait(void)
 {
 	cpu_relax();
 	cpu_poll();
+	sched_spun();
 }
 
 void spin_lock_slow(struct spinlock *l)

@@ -33,7 +33,7 @@
 #include "vm/heap.h"
 #include "vm/kspace.h"
 
-enum { SLICE_TICKS = 3 };
+enum { SLICE_TICKS = 3, SPINS_TO_NAP = 512, NAP_NS = 100000 };
 
 static struct run_queue {
 	struct spinlock lock;
@@ -46,6 +46,7 @@ static struct run_queue {
 	struct thread *left;			/* this processor for good (dead), or to go to another (ready): seen to by the thread that comes */
 	uint64_t tick_ns;			/* when the next tick is due; this processor's own, as the next */
 	uint64_t armed_ns;			/* what its timer is set to */
+	unsigned spins;				/* of loops that wait for other processors */
 	uint64_t counted_ns;			/* up to when its time has been counted */
 	struct sched_stats stats;
 } CPU_LOCAL queues[CPUS_MAX];
@@ -152,8 +153,8 @@ static bool may_run_here(const struct thread *t, const struct run_queue *q)
 	return allowed(t) & bit(q->cpu);
 }
 
-/* The first in that queue, which is locked, that may run on this one's processor. */
-static struct thread *first_for(const struct run_queue *q, const struct run_queue *from)
+/* The first in that queue, which is locked, that may run on this processor. */
+static struct thread *first_for(const struct run_queue *from, const struct run_queue *q)
 {
 	list_for_each(l, &from->ready)
 		if (may_run_here(container_of(l, struct thread, run), q))
@@ -169,7 +170,7 @@ static struct thread *steal(struct run_queue *q, unsigned least)
 
 		if (__atomic_load_n(&from->nready, __ATOMIC_SEQ_CST) < least || !spin_trylock(&from->lock))
 			continue;
-		struct thread *found = first_for(q, from);
+		struct thread *found = first_for(from, q);
 		if (found) {
 			take_out(from, found);
 			__atomic_store_n(&found->queue, q, __ATOMIC_RELAXED);
@@ -666,6 +667,23 @@ void kernel_tick(enum tick_mode mode)
 	spin_unlock(&q->lock);
 }
 
+void sched_spun(void)
+{
+	const struct thread *t = current_thread();
+	struct run_queue *q = t ? t->queue : NULL;	/* none: it is just starting */
+
+	if (!q || ++q->spins % SPINS_TO_NAP || !cpu_irq_enabled())
+		return;
+	cpu_irq_disable();
+	uint64_t until_ns = time_now_ns() + NAP_NS;
+	if (until_ns < q->armed_ns) {
+		q->armed_ns = until_ns;
+		time_arm(until_ns);
+	}
+	cpu_idle();
+	cpu_irq_enable();
+}
+
 void sched_timers_changed(void)
 {
 	unsigned long irq = cpu_irq_save();
@@ -739,19 +757,22 @@ void sched_count_fork(void)
 
 /* ---- idle processors --------------------------------------------------------------------- */
 
-/* A thread that may run on this processor waits anywhere.  Interrupts are off. */
+/* Is a thread queued anywhere that may run here?  A queue that is busy may have one.  Interrupts are off. */
 static bool work_is_there(const struct run_queue *q)
 {
-	for (unsigned i = 0; i < cpu_count; i++) {
-		if (__atomic_load_n(&queues[i].nready, __ATOMIC_SEQ_CST) == 0)
+	bool found = q->nready > 0;
+
+	for (unsigned i = 0; i < cpu_count && !found; i++) {
+		struct run_queue *from = &queues[i];
+		if (from == q || __atomic_load_n(&from->nready, __ATOMIC_SEQ_CST) == 0)
 			continue;
-		spin_lock(&queues[i].lock);
-		bool found = first_for(q, &queues[i]);
-		spin_unlock(&queues[i].lock);
+		found = !spin_trylock(&from->lock);
 		if (found)
-			return true;
+			break;
+		found = first_for(from, q) != NULL;
+		spin_unlock(&from->lock);
 	}
-	return false;
+	return found;
 }
 
 void sched_idle(void)

@@ -54,8 +54,12 @@ const struct lock_stat *lock_stats(void);		/* LOCK_STATS of them, up to the firs
 
 /* Runs this processor on the space (NULL: on none): for exec and exit, which change the space under a running thread. */
 void sched_use_space(struct space *);
+/* A round of a loop that waits for another processor: after many of them this one naps, if it may be interrupted, so that one that is only emulated lets the other run. */
+void sched_spun(void);
 /* Is this the thread of a processor?  It is compared, not looked at. */
 bool sched_is_running(const void *thread);
+/* The processor where it runs, or ran last. */
+unsigned sched_cpu_of(const struct thread *);
 /*
  * All other processors stand still, outside of whatever a thread does between two sleeps; until sched_release_others.  One caller at a time; may sleep before.
  * The caller does not sleep meanwhile.
@@ -66,8 +70,6 @@ void sched_release_others(void);
 /* What the boot stack does once all else runs. */
 void sched_idle(void) __attribute__((noreturn));
 
-/* Where it runs, or ran last. */
-unsigned sched_cpu_of(const struct thread *);
 /* It may run on the processors of the mask alone, one of which there is; one that runs elsewhere goes to one of them at its next switch. */
 void sched_set_affinity(struct thread *, uint64_t mask);
 

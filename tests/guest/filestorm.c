@@ -809,17 +809,21 @@ TEST(threads_and_descriptors)
 static void *close_under_reader(void *arg)
 {
 	static int fds[2], old;
+	static volatile int reads;
 	char byte = 0;
 
 	if (!arg && pipe2(fds, 0))
 		FAIL("pipe2: %s", strerror(errno));
 	wait_for_all(2);
 	if (!arg) {
+		reads = 1;
 		EQ(read(fds[0], &byte, 1), 1);
 		EQ(byte, 'z');
 		return NULL;
 	}
-	sleep_ms(20);
+	while (!reads)
+		sleep_ms(1);
+	sleep_ms(300);				/* by then it is in the call */
 	old = fds[0];
 	int null = open("/dev/null", O_RDONLY);
 	EQ(dup2(null, old), old);

@@ -172,6 +172,105 @@ TEST(a_mutex_is_one_thread_s)
 
 static void drop_a_space_that_runs(void) { space_put(s); }
 
+/* ---- many processors ------------------------------------------------------------------------------------------------------------------- */
+
+enum { PERIOD = 3 };
+static unsigned turn;				/* whose it is: of two threads that wait for each other's steps */
+
+static void wait_for_turn(unsigned n)
+{
+	while (turn < n)
+		spin_wait();
+}
+
+/* Its processor knows the page, before and after the other has taken that away. */
+static void read_before_and_after(void *outcome)
+{
+	uint8_t byte;
+	sim_read_byte(s, A, &byte);
+	turn = 1;
+	wait_for_turn(2);
+	*(int *)outcome = sim_read_byte(s, A, &byte);
+}
+
+static int read_by_another(void (*take_away)(void))
+{
+	int outcome = -1;
+	sim_run_together((struct sim_schedule){ .seed = 1, .period = PERIOD });
+	struct sim_thread *other = sim_thread_start(read_before_and_after, &outcome);
+	wait_for_turn(1);
+	take_away();
+	turn = 2;
+	sim_thread_join(other);
+	return outcome;
+}
+
+static void take_away(void) { vm_munmap(s, A, PAGE_SIZE); }
+
+static void take_away_here_only(void)
+{
+	struct mmu_gather gather;
+	write_lock(&s->lock);
+	mmu_gather_begin(&gather, &s->mmu);
+	mmu_protect(&s->mmu, A, A + PAGE_SIZE, 0, MMU_WRITE_OWN, &gather);
+	gather.others = false;
+	mmu_gather_finish(&gather);
+	write_unlock(&s->lock);
+}
+
+TEST(what_is_taken_away_is_gone_on_all_processors)
+{
+	(void)state;
+	assert_int_equal(read_by_another(take_away), FAULT_SIGNAL_SEGV_MAPERR);
+	check_sound();
+}
+
+static void change_an_entry_and_tell_no_other_processor(void) { read_by_another(take_away_here_only); }
+
+static void wait_for_each_other(void)
+{
+	sim_run_together((struct sim_schedule){ .seed = 1, .period = PERIOD });
+	wait_for_turn(1);
+}
+
+static void count_faults_of_both(void *unused)
+{
+	(void)unused;
+	for (unsigned i = 0; i < 40; i++)
+		vm_madvise(s, A + i % 4 * PAGE_SIZE, PAGE_SIZE, i % 3 ? MADV_POPULATE_WRITE : MADV_DONTNEED, NULL);
+}
+
+/* On a machine of its own, two threads: how many points they passed, but for multiples of 251. */
+static int points_passed(uint64_t seed)
+{
+	int status;
+	pid_t child = fork();
+
+	assert_true(child >= 0);
+	if (child == 0) {
+		setup(NULL);
+		sim_run_together((struct sim_schedule){ .seed = seed, .policy = SIM_PRIORITIES, .period = PERIOD });
+		struct sim_thread *a = sim_thread_start(count_faults_of_both, NULL), *b = sim_thread_start(count_faults_of_both, NULL);
+		sim_thread_join(a);
+		sim_thread_join(b);
+		_exit((int)(sim_points() % 251));
+	}
+	waitpid(child, &status, 0);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+TEST(a_schedule_repeats)
+{
+	(void)state;
+	unsigned other = 0;
+	for (uint64_t seed = 1; seed < 6; seed++) {
+		assert_int_equal(points_passed(seed), points_passed(seed));
+		other += points_passed(seed) != points_passed(seed + 1);
+	}
+	assert_true(other > 0);
+}
+
 #define MUST_PANIC(name) TEST(test_##name) { (void)state; assert_true(panics(name)); }
 TEST(test_nothing) { (void)state; assert_false(panics(nothing)); }
 MUST_PANIC(free_a_frame_that_a_tlb_holds)
@@ -187,6 +286,8 @@ MUST_PANIC(sleep_with_a_spinlock)
 MUST_PANIC(copy_user_memory_with_the_space_locked)
 MUST_PANIC(wait_for_what_nobody_does)
 MUST_PANIC(drop_a_space_that_runs)
+MUST_PANIC(change_an_entry_and_tell_no_other_processor)
+MUST_PANIC(wait_for_each_other)
 
 static const struct CMUnitTest tests[] = {
 #define SIM_TEST(name) cmocka_unit_test_setup(test_##name, setup)
@@ -204,6 +305,10 @@ static const struct CMUnitTest tests[] = {
 	SIM_TEST(copy_user_memory_with_the_space_locked),
 	SIM_TEST(wait_for_what_nobody_does),
 	SIM_TEST(drop_a_space_that_runs),
+	SIM_TEST(change_an_entry_and_tell_no_other_processor),
+	SIM_TEST(wait_for_each_other),
+	cmocka_unit_test_setup(what_is_taken_away_is_gone_on_all_processors, setup),
+	cmocka_unit_test(a_schedule_repeats),
 	cmocka_unit_test_setup(a_mutex_is_one_thread_s, setup),
 };
 RUN_TESTS("sim", tests)

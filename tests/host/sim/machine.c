@@ -176,8 +176,10 @@ static void given_back(pfn_t pfn, unsigned order)
 	for (pfn_t p = pfn; p < pfn + ((pfn_t)1 << order); p++) {
 		if (__atomic_exchange_n(&frame_state[p], FRAME_FREED, __ATOMIC_RELAXED) == FRAME_FREED)
 			panic("frame %lx is freed twice", p);
-		if (sim_tlb_holds(p))
+		if (sim_tlb_holds(p)) {
+			sim_tlb_tell(p);
 			panic("frame %lx is freed while a TLB holds it", p);
+		}
 		memset(direct(p), FREED_BYTE, PAGE_SIZE);
 	}
 }

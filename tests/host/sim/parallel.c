@@ -236,6 +236,7 @@ void sim_tlb_resume(void) {}
 void sim_tlb_leave(pfn_t root) { (void)root; }
 pfn_t sim_tlb_root(void) { return PFN_NONE; }
 bool sim_tlb_runs(pfn_t root) { (void)root; return false; }
+void sim_tlb_tell(pfn_t pfn) { (void)pfn; }
 bool sim_tlb_holds(pfn_t pfn) { (void)pfn; return false; }
 void sim_tlb_speculate(void) {}
 void sim_tlb_check(void) {}

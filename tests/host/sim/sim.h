@@ -81,6 +81,7 @@ void sim_tlb_leave(pfn_t root);		/* nobody rests on it any more */
 pfn_t sim_tlb_root(void);		/* what this processor runs; PFN_NONE: nothing yet, or it rests and must load it anew */
 bool sim_tlb_runs(pfn_t root);		/* does any processor? */
 bool sim_tlb_holds(pfn_t);
+void sim_tlb_tell(pfn_t);		/* who does, and for which page: on stderr */
 void sim_tlb_serve(void);		/* this processor flushes what others have asked for */
 /* Interrupts a processor: there the machine's sim_interrupt is called. */
 void sim_send_interrupt(unsigned cpu);

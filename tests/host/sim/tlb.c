@@ -7,6 +7,7 @@
  *
  * While another processor has the space, or the leaf table, locked, an entry may be there that the tables have no more: until it is told to flush, and has done so.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include "thread.h"
@@ -109,6 +110,18 @@ static void flush_all(struct tlb *tlb)
 bool sim_tlb_holds(pfn_t pfn)
 {
 	return holders[pfn];
+}
+
+void sim_tlb_tell(pfn_t pfn)
+{
+	for (struct tlb *t = tlbs; t < end_of_tlbs(); t++)
+		for (size_t page = 0; page < t->npages; page++) {
+			for (unsigned level = 1; level < SIM_LEVELS; level++)
+				if (page % ((size_t)1 << (SIM_TABLE_BITS * level)) == 0 && t->upper[level][page >> (SIM_TABLE_BITS * level)].table_plus_one == pfn + 1)
+					fprintf(stderr, "# processor %u knows frame %lx as a table of level %u, at page %lx\n", t->cpu, pfn, level - 1, page << PAGE_SHIFT);
+			if (t->leaf[page] && sim_pte_pfn(t->leaf[page]) == pfn)
+				fprintf(stderr, "# processor %u knows frame %lx at page %lx%s\n", t->cpu, pfn, page << PAGE_SHIFT, t->resting ? ", and rests" : "");
+		}
 }
 
 bool sim_tlb_runs(pfn_t root)

@@ -294,8 +294,8 @@ void sim_point(void)
 		maybe_switch(schedule.period);
 }
 
-/* Compiled into each basic block of what runs on many processors. */
-void __sanitizer_cov_trace_pc(void);
+/* Compiled into each basic block of what runs on many processors.  (libFuzzer has one, too: then that one is called, and does nothing.) */
+__attribute__((weak)) void __sanitizer_cov_trace_pc(void);
 void __sanitizer_cov_trace_pc(void)
 {
 	if (schedule.period && !quiet)

@@ -81,7 +81,7 @@ static struct view some_mapping(struct worker *w, bool own)
 {
 	struct view v = { .mapped = true, .rights = some_rights(w), .object = -1 };
 
-	if (one_in(w, program.dense ? 8 : 2)) {
+	if (one_in(w, program.style == SPREAD ? 2 : 8)) {
 		static const int of_own[] = { READ_FILE, READ_FILE, DISK_FILE, MEMORY };
 
 		v.object = own ? of_own[random_below(w, 4)] : one_in(w, 2) ? COMMON_FILE : COMMON_MEMORY;
@@ -357,10 +357,11 @@ static void do_touches(struct worker *w, struct place *p)
 static void do_sweep(struct worker *w, struct place *p)
 {
 	const struct run *r = &run[random_below(w, nruns)];
+	unsigned first = program.style == NARROW ? 0 : r->first, n = program.style == NARROW ? window : r->n;
 	bool write = !one_in(w, 3);
 
-	for (unsigned i = 0; i < r->n; i++)
-		do_touch(w, p, r->first + i, write);
+	for (unsigned i = first; i < first + n; i++)
+		do_touch(w, p, i, write);
 }
 
 /* ---- steps ------------------------------------------------------------------------------------------------------------------------------------------ */
@@ -372,7 +373,7 @@ static void in_a_space(struct worker *w, struct place *p)
 
 	if (r.n == 0 || what < 35)
 		do_touches(w, p);
-	else if (what < 47)
+	else if (what < (program.style == NARROW ? 70 : 47))
 		do_sweep(w, p);
 	else if (what < 60)
 		do_mmap(w, r);
@@ -386,7 +387,7 @@ static void in_a_space(struct worker *w, struct place *p)
 		do_discard(w, r);
 	else if (what < 91)
 		do_advise(w, r);
-	else if (what < 93)
+	else if (what < 93 && program.style != NARROW)
 		do_mlock(w, r);
 	else
 		do_fork(w, p);
@@ -420,9 +421,9 @@ void do_step(struct worker *w)
 		struct place *p = enter(w);
 		in_a_space(w, p);
 		leave(p);
-	} else if (what < 86) {
+	} else if (what < (program.style == NARROW ? 92 : 86)) {
 		do_exit(w);
-	} else if (what < 92) {
+	} else if (what < (program.style == NARROW ? 93 : 92)) {
 		do_transfer(w);
 	} else if (what < 94) {
 		do_truncate(w);

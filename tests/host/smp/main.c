@@ -102,9 +102,9 @@ static void run_program(const void *what)
 static struct program make_program(uint64_t seed)
 {
 	struct worker w = { .random = seed };
-	struct program p = { .seed = seed, .threads = 2 + (unsigned)random_below(&w, THREADS_MAX - 1), .steps = 200, .dense = one_in(&w, 3), .spaces = !one_in(&w, 3) };
+	struct program p = { .seed = seed, .threads = 2 + (unsigned)random_below(&w, THREADS_MAX - 1), .steps = 200, .style = (unsigned)random_below(&w, 3), .spaces = !one_in(&w, 3) };
 	static const unsigned periods[] = { 2, 5, 20, 100, 500 };
-	bool large = p.dense && HUGE_SHIFT > 17;
+	bool large = p.style == DENSE && HUGE_SHIFT > 17;
 
 	p.fork = one_in(&w, 4) ? FORK_COPIES : FORK_SHARES;
 	p.fail = one_in(&w, 2) ? 8 : 0;

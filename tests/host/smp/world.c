@@ -145,13 +145,13 @@ static void runs_start(void)
 	struct worker w = { .random = program.seed ^ 77 };
 	unsigned at = 0;
 
-	window = program.dense ? (table < 64 ? 5 * table : 2 * table) : 160;
+	window = program.style == NARROW ? 16 : program.style == SPREAD ? 160 : table < 64 ? 5 * table : 2 * table;
 	window_start = (USER_MIN + MMU_TABLE_REACH - 1) & ~(vaddr_t)(MMU_TABLE_REACH - 1);
-	if (!program.dense && table > window)		/* two tables share it */
+	if (program.style != DENSE && table > window / 2)		/* two tables share it */
 		window_start += ((vaddr_t)table - window / 2) << PAGE_SHIFT;
 	for (nruns = 0; at < window; nruns++) {
-		unsigned n = 1 + (unsigned)random_below(&w, program.dense ? (one_in(&w, 2) ? table : table / 3) : 8);
-		if (program.dense && one_in(&w, 3))
+		unsigned n = 1 + (unsigned)random_below(&w, program.style == NARROW ? 3 : program.style == SPREAD ? 8 : one_in(&w, 2) ? table : table / 3);
+		if (program.style == DENSE && one_in(&w, 3))
 			n = table - at % table;
 		if (n > window - at)
 			n = window - at;
@@ -190,7 +190,7 @@ void world_boot(const struct program *what)
 	program = *what;
 	sim_boot(program.memory);
 	overcommit.mode = OVERCOMMIT_ALWAYS;
-	huge_policy = program.dense ? HUGE_ALWAYS : HUGE_NEVER;
+	huge_policy = program.style == DENSE ? HUGE_ALWAYS : HUGE_NEVER;
 	fork_tables = program.fork;
 	vm_check(&report);
 	frames_at_first = report.managed_frames - report.kernel_frames;

@@ -68,7 +68,7 @@ struct run { unsigned first, n, owner; };
 struct program {
 	uint64_t seed;
 	unsigned threads, steps;	/* of each */
-	bool dense;			/* runs of whole leaf tables */
+	enum { SPREAD, NARROW /* few pages, where all meet */, DENSE /* runs of whole leaf tables */ } style;
 	unsigned fork;			/* what it does with tables */
 	bool spaces;			/* several, or one and what is forked off it for a moment */
 	unsigned fail;			/* one in so many steps has an allocation refused; 0: none */
