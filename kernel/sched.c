@@ -281,7 +281,6 @@ void kernel_thread_begin(void)
 void sched_add(struct thread *t)
 {
 	unsigned long irq = cpu_irq_save();
-	t->queue = here();
 	struct run_queue *q = lock_queue_of(t);
 	queue_up(q, t, claim(t));
 	cpu_irq_restore(irq);
@@ -376,6 +375,7 @@ void waiter_add(struct waiter *w, struct waitq *q)
 	unsigned long irq = spin_lock_irq(&q->lock);
 	waiter_enter(w, q);
 	spin_unlock_irq(&q->lock, irq);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);	/* it is in the queue before the condition is looked at: wake_some does the reverse */
 }
 
 static void take_from(struct waiter *w, struct waitq *q)
@@ -838,6 +838,7 @@ struct thread *thread_create(void)
 	list_init(&t->siblings);
 	t->state = THREAD_WAITING;
 	t->affinity = ~(uint64_t)0;
+	t->queue = here();			/* a signal may come before it is added */
 	return t;
 }
 
