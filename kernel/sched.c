@@ -209,7 +209,6 @@ static void see_to(struct thread *t)
 		queue_up(q, t, claim(t));
 		return;
 	}
-	arch_thread_destroy(&t->arch);
 	kstack_free(t->stack);
 	kfree(t);
 }
