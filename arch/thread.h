@@ -12,11 +12,10 @@ struct trap_frame;
 
 enum { KERNEL_STACK_PAGES = 4 };
 
-/* Extended state is allocated here (kmalloc, size by CPUID); -ENOMEM.  Fresh state as after exec. */
+/* Extended state lies at the top of the stack and goes with it.  0; fresh state as after exec. */
 int  arch_thread_init(struct arch_thread *, vaddr_t kernel_stack_top);
 /* The same, with user registers, TLS and extended state copied from the running thread `parent`; the child's syscall returns 0. */
 int  arch_thread_fork(struct arch_thread *child, vaddr_t kernel_stack_top, struct arch_thread *parent);
-void arch_thread_destroy(struct arch_thread *);
 /* First switch to this thread starts kernel function fn(arg), interrupts on. */
 void arch_thread_start_in(struct arch_thread *, void (*fn)(void *), void *arg);
 /* First switch to this thread goes to user mode by way of kernel_thread_begin() and its trap frame. */

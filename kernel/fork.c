@@ -84,7 +84,6 @@ static long start(struct thread *t, const struct clone_args *args)
 /* One that has never run and is in no table. */
 static void abandon_thread(struct thread *t)
 {
-	arch_thread_destroy(&t->arch);
 	thread_free(t);
 }
 

@@ -214,7 +214,6 @@ static void see_to(struct thread *t)
 		queue_up(q, t, claim(t));
 		return;
 	}
-	arch_thread_destroy(&t->arch);
 	kstack_free(t->stack);
 	kfree(t);
 }
@@ -395,7 +394,7 @@ void waiter_add(struct waiter *w, struct waitq *q)
 	unsigned long irq = spin_lock_irq(&q->lock);
 	waiter_enter(w, q);
 	spin_unlock_irq(&q->lock, irq);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);	/* who sets the condition sees us waiting, or we see the condition: as in wake_some */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);	/* it is in the queue before the condition is looked at: wake_some does the reverse */
 }
 
 static __attribute__((noinline)) void take_from(struct waiter *w, struct waitq *q)
@@ -866,8 +865,8 @@ struct thread *thread_create(void)
 	list_init(&t->timer);
 	list_init(&t->siblings);
 	t->state = THREAD_WAITING;
-	t->queue = here();			/* others may find it before it is added */
 	t->affinity = ~(uint64_t)0;
+	t->queue = here();			/* a signal may come before it is added */
 	return t;
 }
 

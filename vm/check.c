@@ -201,9 +201,7 @@ static void tally_kernel(struct vmcheck *report, page_word word)
 {
 	uint64_t n = (uint64_t)1 << page_order(word);
 
-	if (word == page_kernel(0, USE_AT_HAND))
-		report->free_frames += n;
-	else if (page_use(word) == USE_HEAP)
+	if (page_use(word) == USE_HEAP)
 		report->heap_frames += n;
 	else if (page_use(word) == USE_STACK)
 		report->stack_frames += n;

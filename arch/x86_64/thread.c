@@ -62,11 +62,6 @@ int arch_thread_fork(struct arch_thread *child, vaddr_t kernel_stack_top, struct
 	return 0;
 }
 
-void arch_thread_destroy(struct arch_thread *t)
-{
-	(void)t;			/* all of it lies on its stack, and no processor has it loaded any more: it was switched away from */
-}
-
 static void start(struct arch_thread *t, void (*fn)(void *), void *arg)
 {
 	struct first_switch *s = (struct first_switch *)thread_frame(t) - 1;

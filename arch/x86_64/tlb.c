@@ -59,7 +59,7 @@ static void flush_everything(const struct tlb *tlb)
 }
 
 /* [start, end) of this mmu, all of it if that is empty. */
-static void flush_here(struct tlb *tlb, const struct mmu *mmu, vaddr_t start, vaddr_t end)
+static inline __attribute__((always_inline)) void flush_here(struct tlb *tlb, const struct mmu *mmu, vaddr_t start, vaddr_t end)
 {
 	size_t range = start < end ? (end - start) >> PAGE_SHIFT : 0;
 

@@ -26,7 +26,7 @@ HOST_CFLAGS   = -std=gnu11 $(HOST_OPTIMIZE) -g -D_GNU_SOURCE -DLOCK_CHECK -Wall 
 # The simulated machine keeps book of frames: it stands between the frame allocator and those who call it.
 HOST_WRAP     = frame_alloc frame_alloc_zone frame_alloc_anon_zeroed frame_alloc_table frame_free frame_free_all vm_check kspace_describe
 HOST_LDFLAGS  = -no-pie $(HOST_SANITIZE) $(foreach f,$(HOST_WRAP),-Wl,--wrap=$(f)) -lcmocka -lpthread
-HOST_LIB_SRC  = $(sort $(wildcard vm/*.c)) lib/rbtree.c tests/host/harness.c $(addprefix tests/host/sim/,machine.c sync.c access.c $(HOST_THREADS))
+HOST_LIB_SRC  = $(sort $(wildcard vm/*.c)) kernel/rwlock.c lib/rbtree.c tests/host/harness.c $(addprefix tests/host/sim/,machine.c sync.c access.c $(HOST_THREADS))
 HOST_THREADS  = turns.c tlb.c
 # What runs on many processors is compiled to let another go on at each basic block: see turns.c.
 HOST_POINTS   = -fsanitize-coverage=trace-pc

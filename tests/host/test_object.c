@@ -621,6 +621,67 @@ TEST(a_page_is_cut_while_it_is_written)
 	census_check(&before);
 }
 
+static bool may_be_written(struct object *o)
+{
+	spin_lock(&o->lock);
+	bool may = object_mapped_for_writing(o);
+	spin_unlock(&o->lock);
+	return may;
+}
+
+/* What a seal against writing asks, and what it does to mappings that come. */
+TEST(who_may_write_by_a_mapping)
+{
+	(void)state;
+	struct space *s = new_space();
+	struct object *o = object_create(NULL, NULL, 4 * PAGE_SIZE);
+	unsigned flags = REGION_SHARED, private = 0;
+	assert_false(may_be_written(o));
+	assert_int_equal(object_will_map(o, VM_READ, &flags), 0);
+	assert_true(may_be_written(o));			/* one is on its way, that mprotect can make writable */
+	object_mapped(o, flags);
+	assert_false(may_be_written(o));
+	assert_int_equal(vm_mmap(s, A, PAGE_SIZE, VM_READ, MAP_PRIVATE | MAP_FIXED, o, 0), A);
+	assert_false(may_be_written(o));
+	assert_int_equal(vm_mmap(s, A, PAGE_SIZE, VM_READ, MAP_SHARED | MAP_FIXED, o, 0), A);
+	assert_true(may_be_written(o));
+	assert_int_equal(vm_munmap(s, A, PAGE_SIZE), 0);
+	assert_false(may_be_written(o));
+
+	o->seals = SEAL_WRITE;
+	assert_int_equal(object_will_map(o, VM_READ | VM_WRITE, &flags), -EPERM);
+	assert_int_equal(object_will_map(o, VM_READ | VM_WRITE, &private), 0);
+	object_mapped(o, private);
+	assert_int_equal(private, 0);
+	assert_int_equal(vm_mmap(s, A, PAGE_SIZE, VM_READ, MAP_SHARED | MAP_FIXED, o, 0), A);
+	assert_false(may_be_written(o));
+	assert_int_equal(vm_mprotect(s, A, PAGE_SIZE, VM_READ | VM_WRITE), -EACCES);
+	drop_space(s);
+	object_put(o);
+	census_check(&before);
+}
+
+static void count_page(void *context, struct page_record *r)
+{
+	*(size_t *)context += 1 + r->index;
+}
+
+TEST(all_pages_of_all_objects)
+{
+	(void)state;
+	struct object *one = object_create(NULL, NULL, 0), *other = object_create(NULL, NULL, 0), *empty = object_create(NULL, NULL, 0);
+	size_t n = 0;
+	assert_int_equal(write_at(one, "x", 1, 0), 1);
+	assert_int_equal(write_at(one, "x", 1, 7 * PAGE_SIZE), 1);
+	assert_int_equal(write_at(other, "x", 1, 100 * PAGE_SIZE), 1);
+	object_each_of_all(count_page, &n);
+	assert_int_equal(n, 1 + 8 + 101);
+	object_put(one);
+	object_put(other);
+	object_put(empty);
+	census_check(&before);
+}
+
 static const struct CMUnitTest tests[] = {
 #define OBJECT_TEST(name) cmocka_unit_test_setup(name, setup)
 	OBJECT_TEST(reading_clips_to_the_end),
@@ -644,5 +705,7 @@ static const struct CMUnitTest tests[] = {
 	OBJECT_TEST(random_reads_and_writes_against_bytes),
 	OBJECT_TEST(pages_read_are_counted),
 	OBJECT_TEST(a_page_is_cut_while_it_is_written),
+	OBJECT_TEST(who_may_write_by_a_mapping),
+	OBJECT_TEST(all_pages_of_all_objects),
 };
 RUN_TESTS("object", tests)

@@ -311,6 +311,8 @@ void mmu_activate(struct mmu *mmu)
 {
 	pfn_t root = (mmu ? mmu : &kernel_mmu)->root;
 
+	if (cpu_irq_enabled())
+		panic("mmu_activate with interrupts on");
 	sim_quiet(true);			/* between the look at what it has missed and its coming back */
 	if (root != sim_tlb_root()) {
 		sim_tlb_load(root);

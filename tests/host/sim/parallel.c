@@ -31,11 +31,18 @@ __attribute__((constructor)) static void threads_begin(void)
 
 /* ---- threads ------------------------------------------------------------------------------------------------------------------------------ */
 
+static unsigned active;			/* threads that have not come to their end; atomic */
+
 static void *thread_main(void *arg)
 {
 	sim_current = arg;
 	sim_current->fn(sim_current->arg);
-	mmu_activate(NULL);			/* nobody asks this processor for anything any more */
+	cpu_irq_disable();
+	mmu_activate(NULL);
+	cpu_irq_enable();
+	/* Whoever has seen before that this processor has something to flush still waits for it. */
+	for (__atomic_sub_fetch(&active, 1, __ATOMIC_ACQ_REL); __atomic_load_n(&active, __ATOMIC_ACQUIRE) > 0; sched_yield())
+		sim_point();
 	sim_thread_ended(sim_current);
 	return NULL;
 }
@@ -49,6 +56,7 @@ struct sim_thread *sim_thread_start(void (*fn)(void *), void *arg)
 	while (on_cpu[t->cpu])
 		t->cpu++;
 	setup(t);
+	__atomic_add_fetch(&active, 1, __ATOMIC_RELAXED);
 	if (pthread_create(&t->pthread, NULL, thread_main, t))
 		panic("pthread_create failed");
 	return t;
@@ -219,12 +227,16 @@ void sim_tlb_flush(pfn_t root, vaddr_t start, vaddr_t end, enum sim_upper upper)
 void sim_enter(struct space *space)
 {
 	sim_current->entered = space;
+	unsigned long irq = cpu_irq_save();
 	mmu_activate(&space->mmu);
+	cpu_irq_restore(irq);
 }
 
 void sim_rest(void)
 {
+	unsigned long irq = cpu_irq_save();
 	mmu_rest();
+	cpu_irq_restore(irq);
 }
 
 /* Whoever has used it rests. */

@@ -175,31 +175,6 @@ void spin_lock_slow(struct spinlock *l)
 	while (__atomic_exchange_n(&l->held, 1, __ATOMIC_ACQUIRE));
 }
 
-void rwlock_init(struct rwlock *l, const char *name, enum lock_rank rank)
-{
-	*l = (struct rwlock){ .readers = 0 };
-	mutex_init(&l->writer, name, rank);
-}
-
-/* As kernel/lock.c. */
-void read_lock_slow(struct rwlock *l)
-{
-	lock_check_drop(l);
-	__atomic_fetch_sub(&l->readers, 1, __ATOMIC_RELEASE);
-	lock_check_take(l, l->writer.name, l->writer.rank, LOCK_SLEEPS);
-	mutex_take(&l->writer);
-	__atomic_fetch_add(&l->readers, 1, __ATOMIC_ACQUIRE);
-	mutex_give(&l->writer);
-	lock_check_drop(l);
-	lock_check_take(l, l->writer.name, 0, LOCK_READS);
-}
-
-void write_wait(struct rwlock *l)
-{
-	while (__atomic_load_n(&l->readers, __ATOMIC_ACQUIRE) != 0)
-		spin_wait();
-}
-
 static unsigned long contended;
 
 void lock_contended(const char *name)

@@ -270,9 +270,11 @@ static void rest(struct tlb *t, bool resting)
 
 void sim_rest(void)
 {
+	unsigned long irq = cpu_irq_save();
 	if (here()->space)
 		rest(here(), true);
 	mmu_rest();
+	cpu_irq_restore(irq);
 }
 
 void sim_tlb_leave(pfn_t root)
@@ -300,16 +302,19 @@ void sim_enter(struct space *space)
 	for (struct tlb *t = first; t < first + SIM_SPACES && use->space != space; t++)
 		if (t->space == space || t->used < use->used)
 			use = t;
+	unsigned long irq = cpu_irq_save();
 	current[cpu_index()] = use;
 	if (use->space != space || use->resting)
 		mmu_activate(&space->mmu);
 	rest(use, false);
 	use->space = space;
 	use->used = ++clock_now;
+	cpu_irq_restore(irq);
 }
 
 void sim_stop(struct space *space)
 {
+	unsigned long irq = cpu_irq_save();
 	sim_quiet(true);
 	if (sim_current->entered == space)
 		sim_current->entered = NULL;
@@ -326,6 +331,7 @@ void sim_stop(struct space *space)
 			sim_current->cpu = cpu;
 		}
 	sim_quiet(false);
+	cpu_irq_restore(irq);
 }
 
 /* The hardware's walk: upper entries from the TLB where it has them.  false: not present. */
