@@ -66,10 +66,10 @@ static long change_limit(struct process *p, unsigned which, const struct limit *
 static long limit_call(pid_type pid, unsigned which, vaddr_t new, vaddr_t old)
 {
 	struct limit wanted, before;
-	if (which >= LIMITS)
-		return -EINVAL;
 	if (new && user_get(wanted, new))
 		return -EFAULT;
+	if (which >= LIMITS)
+		return -EINVAL;
 	mutex_lock(&tree_lock);
 	long result = change_limit(pid == 0 ? current : process_of(pid), which, new ? &wanted : NULL, &before);
 	mutex_unlock(&tree_lock);

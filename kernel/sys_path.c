@@ -350,7 +350,7 @@ long sys_chroot(const unsigned long args[6])
 
 	if (result)
 		return result;
-	if (current->euid == 0 || !S_ISDIR(v->mode))
+	if (current->euid == 0 || !S_ISDIR(v->mode) || vfs_permission(my_fs(), v, MAY_EXECUTE))
 		return stand_at(fs_context_set_root, v);
 	vnode_put(v);
 	return -EPERM;

@@ -475,6 +475,7 @@ TEST(poll_and_select)
 	struct rlimit few = { 64, 64 };
 
 	prepare();
+	p[0].fd = both;
 	IS(1, poll, P(p), 2, 0);
 	EQ(p[0].revents, POLLIN);
 	EQ(p[1].revents, 0);

@@ -50,7 +50,6 @@ TEST(mmap_arguments)
 	IS(-EEXIST, mmap, area + 7 * PAGE, 4 * PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0);
 	IS(-EINVAL, mmap, area + 1, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0);
 	IS(area + 8 * PAGE, mmap, area + 8 * PAGE, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0);
-	IS(-EEXIST, mmap, area, PAGE, RW, SHARED | MAP_FIXED_NOREPLACE | MAP_GROWSDOWN, -1, 0);
 	IS(-EINVAL, mmap, 0, PAGE, RW, SHARED | MAP_GROWSDOWN, -1, 0);
 	IS(DONE, mmap, 0, PAGE, RW, ANON | MAP_GROWSDOWN, -1, 0);
 	IS(-ENOMEM, mmap, 0, 2 << 20, RW, ANON | MAP_HUGETLB, -1, 0);

@@ -20,9 +20,9 @@ work() {
 }
 
 while read -r order && [ "$order" = go ] && work; do
-	[ $round -gt $first ] || counts start
 	while read -r line; do echo "@said $line"; done < /tmp/callfuzz
 	rm /tmp/callfuzz /tmp/vmcheck
+	[ $round -gt $first ] || counts start
 	echo "@round $round"
 	round=$((round + 1))
 done
