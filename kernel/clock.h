@@ -13,12 +13,19 @@ struct cpu_time;
 #define NS_PER_SECOND	((uint64_t)1000000000)
 #define NS_PER_TICK	(NS_PER_SECOND / TICK_HZ)
 
+/* Linux's numbers of clocks; those of processor time of others are negative. */
+enum clock_id {
+	CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME, CLOCK_THREAD_CPUTIME, CLOCK_MONOTONIC_RAW, CLOCK_REALTIME_COARSE,
+	CLOCK_MONOTONIC_COARSE, CLOCK_BOOTTIME, CLOCK_TAI = 11,
+};
+
 /* Before the first tick. */
 void clock_init(void);
 
 uint64_t clock_realtime_ns(void);		/* since 1970-01-01 UTC */
 void clock_set_realtime(uint64_t ns);
 uint64_t clock_boot_realtime_ns(void);		/* when the machine started, by today's wall clock */
+int64_t clock_tai_ns(void);			/* by how much atomic time is ahead (kernel/sys_adjust.c) */
 
 /* What the threads of a process have used, living and dead; of those that run on other processors up to their last tick.  Takes signal_lock. */
 struct cpu_time process_time(struct process *);

@@ -10,10 +10,6 @@
 #include "kernel/syscall.h"
 #include "lib/string.h"
 
-enum clock_id {
-	CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME, CLOCK_THREAD_CPUTIME, CLOCK_MONOTONIC_RAW, CLOCK_REALTIME_COARSE,
-	CLOCK_MONOTONIC_COARSE, CLOCK_BOOTTIME, CLOCK_TAI = 11,
-};
 enum { TIMER_ABSTIME = 1, USEC_PER_SECOND = 1000000 };
 #define FOREVER		((uint64_t)INT64_MAX)
 
@@ -88,8 +84,11 @@ static long read_clock(int id, uint64_t *ns)
 	if (id < 0)
 		return read_cpu_clock(id, ns);
 	switch (id) {
-	case CLOCK_REALTIME: case CLOCK_REALTIME_COARSE: case CLOCK_TAI:
+	case CLOCK_REALTIME: case CLOCK_REALTIME_COARSE:
 		*ns = clock_realtime_ns();
+		return 0;
+	case CLOCK_TAI:
+		*ns = clock_realtime_ns() + (uint64_t)clock_tai_ns();
 		return 0;
 	case CLOCK_MONOTONIC: case CLOCK_MONOTONIC_RAW: case CLOCK_MONOTONIC_COARSE: case CLOCK_BOOTTIME:
 		*ns = time_now_ns();
@@ -321,7 +320,7 @@ long sys_clock_nanosleep(const unsigned long args[6])
 
 	uint64_t deadline = ns_of_timespec(&t);
 	if (id == CLOCK_REALTIME || id == CLOCK_TAI) {
-		uint64_t boot = clock_boot_realtime_ns();
+		uint64_t boot = clock_boot_realtime_ns() + (id == CLOCK_TAI ? (uint64_t)clock_tai_ns() : 0);
 		deadline = deadline > boot ? deadline - boot : 0;
 	}
 	return sched_sleep_interruptible(deadline) ? -ERESTARTNOHAND : 0;
@@ -370,45 +369,4 @@ long sys_times(const unsigned long args[6])
 	if (args[0] && user_copy_out(args[0], tms, sizeof tms))
 		return -EFAULT;
 	return (long)(time_now_ns() / NS_PER_TICK);
-}
-
-/* Reading is all there is: the clock is not disciplined. */
-static long adjust(vaddr_t at)
-{
-	enum { STA_UNSYNC = 0x40, TIME_ERROR = 5, TICK_USEC = 10000, PPM = 65536, MAX_ERROR_USEC = 16000000 };
-	struct {
-		uint32_t modes, pad0;
-		int64_t offset, freq, maxerror, esterror;
-		int32_t status, pad1;
-		int64_t constant, precision, tolerance;
-		struct timeval64 time;
-		int64_t tick, more[8];
-		int32_t tai, pad2[11];
-	} timex;
-	_Static_assert(sizeof timex == 208, "struct timex has 208 bytes");
-
-	if (user_get(timex, at))
-		return -EFAULT;
-	if (timex.modes)
-		return -EPERM;
-	memset(&timex, 0, sizeof timex);
-	uint64_t now = clock_realtime_ns();
-	timex.time = (struct timeval64){ (int64_t)(now / NS_PER_SECOND), (int64_t)(now % NS_PER_SECOND / 1000) };
-	timex.maxerror = timex.esterror = MAX_ERROR_USEC;
-	timex.status = STA_UNSYNC;
-	timex.constant = 2;
-	timex.precision = 1;
-	timex.tolerance = 500 * PPM;
-	timex.tick = TICK_USEC;
-	return user_put(at, timex) ? -EFAULT : TIME_ERROR;
-}
-
-long sys_adjtimex(const unsigned long args[6])
-{
-	return adjust(args[0]);
-}
-
-long sys_clock_adjtime(const unsigned long args[6])
-{
-	return (int)args[0] == CLOCK_REALTIME ? adjust(args[1]) : -EOPNOTSUPP;
 }
