@@ -89,10 +89,10 @@ static void accessed(struct vnode *v)
 static ssize tmpfs_read(struct file *f, struct uio *uio, uint64_t *pos)
 {
 	ssize n = object_read(f->vnode->object, uio, *pos);
-	if (n > 0) {
+	if (n > 0)
 		*pos += (uint64_t)n;
+	if (n > 0 && !(f->flags & OPEN_NO_ATIME))
 		accessed(f->vnode);
-	}
 	return n;
 }
 

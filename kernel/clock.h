@@ -45,6 +45,8 @@ struct itimer_value itimer_set(struct process *, enum itimer_which, struct itime
 /* Interrupt context.  Those that go by the clock; those that go by the time of this process, whose thread has used some. */
 void itimer_tick_real(uint64_t now_ns);
 void itimer_tick(struct process *);
+/* The same for RLIMIT_CPU (kernel/sys_limits.c). */
+void limits_tick(struct process *);
 /* When the next that goes by the clock is due. */
 uint64_t itimer_next(void);
 /* The process goes away: none of its timers may fire any more. */

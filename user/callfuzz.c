@@ -109,6 +109,7 @@ enum { CALLS = sizeof calls / sizeof *calls };
 /* Shared by all processes.  A batch that dies leaves what it has counted. */
 static struct board {
 	_Atomic unsigned long tried[CALLS], succeeded[CALLS], absent[CALLS], died, too_slow, no_memory;
+	pid_t first;						/* callfuzz itself */
 	_Atomic pid_t batch[MAX_WORKERS];			/* the running batch of each worker, for signals to siblings */
 	_Atomic pid_t kin[MAX_WORKERS][MAX_KIN];		/* what it has forked */
 } *board;
@@ -217,8 +218,13 @@ static long length(void)
 	return below(4) ? (long)(PAGE * (1 + below(8))) : below(3) ? (long)below(1 << 20) : wild();
 }
 
+static long mapped[8];				/* what mmap and its kin have answered last */
+static unsigned nmapped;
+
 static long address(void)
 {
+	if (!below(4))
+		return mapped[below(8)];
 	return below(12) ? (long)(ARENA + below(ARENA_PAGES) * PAGE) : below(2) ? 0 : wild();
 }
 
@@ -542,11 +548,9 @@ static void __attribute__((noreturn, noinline)) child(int depth)
 static int harmful(int number, const long a[6])
 {
 	switch (number) {
-	case SYS_kill: return (int)a[0] == -1 || (int)a[0] == 1;
-	case SYS_tkill: case SYS_rt_sigqueueinfo: case SYS_prlimit64: case SYS_setpgid: return (int)a[0] == 1;
+	case SYS_setpriority: case SYS_ioprio_set: return (int)a[0] > 1;		/* all processes of a user */
 	case SYS_fcntl: return a[1] == F_SETOWN;
 	case SYS_reboot: return (unsigned)a[0] == 0xfee1dead;
-	case SYS_ptrace: return (int)a[1] == 1;
 	case SYS_chdir: case SYS_fchdir: case SYS_exit: case SYS_exit_group: case SYS_pause: case SYS_rt_sigreturn: case SYS_setuid: case SYS_chroot: return below(20) != 0;
 	default: return 0;
 	}
@@ -565,8 +569,11 @@ static void __attribute__((noinline)) one_call(int depth)
 		begin_thread(depth);
 		return;
 	}
-	for (int i = 0; c->arguments[i]; i++)
+	for (int i = 0; c->arguments[i]; i++) {
 		a[i] = argument(c->arguments[i]);
+		if (c->arguments[i] == 'P' && labs((int)a[i]) <= board->first)
+			a[i] = 0;			/* those who were there before, or all */
+	}
 	if (c->number == SYS_clone)
 		a[0] = below(4) ? SIGCHLD | PICK(0, 0, CLONE_FS, CLONE_FILES, CLONE_PARENT_SETTID, CLONE_CHILD_CLEARTID, CLONE_SIGHAND, CLONE_THREAD)
 			: a[0] & ~(long)(CLONE_VM | CLONE_PARENT);	/* two on one stack destroy each other */
@@ -588,6 +595,8 @@ static void __attribute__((noinline)) one_call(int depth)
 	long result = call6(c->number, a);
 	if (failing)
 		call6(SYS_allocfail, (long[6]){ 0, ALLOCFAIL_SELF });
+	if ((result > PAGE || result < -4095) && (c->number == SYS_mmap || c->number == SYS_mremap || c->number == SYS_shmat))
+		mapped[nmapped++ % 8] = result;
 	board->no_memory += result == -ENOMEM;
 	board->absent[c - calls] += result == -ENOSYS;
 	if (result == 0 && forks(c->number))
@@ -839,6 +848,7 @@ int main(int argc, char **argv)
 		perror("mmap");
 		return 1;
 	}
+	board->first = getpid();
 	for (worker = 0; worker < nworkers; worker++) {
 		pids[worker] = fork();
 		if (pids[worker] == 0)

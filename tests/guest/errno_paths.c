@@ -515,3 +515,21 @@ TEST(times)
 	});
 	rows_leave();
 }
+
+/* A read is noted if none has been since the last change; not with O_NOATIME. */
+TEST(time_of_access)
+{
+	struct timespec before[2] = { { 5, 0 }, { 6, 0 } };
+	struct stat st;
+
+	prepare();
+	IS(0, utimensat, FD, P("f"), P(before), 0);
+	int quiet = open("f", O_RDONLY | O_NOATIME);
+	IS(10, read, quiet, data, 10);
+	NEED(stat("f", &st) == 0);
+	EQ(st.st_atime, 5);
+	IS(10, read, file, data, 10);
+	NEED(stat("f", &st) == 0);
+	CHECK(st.st_atime > 5);
+	rows_leave();
+}

@@ -30,4 +30,5 @@ done
 [ ! -e /tmp/vmcheck ] || cat /tmp/vmcheck
 rm -f /tmp/callfuzz /tmp/vmcheck
 counts end
+tail -n +2 /proc/sysvipc/shm
 echo "@order $order"
