@@ -135,7 +135,7 @@ static int64_t seek_base(struct file *f, int64_t offset, int whence)
 		return 0;
 	if (whence == SEEK_FROM_HERE)
 		return (int64_t)f->pos;
-	if (whence < 0 || whence > SEEK_TO_HOLE)
+	if (whence < 0 || whence > (S_ISDIR(f->vnode->mode) ? SEEK_FROM_END : SEEK_TO_HOLE))
 		return -EINVAL;
 	int error = vfs_getattr(f->vnode, &attr);
 	if (error || whence == SEEK_FROM_END)

@@ -57,20 +57,26 @@ static ssize move(struct file *f, enum direction direction, struct uio *uio, uin
 	return direction == IO_READ ? file_read(f, uio, pos) : file_write(f, uio, pos);
 }
 
+/* May these bytes be moved?  In Linux's order: where, then whether. */
+static int check_move(const struct file *f, enum direction direction, const uint64_t *pos)
+{
+	if (f->flags & OPEN_PATH)
+		return -EBADF;
+	if (pos && f->ops->seek == file_no_seek)
+		return -ESPIPE;
+	return (direction == IO_READ ? file_readable(f) : file_writable(f)) ? 0 : -EBADF;
+}
+
 static long io_one(int fd, enum direction direction, vaddr_t base, size_t n, uint64_t *pos)
 {
 	struct file *f = files_get(current->files, fd);
 	if (!f)
 		return -EBADF;
 	struct uio uio = uio_user(base, n < IO_MAX ? n : IO_MAX);
-	ssize done;
+	ssize done = check_move(f, direction, pos);
 
-	if (direction == IO_READ ? !file_readable(f) : !file_writable(f))
-		done = -EBADF;
-	else if (!user_range(base, n))
-		done = -EFAULT;
-	else
-		done = move(f, direction, &uio, pos);
+	if (!done)
+		done = user_range(base, n) ? move(f, direction, &uio, pos) : -EFAULT;
 	file_put(f);
 	return io_result(done);
 }
@@ -207,9 +213,7 @@ static long io_vector(int fd, enum direction direction, vaddr_t from, size_t cou
 
 	if (!f)
 		return -EBADF;
-	ssize done = (direction == IO_READ ? file_readable(f) : file_writable(f)) ? 0 : -EBADF;
-	if (!done && pos && f->ops->seek == file_no_seek)
-		done = -ESPIPE;
+	ssize done = check_move(f, direction, pos);
 	if (!done)
 		done = vector_get(&vec, from, count);
 	if (!done) {

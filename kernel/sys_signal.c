@@ -203,9 +203,10 @@ long sys_sigaltstack(const unsigned long args[6])
 		int mode = (int)((unsigned)new.flags & ~SS_AUTODISARM);
 		if (mode != 0 && mode != SS_DISABLE && mode != SS_ONSTACK)
 			return -EINVAL;
+		bool same = new.sp == t->altstack.sp && new.size == t->altstack.size && new.flags == t->altstack.flags;
 		if (mode == SS_DISABLE)
 			new.sp = new.size = 0;
-		else if (new.size < MINSIGSTKSZ)
+		else if (new.size < MINSIGSTKSZ && !same)
 			return -ENOMEM;
 		t->altstack.sp = new.sp;
 		t->altstack.flags = (int32_t)((unsigned)new.flags & ~(unsigned)SS_ONSTACK);

@@ -303,7 +303,7 @@ long sys_clock_nanosleep(const unsigned long args[6])
 	switch (id) {
 	case CLOCK_REALTIME: case CLOCK_MONOTONIC: case CLOCK_PROCESS_CPUTIME: case CLOCK_BOOTTIME: case CLOCK_TAI:
 		break;
-	case CLOCK_THREAD_CPUTIME: case CLOCK_MONOTONIC_RAW: case CLOCK_REALTIME_COARSE: case CLOCK_MONOTONIC_COARSE:
+	case CLOCK_THREAD_CPUTIME: case CLOCK_REALTIME_ALARM: case CLOCK_BOOTTIME_ALARM: case CLOCK_MONOTONIC_RAW: case CLOCK_REALTIME_COARSE: case CLOCK_MONOTONIC_COARSE:
 		return -EOPNOTSUPP;
 	default:
 		if (id >= 0 || read_clock(id, &unused) || is_own_thread_clock(id))
