@@ -27,6 +27,7 @@ struct file *file_new(const struct file_ops *ops, struct vnode *v, unsigned flag
 	f->data = NULL;
 	f->writes = false;
 	mutex_init(&f->lock, "file", RANK_FILE);
+	mount_use(v->mount);
 	__atomic_add_fetch(&live_count, 1, __ATOMIC_RELAXED);
 	return f;
 }
@@ -46,6 +47,7 @@ void file_put(struct file *f)
 		f->ops->release(f);
 	if (f->writes)
 		vnode_end_write(f->vnode);
+	mount_unuse(f->vnode->mount);
 	vnode_put(f->vnode);
 	kfree(f);
 	__atomic_sub_fetch(&live_count, 1, __ATOMIC_RELAXED);
@@ -189,6 +191,8 @@ int file_map_check(struct file *f, unsigned rights, unsigned flags, struct objec
 		return -EACCES;
 	if (dev_is_zero(f))
 		return 0;
+	if (rights & VM_EXEC && v->mount->flags & MOUNT_NO_EXEC)
+		return -EPERM;
 	if (!S_ISREG(v->mode) || !v->object)
 		return -ENODEV;
 	*object = v->object;

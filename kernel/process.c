@@ -208,6 +208,7 @@ void process_drop_files(struct process *p)
 	p->files = NULL;
 	p->exe = NULL;
 	p->fs.root = p->fs.cwd = NULL;
+	p->fs.groups = NULL;
 	mutex_unlock(&tree_lock);
 
 	if (files)
@@ -219,7 +220,9 @@ void process_drop_files(struct process *p)
 
 void process_put_program(struct vnode *exe)
 {
-	if (exe)
-		vnode_end_run(exe);
+	if (!exe)
+		return;
+	vnode_end_run(exe);
+	mount_unuse(exe->mount);
 	vnode_put(exe);
 }

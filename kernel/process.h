@@ -33,7 +33,6 @@ enum {				/* indices of process->limits: RLIMIT_* */
 	LIMIT_CPU, LIMIT_FSIZE, LIMIT_DATA, LIMIT_STACK, LIMIT_CORE, LIMIT_RSS, LIMIT_NPROC, LIMIT_NOFILE, LIMIT_MEMLOCK, LIMIT_AS, LIMIT_LOCKS,
 	LIMIT_SIGPENDING, LIMIT_MSGQUEUE, LIMIT_NICE, LIMIT_RTPRIO, LIMIT_RTTIME, LIMITS
 };
-enum { GROUPS_MAX = 32 };
 #define LIMIT_NONE	(~(uint64_t)0)
 
 /* Processor time. */
@@ -133,11 +132,9 @@ struct process {
 	struct vnode *exe;		/* the program, referenced; for /proc/PID/exe (vnode_path); p */
 	/*
 	 * Who it is: w.  For all threads at once, as POSIX has it and C libraries make it on Linux, where the call changes the calling thread alone; to make
-	 * the same call in each thread, as they do, changes nothing more.
+	 * the same call in each thread, as they do, changes nothing more.  The fs ids and the supplementary groups are in fs.
 	 */
 	uint32_t uid, euid, suid, gid, egid, sgid;
-	unsigned ngroups;		/* t */
-	uint32_t groups[GROUPS_MAX];	/* supplementary groups; t */
 	enum { PROCESS_ALIVE, PROCESS_ZOMBIE } state;	/* b */
 	int exit_status;		/* as wait4 reports it; s, fixed once `exiting` */
 	bool exiting;			/* exit_group, a fatal signal or the exit of the last thread: all are marked, signals leave it alone; s to set it, stays */

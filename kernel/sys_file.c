@@ -12,11 +12,7 @@
 
 struct fs_context *my_fs(void)
 {
-	struct process *p = current;
-
-	p->fs.uid = p->euid;
-	p->fs.gid = p->egid;
-	return &p->fs;
+	return &current->fs;
 }
 
 int path_get(struct path *p, vaddr_t from)
@@ -90,9 +86,31 @@ int vnode_at(int dirfd, vaddr_t path, unsigned flags, struct vnode **out)
 	return error;
 }
 
+/* A structure that may become longer: what the kernel does not know has to be zeros. */
+static int get_extensible(void *to, size_t known, vaddr_t from, size_t size)
+{
+	char rest[64];
+
+	if (size < known)
+		return -EINVAL;
+	if (size > PAGE_SIZE)
+		return -E2BIG;
+	if (user_copy_in(to, from, known))
+		return -EFAULT;
+	for (size_t done = known, n; done < size; done += n) {
+		n = size - done < sizeof rest ? size - done : sizeof rest;
+		if (user_copy_in(rest, from + done, n))
+			return -EFAULT;
+		for (size_t i = 0; i < n; i++)
+			if (rest[i])
+				return -E2BIG;
+	}
+	return 0;
+}
+
 /* ---- open and close ---------------------------------------------------------------------------------------------------- */
 
-static long open_at(int dirfd, vaddr_t path, unsigned flags, uint32_t mode)
+static long open_at(int dirfd, vaddr_t path, const struct open_how *how)
 {
 	struct place p;
 	struct file *f;
@@ -100,9 +118,9 @@ static long open_at(int dirfd, vaddr_t path, unsigned flags, uint32_t mode)
 
 	if (result)
 		return result;
-	result = vfs_open(my_fs(), p.at, p.path.text, flags, mode, &f);
+	result = vfs_open_how(my_fs(), p.at, p.path.text, how, &f);
 	if (!result) {
-		result = files_install(current->files, f, 0, flags & OPEN_CLOSE_ON_EXEC);
+		result = files_install(current->files, f, 0, how->flags & OPEN_CLOSE_ON_EXEC);
 		if (result < 0)
 			file_put(f);
 	}
@@ -110,19 +128,44 @@ static long open_at(int dirfd, vaddr_t path, unsigned flags, uint32_t mode)
 	return io_result(result);
 }
 
+static long open_old(int dirfd, vaddr_t path, unsigned flags, uint32_t mode)
+{
+	return open_at(dirfd, path, &(struct open_how){ .flags = flags, .mode = mode });
+}
+
 long sys_open(const unsigned long args[6])
 {
-	return open_at(AT_CWD, args[0], (unsigned)args[1], (uint32_t)args[2]);
+	return open_old(AT_CWD, args[0], (unsigned)args[1], (uint32_t)args[2]);
 }
 
 long sys_openat(const unsigned long args[6])
 {
-	return open_at((int)args[0], args[1], (unsigned)args[2], (uint32_t)args[3]);
+	return open_old((int)args[0], args[1], (unsigned)args[2], (uint32_t)args[3]);
+}
+
+/* openat2(dirfd, path, how, size): a longer structure may be given by programs that are newer, if the rest is zeros. */
+long sys_openat2(const unsigned long args[6])
+{
+	enum { KNOWN_FLAGS = OPEN_ACCESS | OPEN_CREATE | OPEN_EXCLUSIVE | OPEN_NO_CTTY | OPEN_TRUNCATE | OPEN_APPEND | OPEN_NONBLOCK | OPEN_SYNC | OPEN_ASYNC
+		| OPEN_DIRECT | OPEN_LARGE | OPEN_TEMPORARY | OPEN_NOFOLLOW | OPEN_NO_ATIME | OPEN_CLOSE_ON_EXEC | OPEN_PATH };
+	struct open_how how;
+	int error = get_extensible(&how, sizeof how, args[2], args[3]);
+
+	if (error)
+		return error;
+	bool creates = how.flags & (OPEN_CREATE | (OPEN_TEMPORARY & ~OPEN_DIRECTORY));
+	if (how.flags & ~(uint64_t)KNOWN_FLAGS || how.resolve & ~(uint64_t)RESOLVE_ALL || how.mode & ~(creates ? (uint64_t)07777 : 0)
+		|| (how.resolve & RESOLVE_BENEATH && how.resolve & RESOLVE_IN_ROOT)
+		|| (how.flags & OPEN_PATH && how.flags & ~(uint64_t)(OPEN_PATH | OPEN_DIRECTORY | OPEN_NOFOLLOW | OPEN_CLOSE_ON_EXEC)))
+		return -EINVAL;
+	if (how.resolve & RESOLVE_CACHED && how.flags & (OPEN_TRUNCATE | OPEN_CREATE | (OPEN_TEMPORARY & ~OPEN_DIRECTORY)))
+		return -EAGAIN;
+	return open_at((int)args[0], args[1], &how);
 }
 
 long sys_creat(const unsigned long args[6])
 {
-	return open_at(AT_CWD, args[0], OPEN_CREATE | OPEN_WRITE | OPEN_TRUNCATE, (uint32_t)args[1]);
+	return open_old(AT_CWD, args[0], OPEN_CREATE | OPEN_WRITE | OPEN_TRUNCATE, (uint32_t)args[1]);
 }
 
 long sys_close(const unsigned long args[6])
@@ -225,9 +268,9 @@ static long make_pipe(vaddr_t to, unsigned flags)
 	int fds[2], installed = 0;
 	bool close_on_exec = flags & OPEN_CLOSE_ON_EXEC;
 
-	if (flags & ~(unsigned)(OPEN_CLOSE_ON_EXEC | OPEN_NONBLOCK))
+	if (flags & ~(unsigned)(OPEN_CLOSE_ON_EXEC | OPEN_NONBLOCK | OPEN_DIRECT))
 		return -EINVAL;
-	int error = pipe_create(ends, flags & OPEN_NONBLOCK);
+	int error = pipe_create(ends, flags & (OPEN_NONBLOCK | OPEN_DIRECT));
 	if (error)
 		return error;
 	ends[0]->vnode->uid = current->euid;

@@ -54,7 +54,10 @@ enum direction { IO_READ, IO_WRITE };
 /* pos NULL: the file's own position. */
 static ssize move(struct file *f, enum direction direction, struct uio *uio, uint64_t *pos)
 {
-	return direction == IO_READ ? file_read(f, uio, pos) : file_write(f, uio, pos);
+	if (direction == IO_READ)
+		return file_read(f, uio, pos);
+	int error = S_ISREG(f->vnode->mode) && uio->left ? vfs_before_change(my_fs(), f->vnode) : 0;
+	return error ? error : file_write(f, uio, pos);
 }
 
 static long io_one(int fd, enum direction direction, vaddr_t base, size_t n, uint64_t *pos)
