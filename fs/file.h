@@ -32,6 +32,10 @@ struct file_ops {
 	void (*release)(struct file *);	/* the last reference went; file->vnode is still there */
 };
 
+/* Who is told by a signal of what happens to the file: fcntl(F_SETOWN). */
+enum file_owner_kind { OWNER_THREAD, OWNER_PROCESS, OWNER_GROUP };
+struct file_owner { enum file_owner_kind kind; int32_t number; uint32_t uid, euid; unsigned char signo; };
+
 struct file {
 	const struct file_ops *ops;
 	struct vnode *vnode;		/* referenced */
@@ -41,6 +45,7 @@ struct file {
 	struct mutex lock;
 	void *data;
 	bool writes;			/* counted in vnode->writers */
+	struct file_owner owner;	/* words */
 };
 
 /* A description with one reference that takes over the vnode's; NULL: no memory (the vnode's reference stays the caller's). */
@@ -53,6 +58,8 @@ void file_change_flags(struct file *, unsigned clear, unsigned set);
 static inline bool file_readable(const struct file *f) { return (f->flags & OPEN_ACCESS) != OPEN_WRITE && !(f->flags & OPEN_PATH); }
 static inline bool file_writable(const struct file *f) { return (f->flags & OPEN_ACCESS) != OPEN_READ && !(f->flags & OPEN_PATH); }
 
+/* As a position to write at: the end, wherever that is then. */
+#define FILE_APPEND (~(uint64_t)0)
 /* Checks the access mode (-EBADF), then the operation. pos: NULL for the file's own, under its lock. */
 ssize file_read(struct file *, struct uio *, uint64_t *pos);
 ssize file_write(struct file *, struct uio *, uint64_t *pos);

@@ -132,7 +132,7 @@ static ssize write_once(struct file *f, struct uio *uio, uint64_t *pos)
 	struct vnode *v = f->vnode;
 
 	mutex_lock(&v->lock);
-	if (f->flags & OPEN_APPEND)
+	if (f->flags & OPEN_APPEND || *pos == FILE_APPEND)
 		*pos = v->object->size;
 	ssize n = vfs_clip_write(*pos, uio->left);
 	if (n > 0) {

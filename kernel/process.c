@@ -218,6 +218,14 @@ void process_drop_files(struct process *p)
 	process_put_program(exe);
 }
 
+bool process_group_exists(pid_type group)
+{
+	list_for_each(l, &process_list)
+		if (container_of(l, struct process, all)->pgid == group)
+			return true;
+	return false;
+}
+
 void process_put_program(struct vnode *exe)
 {
 	if (!exe)

@@ -189,6 +189,7 @@ struct thread *thread_find(pid_type tid);	/* of a process, not one of the kernel
 struct process *process_of(pid_type tid);
 /* The leader's is that of the process. */
 static inline char *thread_name(struct thread *t) { return t->tid == t->process->pid ? t->process->name : t->name; }
+bool process_group_exists(pid_type);			/* tree_lock held */
 size_t process_count(void);			/* threads, and zombies: leak checks */
 /* The faults of all threads, dead ones too.  Takes signal_lock. */
 struct fault_stats process_faults(struct process *);

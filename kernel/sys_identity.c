@@ -59,11 +59,15 @@ static long set_pair_locked(struct identity i, uint32_t real, uint32_t effective
 	return 0;
 }
 
+static bool is_same(unsigned long id, uint32_t now) { return (uint32_t)id == UNCHANGED || (uint32_t)id == now; }
+
 static long set_three_locked(struct identity i, const unsigned long args[6])
 {
 	if (!may_take(&i, (uint32_t)args[0]) || !may_take(&i, (uint32_t)args[1]) || !may_take(&i, (uint32_t)args[2]))
 		return -EPERM;
-	set(&i, (uint32_t)args[0], (uint32_t)args[1], (uint32_t)args[2]);
+	bool same = is_same(args[0], *i.real) && is_same(args[1], *i.effective) && is_same(args[1], *i.file) && is_same(args[2], *i.saved);
+	if (!same)
+		set(&i, (uint32_t)args[0], (uint32_t)args[1], (uint32_t)args[2]);
 	return 0;
 }
 

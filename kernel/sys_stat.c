@@ -123,7 +123,7 @@ static long access_at(int dirfd, vaddr_t path, unsigned may, unsigned flags)
 		return -EINVAL;
 	long result = place_get(&p, dirfd, path);
 	if (result)
-		return result;
+		return result == -ENOENT && flags & AT_EMPTY_PATH ? -EBADF : result;	/* an empty path, and no file there */
 	struct fs_context fs;			/* a copy: other threads of the process are on their way too */
 	fs_context_copy(&fs, my_fs());
 	if (!(flags & AT_EACCESS)) {		/* the real ids count, also on the way */
@@ -475,7 +475,7 @@ long sys_sync(const unsigned long args[6])
 	return 0;
 }
 
-static long sync_fd(int fd, bool whole)
+long sync_fd(int fd, bool whole)
 {
 	struct file *f = files_get(current->files, fd);
 	if (!f)
