@@ -65,16 +65,14 @@ static void attach(struct mount *m, struct vnode *on)
 	list_append(&mount_list, &m->all);
 }
 
-/* With on's lock and mount_lock held. */
-static int check_attach(const struct mount *m, const struct vnode *on)
+/* With its lock and mount_lock held. */
+static int check_place(const struct vnode *on)
 {
 	if (!S_ISDIR(on->mode))
 		return -ENOTDIR;
 	if (on->unlinked)
 		return -ENOENT;
-	if (!on->mount->attached)
-		return -EINVAL;
-	return m->dev && m->dev == on->mount->dev && on == on->mount->root ? -EBUSY : 0;
+	return on->mount->attached ? 0 : -EINVAL;
 }
 
 int mount_attach(struct mount *m, struct vnode *on)
@@ -86,7 +84,7 @@ int mount_attach(struct mount *m, struct vnode *on)
 		on = vnode_cross_mounts(on);
 		mutex_lock(&on->lock);
 		mutex_lock(&mount_lock);
-		error = on->covered_by ? -EAGAIN : check_attach(m, on);		/* another was faster: on that one */
+		error = on->covered_by ? -EAGAIN : check_place(on);		/* another was faster: on that one */
 		if (!error)
 			attach(m, on);
 		mutex_unlock(&mount_lock);

@@ -46,7 +46,7 @@ struct mount {
 
 /* Mounts on an existing directory ("/" first), at boot: -ENOENT, -ENOTDIR. */
 int vfs_mount(const char *path, struct mount *);
-/* The same on a vnode, or on what is mounted there; takes over the mount, but for an error: -ENOTDIR, -ENOENT (removed), -EINVAL (no path leads there), -EBUSY (that file system is there). */
+/* The same on a vnode, or on what is mounted there; takes over the mount, but for an error: -ENOTDIR, -ENOENT (removed), -EINVAL (no path leads there). */
 int mount_attach(struct mount *, struct vnode *on);
 enum detach_how { DETACH_UNUSED, DETACH_EXPIRED, DETACH_LAZILY };
 /* Takes a mount away: -EBUSY, -EINVAL (it is the first one, or none any more); EXPIRED: -EAGAIN at first, and whenever it has been used since. */
