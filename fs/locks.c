@@ -20,17 +20,20 @@ static struct waitq released = WAITQ_INIT(released);
 struct blocked { struct list link; struct vnode *vnode; const struct record_lock *want; };
 static struct list blocked = LIST_INIT(blocked);
 
+/* The first one, by its place in the file, that is in the way. */
 static struct held *conflict(struct vnode *v, enum lock_kind kind, const struct record_lock *want)
 {
+	struct held *first = NULL;
+
 	if (!v->locks || want->type == LOCK_NONE)
 		return NULL;
 	list_for_each(l, &v->locks->held) {
 		struct held *h = container_of(l, struct held, link);
 		if (h->kind == kind && h->lock.owner != want->owner && h->lock.from < want->to && want->from < h->lock.to
-			&& (h->lock.type == LOCK_WRITE || want->type == LOCK_WRITE))
-			return h;
+			&& (h->lock.type == LOCK_WRITE || want->type == LOCK_WRITE) && (!first || h->lock.from < first->lock.from))
+			first = h;
 	}
-	return NULL;
+	return first;
 }
 
 static void drop_list_if_empty(struct vnode *v)
@@ -84,6 +87,24 @@ static int prepare(struct vnode *v, struct held *fresh[2])
 	return -ENOMEM;
 }
 
+/* What the owner has on both sides of a new lock, and is of its type, becomes part of it. */
+static void absorb_neighbours(struct vnode *v, struct held *new)
+{
+	list_for_each_safe(l, &v->locks->held) {
+		struct held *h = container_of(l, struct held, link);
+		if (h->kind != new->kind || h->lock.owner != new->lock.owner || h->lock.type != new->lock.type)
+			continue;
+		if (h->lock.to != new->lock.from && h->lock.from != new->lock.to)
+			continue;
+		if (h->lock.from < new->lock.from)
+			new->lock.from = h->lock.from;
+		else
+			new->lock.to = h->lock.to;
+		list_remove(&h->link);
+		kfree(h);
+	}
+}
+
 /* locks_mutex is held, nothing is in the way. */
 static int replace(struct vnode *v, enum lock_kind kind, const struct record_lock *want)
 {
@@ -99,6 +120,7 @@ static int replace(struct vnode *v, enum lock_kind kind, const struct record_loc
 	} else {
 		fresh[0]->lock = *want;
 		fresh[0]->kind = kind;
+		absorb_neighbours(v, fresh[0]);
 		list_append(&v->locks->held, &fresh[0]->link);
 	}
 	drop_list_if_empty(v);

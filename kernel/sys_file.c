@@ -117,7 +117,13 @@ static long open_at(int dirfd, vaddr_t path, const struct open_how *how)
 
 	if (result)
 		return result;
-	result = vfs_open_how(my_fs(), p.at, p.path.text, how, &f);
+	if (how->resolve & RESOLVE_IN_ROOT && !p.file && dirfd != AT_CWD) {		/* then it matters for an absolute path, too */
+		p.file = files_get(current->files, dirfd);
+		p.at = p.file ? p.file->vnode : NULL;
+		result = p.file ? 0 : -EBADF;
+	}
+	if (!result)
+		result = vfs_open_how(my_fs(), p.at, p.path.text, how, &f);
 	if (!result) {
 		result = files_install(current->files, f, 0, how->flags & OPEN_CLOSE_ON_EXEC);
 		if (result < 0)

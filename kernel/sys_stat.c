@@ -111,6 +111,20 @@ long sys_statx(const unsigned long args[6])
 	return result;
 }
 
+/* name_to_handle_at(dirfd, path, handle, mount_id, flags): no file system here has handles. */
+long sys_name_to_handle_at(const unsigned long args[6])
+{
+	struct vnode *v;
+
+	if ((unsigned)args[4] & ~(unsigned)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	long result = vnode_at((int)args[0], args[1], ((unsigned)args[4] & AT_EMPTY_PATH) | (args[4] & AT_SYMLINK_FOLLOW ? 0 : AT_SYMLINK_NOFOLLOW), &v);
+	if (result)
+		return result;
+	vnode_put(v);
+	return -EOPNOTSUPP;
+}
+
 /* ---- access ------------------------------------------------------------------------------------------------------------ */
 
 static long access_at(int dirfd, vaddr_t path, unsigned may, unsigned flags)
