@@ -56,17 +56,17 @@ static int wait_change(struct pipe *p)
 /* ---- pages ------------------------------------------------------------------------------------------------------------- */
 
 /* May more bytes be put into the last slot? */
-static bool last_is_open(const struct pipe *p, bool packet)
+static bool last_is_open(const struct pipe *p)
 {
-	return !packet && p->used && !slot_at(p, p->used - 1)->packet;
+	return p->used && !slot_at(p, p->used - 1)->packet;
 }
 
 /* Bytes that can be written without waiting. */
-static size_t room(const struct pipe *p, bool packet)
+static size_t room(const struct pipe *p)
 {
 	size_t n = (p->nslots - p->used) * PAGE_SIZE;
 
-	if (last_is_open(p, packet)) {
+	if (last_is_open(p)) {
 		const struct slot *last = slot_at(p, p->used - 1);
 		n += PAGE_SIZE - last->start - last->len;
 	}
@@ -76,7 +76,7 @@ static size_t room(const struct pipe *p, bool packet)
 /* The slot that the next byte goes to, with room in it; NULL: no memory (there is a free slot). */
 static struct slot *slot_to_fill(struct pipe *p, bool packet)
 {
-	struct slot *s = last_is_open(p, packet) ? slot_at(p, p->used - 1) : NULL;
+	struct slot *s = last_is_open(p) ? slot_at(p, p->used - 1) : NULL;
 
 	if (s && s->start + s->len < PAGE_SIZE)
 		return s;
@@ -139,7 +139,7 @@ static ssize put(struct pipe *p, struct uio *uio, bool packet)
 {
 	size_t done = 0;
 
-	while (uio->left > 0 && room(p, packet) > 0) {
+	while (uio->left > 0 && room(p) > 0) {
 		struct slot *s = slot_to_fill(p, packet);
 		if (!s)
 			return done ? (ssize)done : -ENOMEM;
@@ -181,9 +181,9 @@ static ssize pipe_read(struct file *f, struct uio *uio, uint64_t *pos)
 }
 
 /* Is there room for the next step of a write?  Small writes go as a whole. */
-static bool may_put(const struct pipe *p, bool packet, size_t left, size_t whole)
+static bool may_put(const struct pipe *p, size_t left, size_t whole)
 {
-	return !p->filling && room(p, packet) >= (whole <= PIPE_ATOMIC ? left : 1);
+	return !p->filling && room(p) >= (whole <= PIPE_ATOMIC ? left : 1);
 }
 
 static ssize pipe_write(struct file *f, struct uio *uio, uint64_t *pos)
@@ -200,7 +200,7 @@ static ssize pipe_write(struct file *f, struct uio *uio, uint64_t *pos)
 	while (uio->left > 0 && n >= 0) {
 		if (p->readers == 0) {
 			n = -EPIPE;
-		} else if (may_put(p, packet, uio->left, whole)) {
+		} else if (may_put(p, uio->left, whole)) {
 			n = put(p, uio, packet);
 			done += n > 0 ? (size_t)n : 0;
 			wake_sleepers(p);

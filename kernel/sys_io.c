@@ -344,7 +344,11 @@ static ssize send_file(struct file *out, struct file *in, vaddr_t offset, size_t
 {
 	uint64_t pos;
 
-	if (!file_readable(in) || !file_writable(out))
+	if (!file_readable(in))
+		return -EBADF;
+	if (offset && in->ops->seek == file_no_seek)
+		return -ESPIPE;
+	if (!file_writable(out))
 		return -EBADF;
 	if (in->ops->seek == file_no_seek || S_ISDIR(in->vnode->mode) || out->flags & OPEN_APPEND)
 		return -EINVAL;
@@ -373,7 +377,6 @@ long sys_sendfile(const unsigned long args[6])
 static int check_copy(struct file *in, uint64_t from, struct file *out, uint64_t to, size_t *n)
 {
 	struct vattr attr;
-	int64_t end;
 
 	if (S_ISDIR(in->vnode->mode) || S_ISDIR(out->vnode->mode))
 		return -EISDIR;
@@ -385,7 +388,7 @@ static int check_copy(struct file *in, uint64_t from, struct file *out, uint64_t
 		return -EXDEV;
 	if ((int64_t)from < 0 || (int64_t)to < 0)
 		return -EINVAL;
-	if (__builtin_add_overflow((int64_t)from, *n, &end) || __builtin_add_overflow((int64_t)to, *n, &end))
+	if (from + *n < from || to + *n < to)
 		return -EOVERFLOW;
 	int error = vfs_getattr(in->vnode, &attr);
 	if (error)
@@ -395,6 +398,8 @@ static int check_copy(struct file *in, uint64_t from, struct file *out, uint64_t
 		*n = left;
 	if (*n > IO_MAX)
 		*n = IO_MAX;
+	if (*n > FILE_MAX - to)
+		*n = FILE_MAX - to;
 	ssize fits = *n ? vfs_clip_write(to, *n) : 0;
 	if (fits < 0)
 		return (int)fits;
