@@ -9,6 +9,7 @@
  * locks of spaces and objects, never one of a vnode.
  */
 #include "fs/tmpfs.h"
+#include "fs/xattr.h"
 #include "vm/mmap.h"
 #include "vm/frame.h"
 #include "vm/heap.h"
@@ -289,6 +290,11 @@ static ssize tmpfs_readlink(struct vnode *v, char *to, size_t size)
 	return (ssize)len;
 }
 
+static struct list *tmpfs_xattrs(struct vnode *v)
+{
+	return &tmpfs_node(v)->xattrs;
+}
+
 /* ---- nodes and the mount ----------------------------------------------------------------------------------------------- */
 
 static int count_node(struct tmpfs *fs, int change)
@@ -313,13 +319,14 @@ static void tmpfs_release(struct vnode *v)
 	} else if (S_ISDIR(v->mode)) {
 		assert(node->dir.count == 0);
 	}
+	xattrs_drop(&node->xattrs);
 	count_node(tmpfs_of(v), -1);
 }
 
 const struct vnode_ops tmpfs_ops = {
 	.lookup = tmpfs_lookup, .create = tmpfs_create, .symlink = tmpfs_symlink, .link = tmpfs_link, .unlink = tmpfs_unlink,
 	.rename = tmpfs_rename, .readlink = tmpfs_readlink, .readdir = tmpfs_readdir,
-	.temporary = tmpfs_temporary, .getattr = tmpfs_getattr, .setattr = tmpfs_setattr, .allocate = tmpfs_allocate, .open = tmpfs_open, .release = tmpfs_release,
+	.temporary = tmpfs_temporary, .getattr = tmpfs_getattr, .setattr = tmpfs_setattr, .allocate = tmpfs_allocate, .xattrs = tmpfs_xattrs, .open = tmpfs_open, .release = tmpfs_release,
 };
 
 int tmpfs_create_node(struct tmpfs *fs, uint32_t mode, uint64_t rdev, struct vnode **out)
@@ -342,6 +349,7 @@ int tmpfs_create_node(struct tmpfs *fs, uint32_t mode, uint64_t rdev, struct vno
 		contents->seals = SEAL_SEAL;		/* only memfd_create makes files that take any */
 	v->rdev = rdev;
 	node->nlink = S_ISDIR(mode) ? 2 : 1;
+	list_init(&node->xattrs);
 	node->atime = node->mtime = node->ctime = node->btime = vfs_now();
 	if (S_ISDIR(mode)) {
 		list_init(&node->dir.entries);

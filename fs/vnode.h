@@ -56,6 +56,7 @@ struct vnode_ops {
 	int (*getattr)(struct vnode *, struct vattr *);				/* vfs_getattr has filled in what it knows */
 	int (*setattr)(struct vnode *, const struct vattr *, unsigned which);	/* VATTR_* */
 	int (*allocate)(struct vnode *, unsigned how, uint64_t from, uint64_t to);	/* fallocate, ALLOCATE_*; with the lock, open for writing */
+	struct list *(*xattrs)(struct vnode *);			/* its extended attributes, for fs/xattr.c; NULL: it has none */
 	int (*open)(struct vnode *, struct file *);		/* may set file->ops and file->data */
 	void (*release)(struct vnode *);			/* the vnode goes; it frees what data points to, and puts the object */
 };

@@ -8,6 +8,7 @@
  *   sys_mount.c   mount, umount2
  *   sys_path.c    names: mkdir, unlink, rename, links, directories, where a process stands
  *   sys_stat.c    attributes: stat, access, chmod, chown, times, sizes, statfs
+ *   sys_xattr.c   extended attributes
  *   sys_poll.c    waiting: poll, select
  */
 #pragma once

@@ -1,5 +1,5 @@
 /*
- * kernel/sys_stat.c - system calls about attributes: stat, access, chmod, chown, times, sizes, statfs, extended attributes.
+ * kernel/sys_stat.c - system calls about attributes: stat, access, chmod, chown, times, sizes, statfs.
  */
 #include "kernel/sys_file.h"
 #include "arch/uaccess.h"
@@ -545,38 +545,3 @@ long sys_readahead(const unsigned long args[6])
 	file_put(f);
 	return result;
 }
-
-/* ---- extended attributes: no file system here has them ----------------------------------------------------------------- */
-
-static long no_xattr_at(vaddr_t path, unsigned flags, long result)
-{
-	struct vnode *v;
-	int error = vnode_at(AT_CWD, path, flags, &v);
-
-	if (error)
-		return error;
-	vnode_put(v);
-	return result;
-}
-
-static long no_xattr_fd(int fd, long result)
-{
-	struct file *f = files_get(current->files, fd);
-	if (!f || f->flags & OPEN_PATH)
-		result = -EBADF;
-	file_put(f);
-	return result;
-}
-
-long sys_setxattr(const unsigned long args[6])      { return no_xattr_at(args[0], 0, -EOPNOTSUPP); }
-long sys_lsetxattr(const unsigned long args[6])     { return no_xattr_at(args[0], AT_SYMLINK_NOFOLLOW, -EOPNOTSUPP); }
-long sys_fsetxattr(const unsigned long args[6])     { return no_xattr_fd((int)args[0], -EOPNOTSUPP); }
-long sys_getxattr(const unsigned long args[6])      { return no_xattr_at(args[0], 0, -EOPNOTSUPP); }
-long sys_lgetxattr(const unsigned long args[6])     { return no_xattr_at(args[0], AT_SYMLINK_NOFOLLOW, -EOPNOTSUPP); }
-long sys_fgetxattr(const unsigned long args[6])     { return no_xattr_fd((int)args[0], -EOPNOTSUPP); }
-long sys_listxattr(const unsigned long args[6])     { return no_xattr_at(args[0], 0, 0); }
-long sys_llistxattr(const unsigned long args[6])    { return no_xattr_at(args[0], AT_SYMLINK_NOFOLLOW, 0); }
-long sys_flistxattr(const unsigned long args[6])    { return no_xattr_fd((int)args[0], 0); }
-long sys_removexattr(const unsigned long args[6])   { return no_xattr_at(args[0], 0, -EOPNOTSUPP); }
-long sys_lremovexattr(const unsigned long args[6])  { return no_xattr_at(args[0], AT_SYMLINK_NOFOLLOW, -EOPNOTSUPP); }
-long sys_fremovexattr(const unsigned long args[6])  { return no_xattr_fd((int)args[0], -EOPNOTSUPP); }
