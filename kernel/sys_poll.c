@@ -332,8 +332,6 @@ static long select_until(int nfds, const unsigned long at[SELECT_SETS], uint64_t
 
 	if (nfds < 0)
 		return -EINVAL;
-	if (nfds > files_size(current->files))
-		nfds = files_size(current->files);		/* what is beyond is not looked at, open or not */
 	if (nfds > SET_WORDS * 64)
 		nfds = SET_WORDS * 64;
 	long result = sets_get(&s, (size_t)nfds);
