@@ -27,6 +27,7 @@ struct file *file_new(const struct file_ops *ops, struct vnode *v, unsigned flag
 	f->data = NULL;
 	f->writes = false;
 	f->owner = (struct file_owner){ .kind = OWNER_THREAD };
+	list_init(&f->watchers);
 	mutex_init(&f->lock, "file", RANK_FILE);
 	mount_use(v->mount);
 	__atomic_add_fetch(&live_count, 1, __ATOMIC_RELAXED);
@@ -43,6 +44,8 @@ void file_put(struct file *f)
 {
 	if (!f || __atomic_sub_fetch(&f->refs, 1, __ATOMIC_ACQ_REL) > 0)
 		return;
+	if (!list_empty(&f->watchers))
+		file_unwatch(f);
 	locks_drop_file(f);
 	if (f->ops->release)
 		f->ops->release(f);
@@ -77,7 +80,7 @@ static ssize transfer(struct file *f, transfer_fn fn, struct uio *uio, uint64_t 
 
 	if (!fn)
 		return -EINVAL;
-	if (f->ops->seek == file_no_seek)
+	if (f->ops->seek == file_no_seek || f->ops->seek == file_zero_seek)
 		return pos ? -ESPIPE : fn(f, uio, &unused);
 	if (pos)
 		return fn(f, uio, pos);
@@ -129,6 +132,12 @@ int64_t file_no_seek(struct file *f, int64_t offset, int whence)
 {
 	(void)f, (void)offset, (void)whence;
 	return -ESPIPE;
+}
+
+int64_t file_zero_seek(struct file *f, int64_t offset, int whence)
+{
+	(void)f, (void)offset, (void)whence;
+	return 0;
 }
 
 /* Is page `index` there? */
@@ -210,10 +219,11 @@ int64_t file_seek(struct file *f, int64_t offset, int whence)
 ssize file_path(struct vnode *root, struct file *f, char *to, size_t size)
 {
 	struct vnode *v = f->vnode;
+	bool pipe = S_ISFIFO(v->mode) && !v->parent;
 
-	if (!S_ISFIFO(v->mode) || v->parent)
+	if (!pipe && !f->ops->name)
 		return vnode_path(root, v, to, size);
-	int len = snprintf(to, size, "pipe:[%llu]", (unsigned long long)v->ino);
+	int len = pipe ? snprintf(to, size, "pipe:[%llu]", (unsigned long long)v->ino) : snprintf(to, size, "%s", f->ops->name);
 	return len >= 0 && (size_t)len < size ? len : -ERANGE;
 }
 

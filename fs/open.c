@@ -37,6 +37,7 @@ static int check_type(const struct vnode *v, unsigned flags)
 	case S_IFCHR:
 		return v->mount->flags & MOUNT_NO_DEVICES ? -EACCES : 0;
 	case S_IFSOCK:
+	case 0:					/* anon.c */
 		return -ENXIO;
 	default:
 		return 0;

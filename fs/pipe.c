@@ -37,10 +37,10 @@ struct pipe {
 static struct slot *slot_at(const struct pipe *p, unsigned i) { return &p->ring[(p->head + i) % p->nslots]; }
 
 /* Sleepers prepared under pipe->lock, or look under it after they did: none is missed. */
-static void wake_sleepers(struct pipe *p)
+static void wake_sleepers(struct pipe *p, unsigned events)
 {
 	if (!list_empty(&p->changed.waiters))
-		wake_all(&p->changed);
+		file_wake(&p->changed, events);
 }
 
 static int wait_change(struct pipe *p)
@@ -173,8 +173,10 @@ static ssize pipe_read(struct file *f, struct uio *uio, uint64_t *pos)
 	while ((p->taking || (p->used == 0 && p->writers > 0)) && n == 0)
 		n = f->flags & OPEN_NONBLOCK && !p->taking ? -EAGAIN : wait_change(p);
 	if (p->used > 0 && !p->taking) {
+		bool full = p->used == p->nslots;
 		n = take(p, uio);
-		wake_sleepers(p);
+		if (full && p->used < p->nslots)		/* no writer waits before */
+			wake_sleepers(p, POLL_ROOM);
 	}
 	mutex_unlock(&p->lock);
 	return n;
@@ -203,7 +205,7 @@ static ssize pipe_write(struct file *f, struct uio *uio, uint64_t *pos)
 		} else if (may_put(p, uio->left, whole)) {
 			n = put(p, uio, packet);
 			done += n > 0 ? (size_t)n : 0;
-			wake_sleepers(p);
+			wake_sleepers(p, POLL_DATA);
 		} else {
 			n = f->flags & OPEN_NONBLOCK && !p->filling ? -EAGAIN : wait_change(p);
 		}
@@ -291,7 +293,7 @@ static unsigned join(struct pipe *p, struct file *f)
 		p->writers++;
 		p->writer_opens++;
 	}
-	wake_sleepers(p);
+	wake_sleepers(p, ~0u);
 	mutex_unlock(&p->lock);
 	return before;
 }
@@ -306,7 +308,7 @@ static void pipe_leave(struct file *f)
 	p->readers -= file_readable(f);
 	p->writers -= file_writable(f);
 	bool last = p->readers == 0 && p->writers == 0;
-	wake_sleepers(p);
+	wake_sleepers(p, ~0u);
 	mutex_unlock(&p->lock);
 	if (last) {
 		f->vnode->pipe = NULL;
@@ -453,7 +455,7 @@ ssize pipe_resize(struct file *f, size_t bytes)
 		p->nslots = n;
 		p->head = 0;
 		ring = old;
-		wake_sleepers(p);
+		wake_sleepers(p, POLL_ROOM);
 	}
 	mutex_unlock(&p->lock);
 	kfree(ring);
@@ -490,7 +492,7 @@ ssize pipe_take_some(struct file *f, struct uio *uio, bool wait)
 	ssize n = wait_readable(p, wait);
 	if (!n) {
 		n = take(p, uio);
-		wake_sleepers(p);
+		wake_sleepers(p, POLL_ROOM);
 	}
 	mutex_unlock(&p->lock);
 	return n;
@@ -504,7 +506,7 @@ ssize pipe_put_some(struct file *f, struct uio *uio, bool wait)
 	ssize n = wait_writable(p, wait);
 	if (!n) {
 		n = put(p, uio, false);
-		wake_sleepers(p);
+		wake_sleepers(p, POLL_DATA);
 	}
 	mutex_unlock(&p->lock);
 	return n;
@@ -539,7 +541,7 @@ ssize pipe_to_file(struct file *in, struct file *out, uint64_t *pos, size_t n, b
 			break;
 	}
 	p->taking = false;
-	wake_sleepers(p);
+	wake_sleepers(p, POLL_ROOM);
 	mutex_unlock(&p->lock);
 	return done ? (ssize)done : moved;
 }
@@ -570,12 +572,12 @@ ssize pipe_from_file(struct file *out, struct file *in, uint64_t *pos, size_t n,
 		}
 		*slot_at(p, p->used++) = (struct slot){ .page = page, .len = (size_t)moved };
 		done += (size_t)moved;
-		wake_sleepers(p);
+		wake_sleepers(p, POLL_DATA);
 		if ((size_t)moved < wanted)
 			break;
 	}
 	p->filling = false;
-	wake_sleepers(p);
+	wake_sleepers(p, POLL_DATA);
 	mutex_unlock(&p->lock);
 	return done ? (ssize)done : moved;
 }
@@ -643,8 +645,8 @@ ssize pipe_to_pipe(struct file *from, struct file *to, size_t n, bool wait, bool
 		lock_two(in, out);
 		again = in->taking || out->filling || (in->used == 0 && in->writers > 0) || (out->used == out->nslots && out->readers > 0);
 		moved = again ? 0 : out->readers == 0 ? -EPIPE : move_slots(in, out, n, keep);
-		wake_sleepers(in);
-		wake_sleepers(out);
+		wake_sleepers(in, keep ? 0 : POLL_ROOM);
+		wake_sleepers(out, POLL_DATA);
 		mutex_unlock(&in->lock);
 		mutex_unlock(&out->lock);
 	} while (again);

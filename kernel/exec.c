@@ -16,6 +16,7 @@
 #include "kernel/exec.h"
 #include "kernel/files.h"
 #include "kernel/life.h"
+#include "kernel/posix_timer.h"
 #include "kernel/sched.h"
 #include "kernel/signal.h"
 #include "arch/cpu.h"
@@ -258,6 +259,7 @@ static void commit(struct exec *e)
 	p->barrier_registered = false;
 	take_files(e);
 	files_close_on_exec(p->files);
+	posix_timers_drop(p);
 	signal_exec(p);
 	if (e->secure)
 		p->death_signal = 0;

@@ -10,6 +10,7 @@
  *   sys_stat.c    attributes: stat, access, chmod, chown, times, sizes, statfs
  *   sys_xattr.c   extended attributes
  *   sys_poll.c    waiting: poll, select
+ *   sys_event.c   files to wait with: epoll, eventfd
  */
 #pragma once
 #include "kernel/files.h"
@@ -54,6 +55,19 @@ void vector_drop(struct vector *);
 /* fcntl's lock commands: what is 0 (F_GETLK), 1 (F_SETLK) or 2 (F_SETLKW). */
 enum lock_owner_kind { LOCKS_OF_PROCESS, LOCKS_OF_FILE };
 long fcntl_lock(struct file *, int fd, int what, enum lock_owner_kind, vaddr_t arg);
+
+/* The file at fd of the current process, with a reference; NULL: there is none, or it stands for a path alone (O_PATH). */
+struct file *file_get(int fd);
+/* A new file gets a descriptor; NULL: -ENOMEM. It is put if that fails. */
+long file_install(struct file *, bool close_on_exec);
+
+/* Waiting, for poll, select and epoll.  A span as a deadline; 0 stands for 'do not wait', and does so there. */
+uint64_t wait_deadline(uint64_t ns);
+/* Where the user's time span lies (0: none), and in which unit its second word is.  -EFAULT, -EINVAL. */
+struct wait_span { vaddr_t at; uint64_t unit_ns; };
+int wait_span_get(const struct wait_span *, uint64_t *deadline_ns);
+/* The signal mask for one call. */
+int wait_mask_get(vaddr_t at, size_t size, uint64_t *mask);
 
 /* Both ends of a result: an interrupted sleep is restarted, a write to nobody raises SIGPIPE. */
 long io_result(ssize);
