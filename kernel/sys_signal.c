@@ -6,9 +6,9 @@
  */
 #include "arch/time.h"
 #include "arch/uaccess.h"
+#include "kernel/posix_timer.h"
 #include "kernel/sched.h"
 #include "kernel/syscall.h"
-#include "vm/heap.h"
 
 enum { SET_SIZE = 8 };
 enum { SIG_BLOCK, SIG_UNBLOCK, SIG_SETMASK };
@@ -47,6 +47,8 @@ long sys_rt_sigaction(const unsigned long args[6])
 		enum signal_default action = signal_default_action(signo);
 		if (new.handler == SIG_IGN || (new.handler == SIG_DFL && (action == DEFAULT_IGNORE || action == DEFAULT_CONTINUE)))
 			signal_forget(p, signal_bit(signo));
+		else
+			posix_timers_heeded(p, signo);
 	}
 	return old_at ? user_put(old_at, old) : 0;
 }
@@ -111,15 +113,16 @@ long sys_rt_sigsuspend(const unsigned long args[6])
 static int take_awaited(struct thread *t, uint64_t set, struct siginfo *info)
 {
 	struct process *p = t->process;
-	void *entry;
+	struct signal_taken taken;
 	unsigned long irq = spin_lock_irq(&p->signal_lock);
-	int signo = signal_take(t, ~set, info, &entry);
+	int signo = signal_take(t, ~set, info, &taken);
 	if (t->awaited) {			/* what it has been marked for, and does not take now, is for others that wait */
 		t->awaited = 0;
 		signal_retarget(p, t, set & t->blocked);
 	}
 	spin_unlock_irq(&p->signal_lock, irq);
-	kfree(entry);
+	if (signo)
+		signal_taken(info, &taken);
 	return signo;
 }
 
