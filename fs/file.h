@@ -65,8 +65,9 @@ void file_put(struct file *);		/* may sleep; NULL is allowed */
 size_t file_count(void);		/* live ones, for leak checks */
 void file_change_flags(struct file *, unsigned clear, unsigned set);
 
-static inline bool file_readable(const struct file *f) { return (f->flags & OPEN_ACCESS) != OPEN_WRITE && !(f->flags & OPEN_PATH); }
-static inline bool file_writable(const struct file *f) { return (f->flags & OPEN_ACCESS) != OPEN_READ && !(f->flags & OPEN_PATH); }
+/* Access 3 is for neither, but for ioctl: as on Linux. */
+static inline bool file_readable(const struct file *f) { return !(f->flags & (OPEN_WRITE | OPEN_PATH)); }
+static inline bool file_writable(const struct file *f) { return (f->flags + 1) & OPEN_READ_WRITE && !(f->flags & OPEN_PATH); }
 
 /* As a position to write at: the end, wherever that is then. */
 #define FILE_APPEND (~(uint64_t)0)

@@ -114,11 +114,12 @@ long sys_pwrite64(const unsigned long args[6])
 static int vector_check(struct vector *vec)
 {
 	vec->total = 0;
+	for (size_t i = 0; i < vec->n; i++)
+		if ((int64_t)vec->v[i].len < 0)
+			return -EINVAL;
 	for (size_t i = 0; i < vec->n; i++) {
 		struct iovec64 *v = &vec->v[i];
 
-		if ((int64_t)v->len < 0)
-			return -EINVAL;
 		if (!user_range(v->base, v->len))
 			return -EFAULT;
 		if (v->len > IO_MAX - vec->total)
@@ -248,8 +249,11 @@ static long io_vector_2(const unsigned long args[6], enum direction direction)
 	unsigned flags = (unsigned)args[5];
 	bool own = (int64_t)args[3] == -1;
 
-	if (flags & ~(unsigned)RWF_KNOWN || (flags & RWF_NOWAIT))
-		return files_get_close_on_exec(current->files, (int)args[0]) < 0 ? -EBADF : -EOPNOTSUPP;
+	if (flags & ~(unsigned)RWF_KNOWN || (flags & RWF_NOWAIT)) {
+		uint64_t pos = args[3];
+		long error = (int64_t)pos < 0 && !own ? -EINVAL : io_vector((int)args[0], direction, args[1], 0, own ? NULL : &pos);
+		return error ? error : -EOPNOTSUPP;
+	}
 	if (flags & RWF_APPEND && flags & RWF_NOAPPEND)
 		return -EINVAL;
 	long n = flags & RWF_APPEND && direction == IO_WRITE && (own || (int64_t)args[3] >= 0) ? append_vector(args)
@@ -350,11 +354,11 @@ static ssize send_file(struct file *out, struct file *in, vaddr_t offset, size_t
 {
 	uint64_t pos;
 
-	if (!file_readable(in))
+	if (!in || !file_readable(in))
 		return -EBADF;
 	if (offset && in->ops->seek == file_no_seek)
 		return -ESPIPE;
-	if (!file_writable(out))
+	if (!out || !file_writable(out))
 		return -EBADF;
 	if (in->ops->seek == file_no_seek || S_ISDIR(in->vnode->mode) || out->flags & OPEN_APPEND)
 		return -EINVAL;
@@ -372,7 +376,7 @@ static ssize send_file(struct file *out, struct file *in, vaddr_t offset, size_t
 long sys_sendfile(const unsigned long args[6])
 {
 	struct file *out = files_get(current->files, (int)args[0]), *in = files_get(current->files, (int)args[1]);
-	ssize n = out && in ? send_file(out, in, args[2], args[3]) : -EBADF;
+	ssize n = send_file(out, in, args[2], args[3]);
 
 	file_put(out);
 	file_put(in);
