@@ -2,14 +2,16 @@
  * kernel/clock.c - the wall clock, and processor time.
  *
  * One offset turns the monotonic clock into the wall clock; setting the time changes the offset alone, so that nothing that
- * waits for a time span notices.  It is one word, read and written as such.
+ * waits for a time span notices.  It is one word, read as such; the vDSO has a copy.
  */
 #include "kernel/clock.h"
 #include "kernel/sched.h"
 #include "kernel/timer.h"
 #include "kernel/timerfd.h"
+#include "kernel/vdso.h"
 
 static uint64_t wall_offset_ns;			/* atomic */
+static struct spinlock setting = SPINLOCK_INIT("wall clock", RANK_LEAF);	/* one at a time sets it */
 
 void clock_init(void)
 {
@@ -35,7 +37,11 @@ uint64_t clock_realtime_ns(void)
 
 void clock_set_realtime(uint64_t ns)
 {
-	__atomic_store_n(&wall_offset_ns, ns - time_now_ns(), __ATOMIC_SEQ_CST);
+	spin_lock(&setting);
+	uint64_t offset_ns = ns - time_now_ns();
+	__atomic_store_n(&wall_offset_ns, offset_ns, __ATOMIC_SEQ_CST);
+	vdso_set_wall(offset_ns);
+	spin_unlock(&setting);
 	timers_wall_changed();
 	timerfd_wall_changed();
 }
