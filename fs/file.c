@@ -123,8 +123,6 @@ unsigned file_poll(struct file *f, struct waitq **queue)
 
 /* ---- position ---------------------------------------------------------------------------------------------------------- */
 
-enum { SEEK_FROM_START, SEEK_FROM_HERE, SEEK_FROM_END, SEEK_TO_DATA, SEEK_TO_HOLE };
-
 int64_t file_no_seek(struct file *f, int64_t offset, int whence)
 {
 	(void)f, (void)offset, (void)whence;
@@ -137,7 +135,7 @@ int64_t file_zero_seek(struct file *f, int64_t offset, int whence)
 	return 0;
 }
 
-/* Where the offset counts from, or an errno.  Files have data from start to end and the hole behind it. */
+/* Where the offset counts from, or an errno.  The end of a file is a hole. */
 static int64_t seek_base(struct file *f, int64_t offset, int whence)
 {
 	struct vattr attr;
@@ -146,13 +144,17 @@ static int64_t seek_base(struct file *f, int64_t offset, int whence)
 		return 0;
 	if (whence == SEEK_FROM_HERE)
 		return (int64_t)f->pos;
-	if (whence < 0 || whence > SEEK_TO_HOLE)
+	if (whence < 0 || whence > (S_ISDIR(f->vnode->mode) ? SEEK_FROM_END : SEEK_TO_HOLE))
 		return -EINVAL;
 	int error = vfs_getattr(f->vnode, &attr);
 	if (error || whence == SEEK_FROM_END)
 		return error ? error : (int64_t)attr.size;
 	if (offset < 0 || (uint64_t)offset >= attr.size)
 		return -ENXIO;
+	if (f->ops->find) {
+		int64_t at = f->ops->find(f, (uint64_t)offset, (enum seek_whence)whence);
+		return at < 0 ? at : at - offset;
+	}
 	return whence == SEEK_TO_DATA ? 0 : (int64_t)attr.size - offset;
 }
 

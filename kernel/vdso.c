@@ -42,15 +42,15 @@ int vdso_init(void)
 	if (!data || object_pin(data, 0, &record))
 		return -ENOMEM;
 	page = direct(record->pfn);
-	vdso_set_wall(clock_boot_realtime_ns());
+	clock_tell();
 	image = make_object(time_user_image, image_size(), image_name);
 	return image ? 0 : -ENOMEM;
 }
 
-void vdso_set_wall(uint64_t offset_ns)
+void vdso_tell(const struct time_told *told)
 {
 	if (page)
-		time_tell_user(page, offset_ns);
+		time_tell_user(page, told);
 }
 
 static int map(struct space *s, vaddr_t *at, size_t size, unsigned rights, unsigned flags, struct object *o)

@@ -8,5 +8,6 @@
 int vdso_init(void);
 /* Maps it and its page of data into a space that is being made; *at is where its ELF header lies, 0: there is none.  -ENOMEM. */
 int vdso_map(struct space *, vaddr_t *at);
-/* The wall clock is ahead of time_now_ns() by so much.  One caller at a time. */
-void vdso_set_wall(uint64_t offset_ns);
+/* What it knows of the clocks (arch/time.h).  One caller at a time. */
+struct time_told;
+void vdso_tell(const struct time_told *);

@@ -127,7 +127,7 @@ static bool one_counter(void)
 	return one;
 }
 
-void time_tell_user(void *page, uint64_t wall_offset_ns)
+void time_tell_user(void *page, const struct time_told *told)
 {
 	struct vdso_data *d = page;
 	uint32_t seq = d->seq;
@@ -138,7 +138,10 @@ void time_tell_user(void *page, uint64_t wall_offset_ns)
 	d->start_cycles = start_cycles;
 	d->ns_per_cycle = ns_per_cycle;
 	d->tick_ns = 1000 * NS_PER_MS / TICK_HZ;
-	__atomic_store_n(&d->wall_offset_ns, wall_offset_ns, __ATOMIC_RELAXED);
+	d->wall_ns = told->wall_ns;
+	d->tai_ns = told->tai_ns;
+	d->minutes_west = told->zone.minutes_west;
+	d->dst = told->zone.dst;
 	__atomic_store_n(&d->seq, seq + 2, __ATOMIC_RELEASE);
 }
 

@@ -47,8 +47,11 @@ static uint64_t counter(void)
 	return (uint64_t)high << 32 | low;
 }
 
-/* Since boot, and how far the wall clock is ahead; 0: the kernel is to be asked. */
-static int now(uint64_t *ns, uint64_t *wall_offset_ns)
+/* What a clock is ahead of the time since boot, in the page. */
+enum kind { IS_SPAN, IS_WALL, IS_TAI, IS_UNKNOWN };
+
+/* 0: the kernel is to be asked. */
+static int now(enum kind kind, uint64_t *ns)
 {
 	const struct vdso_data *d = &vdso_data;
 	uint32_t seq;
@@ -59,19 +62,22 @@ static int now(uint64_t *ns, uint64_t *wall_offset_ns)
 			__asm__ volatile("pause");
 		known = d->clock == VDSO_COUNTER;
 		*ns = (uint64_t)((unsigned __int128)(counter() - d->start_cycles) * d->ns_per_cycle >> 32);
-		*wall_offset_ns = d->wall_offset_ns;
+		if (kind != IS_SPAN)
+			*ns += d->wall_ns;
+		if (kind == IS_TAI)
+			*ns += d->tai_ns;
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	} while (__atomic_load_n(&d->seq, __ATOMIC_RELAXED) != seq);
 	return known;
 }
 
-enum { IS_UNKNOWN, IS_WALL, IS_SPAN };
-
-static int kind_of(int clock)
+static enum kind kind_of(int clock)
 {
 	switch (clock) {
-	case REALTIME: case REALTIME_COARSE: case TAI:
+	case REALTIME: case REALTIME_COARSE:
 		return IS_WALL;
+	case TAI:
+		return IS_TAI;
 	case MONOTONIC: case MONOTONIC_RAW: case MONOTONIC_COARSE: case BOOTTIME:
 		return IS_SPAN;
 	default:
@@ -81,13 +87,11 @@ static int kind_of(int clock)
 
 EXPORT int __vdso_clock_gettime(int clock, struct spec *t)
 {
-	int kind = kind_of(clock);
-	uint64_t ns, offset;
+	enum kind kind = kind_of(clock);
+	uint64_t ns;
 
-	if (kind == IS_UNKNOWN || !now(&ns, &offset))
+	if (kind == IS_UNKNOWN || !now(kind, &ns))
 		return (int)call(CALL_CLOCK_GETTIME, clock, (int64_t)t);
-	if (kind == IS_WALL)
-		ns += offset;
 	t->sec = (int64_t)(ns / NS_PER_SECOND);
 	t->nsec = (int64_t)(ns % NS_PER_SECOND);
 	return 0;
@@ -106,27 +110,28 @@ EXPORT int __vdso_clock_getres(int clock, struct spec *t)
 
 EXPORT int __vdso_gettimeofday(struct val *t, struct zone *z)
 {
-	uint64_t ns, offset;
+	uint64_t ns;
 
-	if (!now(&ns, &offset))
+	if (!now(IS_WALL, &ns))
 		return (int)call(CALL_GETTIMEOFDAY, (int64_t)t, (int64_t)z);
-	ns += offset;
 	if (t) {
 		t->sec = (int64_t)(ns / NS_PER_SECOND);
 		t->usec = (int64_t)(ns % NS_PER_SECOND / NS_PER_US);
 	}
-	if (z)
-		z->minutes_west = z->dst = 0;
+	if (z) {
+		z->minutes_west = vdso_data.minutes_west;
+		z->dst = vdso_data.dst;
+	}
 	return 0;
 }
 
 EXPORT int64_t __vdso_time(int64_t *t)
 {
-	uint64_t ns, offset;
+	uint64_t ns;
 
-	if (!now(&ns, &offset))
+	if (!now(IS_WALL, &ns))
 		return call(CALL_TIME, (int64_t)t, 0);
-	int64_t seconds = (int64_t)((ns + offset) / NS_PER_SECOND);
+	int64_t seconds = (int64_t)(ns / NS_PER_SECOND);
 	if (t)
 		*t = seconds;
 	return seconds;
