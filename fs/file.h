@@ -13,6 +13,8 @@ enum open_flags {
 	OPEN_DSYNC = 010000, OPEN_ASYNC = 020000, OPEN_DIRECT = 040000, OPEN_LARGE = 0100000, OPEN_DIRECTORY = 0200000, OPEN_NOFOLLOW = 0400000,
 	OPEN_NO_ATIME = 01000000, OPEN_CLOSE_ON_EXEC = 02000000, OPEN_SYNC = 04010000, OPEN_PATH = 010000000, OPEN_TEMPORARY = 020200000,
 };
+/* Linux's SEEK_*. */
+enum seek_whence { SEEK_FROM_START, SEEK_FROM_HERE, SEEK_FROM_END, SEEK_TO_DATA, SEEK_TO_HOLE };
 /* poll(2) events. */
 enum { POLL_IN = 1, POLL_PRI = 2, POLL_OUT = 4, POLL_ERR = 8, POLL_HUP = 16, POLL_INVALID = 32, POLL_READ_NORMAL = 64, POLL_READ_BAND = 128,
 	POLL_WRITE_NORMAL = 256, POLL_WRITE_BAND = 512, POLL_READ_HUP = 0x2000 };
@@ -36,6 +38,7 @@ struct file_ops {
 	int64_t (*seek)(struct file *, int64_t offset, int whence);	/* NULL: file_seek's way; file_no_seek: -ESPIPE, and pread and pwrite too */
 	unsigned (*poll)(struct file *, struct waitq **queue);		/* see file_poll */
 	void (*show)(struct file *, struct text *);			/* more lines for /proc/PID/fdinfo; or NULL */
+	int64_t (*find)(struct file *, uint64_t offset, enum seek_whence);	/* next data or hole from there on, which is in the file; -ENXIO: none.  NULL: all is data */
 	void (*release)(struct file *);	/* the last reference went; file->vnode is still there */
 };
 
@@ -67,12 +70,9 @@ void file_change_flags(struct file *, unsigned clear, unsigned set);
 static inline bool file_readable(const struct file *f) { return (f->flags & OPEN_ACCESS) != OPEN_WRITE && !(f->flags & OPEN_PATH); }
 static inline bool file_writable(const struct file *f) { return (f->flags & OPEN_ACCESS) != OPEN_READ && !(f->flags & OPEN_PATH); }
 
-/* As a position to write at: the end, wherever that is then. */
-#define FILE_APPEND (~(uint64_t)0)
 /* Checks the access mode (-EBADF), then the operation. pos: NULL for the file's own, under its lock. */
 ssize file_read(struct file *, struct uio *, uint64_t *pos);
 ssize file_write(struct file *, struct uio *, uint64_t *pos);
-/* SEEK_SET 0, CUR 1, END 2, DATA 3, HOLE 4. */
 int64_t file_seek(struct file *, int64_t offset, int whence);
 int64_t file_no_seek(struct file *, int64_t offset, int whence);
 int64_t file_zero_seek(struct file *, int64_t offset, int whence);	/* has no position either, but answers 0: as Linux's files without a place do */

@@ -100,7 +100,7 @@ struct thread {
 		long (*go_on)(struct thread *);		/* NULL: there is none */
 		uint64_t deadline_ns;
 		vaddr_t address;			/* a sleep: where what remains is written; a futex: its word */
-		uint32_t op, expected, bits;		/* a futex */
+		uint32_t op, expected, bits;		/* a futex; a sleep by processor time: op is its clock */
 	} restart;
 	struct {			/* the fault signal of this thread: taken before all others; o */
 		struct siginfo info;	/* signo 0: none is waiting */

@@ -679,8 +679,10 @@ static void tick(struct run_queue *q, struct thread *t, enum tick_mode mode, uin
 		return;
 	t->mode = mode;
 	sched_count_time();
-	if (t->process)
+	if (t->process) {
 		cpu_timer_tick(t->process);
+		limits_tick(t->process);
+	}
 	if (--t->slice <= 0 && (q->nready > 0 || others_wait(q)))
 		thread_work_add(t, WORK_RESCHEDULE);
 }

@@ -344,6 +344,7 @@ enum fcntl_command {
 	F_SETOWN_EX = 15, F_GETOWN_EX, F_GETOWNER_UIDS, F_OFD_GETLK = 36, F_OFD_SETLK, F_OFD_SETLKW, F_SETLEASE = 1024, F_GETLEASE, F_DUPFD_CLOEXEC = 1030, F_SETPIPE_SZ, F_GETPIPE_SZ, F_ADD_SEALS, F_GET_SEALS,
 };
 enum { FD_CLOEXEC = 1, UNLOCKED = 2 /* F_UNLCK */ };
+#define PIPE_SIZE_MOST	(1u << 31)
 
 static long set_flags(struct file *f, unsigned flags)
 {
@@ -426,7 +427,7 @@ static long fcntl_file(struct file *f, int fd, int command, unsigned long arg)
 	case F_GETLEASE:
 		return UNLOCKED;
 	case F_SETPIPE_SZ:
-		return file_is_pipe(f) ? pipe_resize(f, (unsigned)arg) : -EBADF;
+		return !file_is_pipe(f) ? -EBADF : (unsigned)arg > PIPE_SIZE_MOST ? -EINVAL : pipe_resize(f, (unsigned)arg);
 	case F_ADD_SEALS:
 		return file_add_seals(f, (unsigned)arg);
 	case F_GET_SEALS:

@@ -110,14 +110,14 @@ long sys_flock(const unsigned long args[6])
 {
 	enum { FLOCK_SHARED = 1, FLOCK_EXCLUSIVE = 2, FLOCK_NO_WAIT = 4, FLOCK_UNLOCK = 8 };
 	unsigned how = (unsigned)args[1] & ~(unsigned)FLOCK_NO_WAIT;
-	struct file *f = files_get(current->files, (int)args[0]);
 
+	if (how != FLOCK_SHARED && how != FLOCK_EXCLUSIVE && how != FLOCK_UNLOCK)
+		return -EINVAL;
+	struct file *f = files_get(current->files, (int)args[0]);
 	if (!f)
 		return -EBADF;
-	long result = -EINVAL;
-	if (f->flags & OPEN_PATH)
-		result = -EBADF;
-	else if (how == FLOCK_SHARED || how == FLOCK_EXCLUSIVE || how == FLOCK_UNLOCK)
+	long result = -EBADF;
+	if (!(f->flags & OPEN_PATH))
 		result = io_result(locks_flock(f, how == FLOCK_SHARED ? LOCK_READ : how == FLOCK_EXCLUSIVE ? LOCK_WRITE : LOCK_NONE,
 			args[1] & FLOCK_NO_WAIT ? LOCK_TRY : LOCK_WAIT));
 	file_put(f);

@@ -158,7 +158,7 @@ static long rename_at(int from_fd, vaddr_t from, int to_fd, vaddr_t to, unsigned
 	long result = place_get(&a, from_fd, from);
 	if (result)
 		return result;
-	result = place_get(&b, to_fd, to);
+	result = *a.path.text ? place_get(&b, to_fd, to) : -ENOENT;
 	if (!result) {
 		result = vfs_rename(my_fs(), a.at, a.path.text, b.at, b.path.text, flags);
 		place_drop(&b);

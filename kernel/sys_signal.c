@@ -28,12 +28,12 @@ long sys_rt_sigaction(const unsigned long args[6])
 	struct sigaction64 new, old;
 	struct process *p = current;
 
-	if (args[3] != SET_SIZE || !valid_signo(signo))
-		return -EINVAL;
-	if (new_at && (signo == SIGKILL || signo == SIGSTOP))
+	if (args[3] != SET_SIZE)
 		return -EINVAL;
 	if (new_at && user_get(new, new_at))
 		return -EFAULT;
+	if (!valid_signo(signo) || (new_at && (signo == SIGKILL || signo == SIGSTOP)))
+		return -EINVAL;
 
 	unsigned long irq = spin_lock_irq(&p->signal_lock);
 	old = p->actions[signo - 1];
@@ -206,9 +206,10 @@ long sys_sigaltstack(const unsigned long args[6])
 		int mode = (int)((unsigned)new.flags & ~SS_AUTODISARM);
 		if (mode != 0 && mode != SS_DISABLE && mode != SS_ONSTACK)
 			return -EINVAL;
+		bool same = new.sp == t->altstack.sp && new.size == t->altstack.size && new.flags == t->altstack.flags;
 		if (mode == SS_DISABLE)
 			new.sp = new.size = 0;
-		else if (new.size < MINSIGSTKSZ)
+		else if (new.size < MINSIGSTKSZ && !same)
 			return -ENOMEM;
 		t->altstack.sp = new.sp;
 		t->altstack.flags = (int32_t)((unsigned)new.flags & ~(unsigned)SS_ONSTACK);
@@ -249,8 +250,9 @@ static long kill_all(int signo, const struct siginfo *info)
 		struct process *p = container_of(l, struct process, all);
 		if (p->pid == 1 || p == current)
 			continue;
-		send_checked(p, signo, info);
-		result = 0;
+		long error = send_checked(p, signo, info);
+		if (result == -ESRCH || error != -EPERM)
+			result = error == -EPERM ? 0 : error;
 	}
 	return result;
 }
@@ -262,8 +264,6 @@ long sys_kill(const unsigned long args[6])
 	struct siginfo info = { .code = SI_USER, .child = { .pid = current->pid, .uid = current->uid } };
 	long result = -ESRCH;
 
-	if (signo != 0 && !valid_signo(signo))
-		return -EINVAL;
 	if (pid == INT32_MIN)
 		return -ESRCH;
 	mutex_lock(&tree_lock);
@@ -285,8 +285,6 @@ static long send_to_thread(pid_type tgid, pid_type tid, int signo, const struct 
 {
 	long result = -ESRCH;
 
-	if (signo != 0 && !valid_signo(signo))
-		return -EINVAL;
 	mutex_lock(&tree_lock);
 	struct thread *t = thread_find(tid);
 	struct process *p = process_of(tid);
@@ -335,8 +333,6 @@ long sys_rt_sigqueueinfo(const unsigned long args[6])
 	long result = get_info(args[2], pid, signo, &info);
 	if (result)
 		return result;
-	if (signo != 0 && !valid_signo(signo))
-		return -EINVAL;
 	mutex_lock(&tree_lock);
 	struct process *p = pid > 0 ? process_of(pid) : NULL;
 	result = p ? send_checked(p, signo, &info) : -ESRCH;
