@@ -74,6 +74,13 @@ $(1)/obj/arch/x86_64/vdso.asm.o: build/vdso/vdso.so
 -include $$(OBJECTS_$(1):.o=.d)
 endef
 
+VARIANT := $(if $(DEBUG),build/debug,build)
+.PHONY: all clean test size gdb run-test help
+all: $(VARIANT)/faultline.iso
+
+$(eval $(call kernel,build,-DNDEBUG))
+$(eval $(call kernel,build/debug,-DLOCK_CHECK))
+
 # The vDSO is code for user mode, a shared object that the kernel contains.
 VDSO_CFLAGS := -std=gnu11 -O2 -fPIC -ffreestanding -mgeneral-regs-only -fno-stack-protector -fcf-protection=none -fvisibility=hidden -Wall -Wextra -Wshadow -I.
 VDSO_LDFLAGS := -shared -nostdlib -Wl,--hash-style=both -Wl,--build-id=sha1 -Wl,-soname=linux-vdso.so.1 -Wl,-Bsymbolic -Wl,--eh-frame-hdr \
@@ -82,13 +89,6 @@ build/vdso/vdso.so: arch/x86_64/vdso/vdso.c arch/x86_64/vdso/data.h arch/x86_64/
 	$(say) VDSO $@
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(VDSO_CFLAGS) $(VDSO_LDFLAGS) -o $@ $<
-
-VARIANT := $(if $(DEBUG),build/debug,build)
-.PHONY: all clean test size gdb run-test help
-all: $(VARIANT)/faultline.iso
-
-$(eval $(call kernel,build,-DNDEBUG))
-$(eval $(call kernel,build/debug,-DLOCK_CHECK))
 
 # ---- user programs and images ----------------------------------------------------------------------------------------------
 

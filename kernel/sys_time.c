@@ -83,7 +83,7 @@ bool clock_is_own_cpu(int id, int *tid, bool *user)
 }
 
 /* One who sleeps does not take the time that it waits for. */
-static bool is_own_thclock_read(int id)
+static bool is_own_thread_clock(int id)
 {
 	return id & COUNT_OF_THREAD && (pid_of_clock(id) == 0 || pid_of_clock(id) == current_thread()->tid);
 }
