@@ -106,6 +106,7 @@ static int copy_thread(struct thread *t, const struct clone_args *args)
 		t->clear_child_tid = args->child_tid;
 	memcpy(t->name, thread_name(self), sizeof t->name);
 	t->nice = self->nice;
+	t->policy = self->policy;
 	t->affinity = self->affinity;
 	t->start_ns = time_now_ns();
 	return 0;

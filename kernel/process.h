@@ -81,6 +81,7 @@ struct thread {
 	uint64_t start_ns;		/* - */
 	uint64_t affinity;		/* processors that it may run on, bit by bit: sched_set_affinity */
 	int nice;			/* w */
+	unsigned policy;		/* where its pages come from: kernel/sys_mempolicy.c; o */
 	char name[NAME_BYTES];		/* of one that is not the leader: thread_name; t, o */
 	uint64_t blocked;		/* signal mask, bit signo-1; s to change it */
 	struct signal_queue signals;	/* thread-directed; s */

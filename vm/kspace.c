@@ -30,7 +30,6 @@ LOCK_GUARDS(kspace_lock, stack_cache);
 static void unmap_free(vaddr_t start, vaddr_t end)
 {
 	enum { CHUNK = 32 };
-	struct mmu_gather gather;
 	pfn_t frame[CHUNK];
 
 	while (start < end) {
@@ -42,9 +41,7 @@ static void unmap_free(vaddr_t start, vaddr_t end)
 			if (pfn != PFN_NONE)
 				frame[n++] = pfn;
 		}
-		mmu_gather_begin(&gather, &kernel_mmu);
-		mmu_unmap(&kernel_mmu, start, stop, &gather);
-		mmu_gather_finish(&gather);
+		mmu_discard(&kernel_mmu, start, stop);
 		mapped_pages -= n;
 		while (n > 0)
 			frame_free(frame[--n], 0);
