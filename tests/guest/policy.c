@@ -126,23 +126,23 @@ static char *numbered(void)
 
 TEST(remapped_pages)
 {
-	char *p = numbered();
+	volatile char *p = numbered();	/* one page in two places */
 
-	EQ(remap_file_pages(p, PAGE, 0, 7, 0), 0);
+	EQ(remap_file_pages((void *)p, PAGE, 0, 7, 0), 0);
 	EQ(p[0], 7);
 	EQ(p[7 * PAGE], 7);
 	p[0] = 70;
 	EQ(p[7 * PAGE], 70);
-	EQ(remap_file_pages(p + 2 * PAGE + 5, 2 * PAGE + 3, 0, 0, 0), 0);	/* both rounded down */
+	EQ(remap_file_pages((char *)p + 2 * PAGE + 5, 2 * PAGE + 3, 0, 0, 0), 0);	/* both rounded down */
 	EQ(p[2 * PAGE], 0);
 	EQ(p[3 * PAGE], 1);
 	EQ(p[4 * PAGE], 4);
-	FAILS(remap_file_pages(p, 8 * PAGE, PROT_READ, 0, 0), EINVAL);
-	EQ(remap_file_pages(p, 8 * PAGE, 0, 0, MAP_NONBLOCK), 0);		/* over several regions of one object */
+	FAILS(remap_file_pages((void *)p, 8 * PAGE, PROT_READ, 0, 0), EINVAL);
+	EQ(remap_file_pages((void *)p, 8 * PAGE, 0, 0, MAP_NONBLOCK), 0);		/* over several regions of one object */
 	EQ(p[PAGE], 1);
 	EQ(p[7 * PAGE], 70);
-	EQ(remap_file_pages(p, PAGE, 0, 100, 0), 0);
-	REFUSED((void)*(volatile char *)p, SIGBUS, BUS_ADRERR, p);
+	EQ(remap_file_pages((void *)p, PAGE, 0, 100, 0), 0);
+	REFUSED((void)*p, SIGBUS, BUS_ADRERR, p);
 }
 
 TEST(what_cannot_be_remapped)

@@ -3,7 +3,7 @@
 #
 #	stress.sh SECONDS INSTANCES STRESSOR...
 #
-# What is made once and kept (stacks and frames at hand, tables of the kernel's own ranges) is there before the first count: by many processes at once.
+# What is made once and kept (tables of the kernel's own ranges, for as many stacks as there will be at once) is there before the first count.
 seconds=$1 instances=$2
 shift 2
 
@@ -14,26 +14,32 @@ counts() {
 	echo "@$1 $(vmcheck --json)"
 }
 
-run() {	# NAME: one that does not end is ended
-	if [ $1 = memtester ]; then
-		timeout -s KILL 600 memtester 32M 1
-	else
-		timeout -s KILL $((seconds * 6 + 60)) stress-ng --$1 $instances --timeout $seconds --verify --metrics-brief --temp-path /tmp
-	fi
+run() {	# NAME SECONDS: what would take all memory that there is by default gets a half, or less where it is touched again and again
+	stress="stress-ng --$1 $instances --timeout $2 --verify --metrics-brief --temp-path /tmp"
+	case $1 in
+	memtester) memtester 32M 1 ;;
+	exec) su -s /bin/sh user -c "$stress" ;;		# it refuses to be run by root
+	vm) $stress --vm-bytes 128M ;;
+	mremap) $stress --mremap-bytes 16M ;;
+	shm) $stress --shm-bytes 2M ;;			# of 32 objects, and as much memory beside
+	*) $stress ;;
+	esac
+}
+
+one() {
+	run $1 $2 < /dev/null > /tmp/stress.out 2>&1
+	status=$?
+	tr '\b' '\n' < /tmp/stress.out
+	rm -f /tmp/stress.out /dev/shm/stress-ng-*		# what is left there when one is killed
+	echo
 }
 
 cd /tmp
-for i in $(seq 250); do sleep 100000 & done
-kill $(jobs -p)
-wait
-counts start
+cat /usr/sbin/memtester > /dev/null
+for i in 1 2; do one pthread 1; counts start; done
 for name; do
 	echo "@begin $name"
-	run $name < /dev/null > /tmp/stress.out 2>&1
-	status=$?
-	tr '\b' '\n' < /tmp/stress.out
-	rm /tmp/stress.out
-	echo
+	one $name $seconds
 	echo "@end $name $status"
 	counts after
 done
