@@ -81,7 +81,6 @@ struct thread {
 	uint64_t start_ns;		/* - */
 	uint64_t affinity;		/* processors that it may run on, bit by bit: sched_set_affinity */
 	int nice;			/* w */
-	unsigned policy;		/* where its pages come from: kernel/sys_mempolicy.c; o */
 	char name[NAME_BYTES];		/* of one that is not the leader: thread_name; t, o */
 	uint64_t blocked;		/* signal mask, bit signo-1; s to change it */
 	struct signal_queue signals;	/* thread-directed; s */
@@ -108,6 +107,7 @@ struct thread {
 	vaddr_t set_child_tid;		/* clone: where the new thread writes its number when it runs first; o */
 	vaddr_t clear_child_tid;	/* set_tid_address; o */
 	vaddr_t robust_list;		/* w */
+	unsigned policy;		/* where its pages come from: kernel/sys_mempolicy.c; o */
 	struct vfork_wait *vfork;	/* the thread that waits for us to exec or exit; t */
 #ifdef LOCK_CHECK
 	struct { const void *lock; const char *name; unsigned rank; bool sleeps; } held[16];
