@@ -28,7 +28,7 @@ struct exec_page {
 struct exec_layout {
 	vaddr_t stack_top, mmap_top;
 	size_t stack_limit;
-	size_t stack_offset;			/* between the stack's end and what lies on it */
+	size_t stack_offset;			/* between the strings and what lies below them */
 	vaddr_t program;			/* a position-independent one */
 	size_t brk_distance;			/* from the program's end to its break */
 };

@@ -4,8 +4,8 @@
  * The strings are copied from the old space into kernel pages, in the order in which they will lie, and from there to the top of the new
  * stack.  System V ABI (x86-64), 3.4.1 'Initial Stack and Register State', from high to low:
  *
- *	stack's end	up to 8 KiB, if addresses are random; 8 zero bytes, path of the program, strings of envp, strings of argv
- *			platform string, 16 random bytes
+ *	stack's end	8 zero bytes, path of the program, strings of envp, strings of argv
+ *			up to 8 KiB, if addresses are random; platform string, 16 random bytes
  *			auxiliary vector, envp pointers and NULL, argv pointers and NULL
  *	stack pointer	argc			(a multiple of 16)
  */
@@ -263,8 +263,8 @@ static int write_extras(vaddr_t random, vaddr_t platform)
 
 int exec_write_stack(struct exec *e)
 {
-	vaddr_t strings = e->layout.stack_top - e->layout.stack_offset - TOP_ZEROES - e->bytes;
-	vaddr_t platform = (strings - PLATFORM_MAX) & ~(vaddr_t)15;
+	vaddr_t strings = e->layout.stack_top - TOP_ZEROES - e->bytes;
+	vaddr_t platform = (strings - e->layout.stack_offset - PLATFORM_MAX) & ~(vaddr_t)15;
 	vaddr_t random = platform - RANDOM_BYTES;
 	size_t words = 1 + e->argc + 1 + e->envc + 1 + 2 * (AUXV_ENTRIES - 1);
 	struct writer w = { .at = (random - words * sizeof(uint64_t)) & ~(vaddr_t)15 };
