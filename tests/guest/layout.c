@@ -82,9 +82,9 @@ TEST(all_places_are_random)
 		if (n[j] < RUNS - 2 && (j != PROGRAM || position_independent()))
 			FAIL("the %s moved in %d runs of %d only", name[j], n[j], RUNS - 1);
 	CHECK(first[STACK] >= 0x7ffb00000000 && first[STACK] < 0x7ffffffff000);
-	CHECK(first[MAPPING] >= 0x7eff00000000 && first[MAPPING] < first[STACK]);
+	CHECK(first[MAPPING] >= 0x7ef000000000 && first[MAPPING] < first[STACK]);
 	if (position_independent())		/* Linux has one without an interpreter among the mappings */
-		CHECK((first[PROGRAM] >= 0x555555554000 && first[PROGRAM] < 0x565555600000) || first[PROGRAM] > 0x7eff00000000);
+		CHECK((first[PROGRAM] >= 0x555555554000 && first[PROGRAM] < 0x565555600000) || first[PROGRAM] > 0x7ef000000000);
 	else
 		CHECK(first[BREAK] > first[PROGRAM] && first[BREAK] - first[PROGRAM] < 0x40000000);
 }
