@@ -2,7 +2,7 @@
 sleep 1000 & sleeper=$!
 ps -o pid=,comm=,args= -p $sleeper | sed "s/^ *$sleeper/PID/; s/  */ /g"
 ps -o ppid= -p $sleeper | grep -qw $$ && echo parent; ps -o stat= -p $sleeper | cut -c1; ps -o ni=,uid=,user=,nlwp= -p $sleeper | sed 's/  */ /g'; ps -o rss=,vsz= -p $sleeper | awk '{ print ($1 > 100), ($2 > $1) }'; ps -o lstart= -p $sleeper | wc -w; ps -o etimes= -p $sleeper | awk '{ print ($1 < 100) }'
-ps -ef | head -n 1; ps aux | head -n 1; ps -ef | grep -c "[s]leep 1000"; ps axo pid,wchan,tty,time,comm > all && grep -c sleep all; ps -T -p $sleeper | wc -l; ps --forest -e > forest; grep -q '\\_' forest && echo forest; ps -p 999999; echo $?
+ps -ef | head -n 1 | sed 's/  */ /g'; ps aux | head -n 1 | sed 's/  */ /g'; ps -ef | grep -c "[s]leep 1000"; ps axo pid,wchan,tty,time,comm > all && grep -c sleep all; ps -T -p $sleeper | wc -l; ps --forest -e > forest; grep -q '\\_' forest && echo forest; ps -p 999999 | sed 's/^ *//'; echo ${PIPESTATUS[0]}
 pgrep -x sleep -P $$ | grep -cx $sleeper; pgrep -f 'sleep 1000' -a | grep -c sleep
 top -b -n 1 | sed -n '1s/.*load average.*/load/p; 7p' | sed 's/  */ /g'; top -b -n 2 -d 0.2 -p $sleeper | grep -c sleep; top -b -n 1 | sed -n '4s/:.*total.*/ total/p; 2s/:.*/ tasks/p; 3s/:.*id.*/ idle/p'
 free | sed -n '1p' | sed 's/  */ /g'; free -b | awk '/Mem/ { print ($2 > $3), ($3 > 0), ($4 >= 0), ($7 <= $2) } /Swap/ { print "swap" }'; free -h -t | grep -c Total

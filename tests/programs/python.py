@@ -67,7 +67,7 @@ if __name__ == "__main__":
     ps = [ctx.Process(target=bump) for _ in range(4)]
     [p.start() for p in ps]; [p.join() for p in ps]
     case("shared value", (counter.value, [p.exitcode for p in ps]))
-    ours, theirs = ctx.Pipe()
+    ours, theirs = ctx.Pipe(duplex=False)
     p = ctx.Process(target=lambda: theirs.send({"pid": os.getpid() > 0, "data": list(range(3))})); p.start(); case("pipe", ours.recv()); p.join()
     from multiprocessing import shared_memory
     s = shared_memory.SharedMemory(create=True, size=4096); s.buf[:3] = b"shm"
