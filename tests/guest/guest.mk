@@ -23,6 +23,8 @@ build/guest/glibc/%: tests/guest/%.c tests/guest/tap.h tests/guest/rows.h abi/fa
 	$(say) TEST $<
 	@mkdir -p $(@D)
 	$(Q)gcc $(GUEST_CFLAGS) -o $@ $<
+# Position-independent, for its own place is looked at.
+build/guest/glibc/layout: GUEST_CFLAGS := $(GUEST_CFLAGS:-static=-fPIE -static-pie)
 build/guest/big: build/guest/musl/file_map
 	$(Q)$< --make $@
 
