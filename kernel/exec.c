@@ -257,14 +257,18 @@ static void commit(struct exec *e)
 	take_files(e);
 	files_close_on_exec(p->files);
 	signal_exec(p);
-	if (e->secure)
+	if (e->euid != p->euid || e->egid != p->egid)
 		p->death_signal = 0;
 	frame_exec(&t->arch, e->interpreter_file ? e->interpreter.entry : e->image.entry, e->stack);
 
 	mutex_lock(&tree_lock);
 	memcpy(p->name, e->name, sizeof p->name);
+	bool gained = e->euid != p->uid || e->egid != p->gid;
+	p->undumpable = e->euid != p->uid || e->egid != p->gid;
 	p->euid = p->suid = p->fs.uid = e->euid;
 	p->egid = p->sgid = p->fs.gid = e->egid;
+	capabilities_exec(p, gained);
+	p->layout = e->layout;
 	before = p->exe;
 	p->exe = program;
 	p->executed = true;

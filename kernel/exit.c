@@ -165,6 +165,7 @@ static void end_process(struct process *p, struct thread *t)
 	if (p->pid == 1)
 		first_process_ended(p->exit_status);
 	itimer_forget(p);
+	semaphores_exit(p);
 	leave_space(p, t);
 	process_drop_files(p);
 	leave_tree(p, t);
@@ -172,10 +173,18 @@ static void end_process(struct process *p, struct thread *t)
 	sched_exit();
 }
 
-/* The nearest to a living parent that an orphan can get. */
+/* Who takes in the children of a process that ends: the nearest above it that has said so (PR_SET_CHILD_SUBREAPER), or the first process. */
+static struct process *reaper_of(const struct process *p)
+{
+	struct process *above = p->parent;
+	while (above && above->parent && !(above->subreaper && above->state == PROCESS_ALIVE && !above->exiting))
+		above = above->parent;
+	return above ? above : process_find(1);
+}
+
 static void give_children_away(struct process *p)
 {
-	struct process *init = process_find(1);
+	struct process *init = reaper_of(p);
 	list_for_each_safe(l, &p->children) {
 		struct process *child = container_of(l, struct process, sibling);
 		list_remove(l);
@@ -183,8 +192,10 @@ static void give_children_away(struct process *p)
 		child->parent = init;
 		child->ppid = init->pid;
 		child->exit_signal = SIGCHLD;
-		if (child->death_signal && child->state == PROCESS_ALIVE)
-			signal_send_process(child, child->death_signal, NULL);
+		if (child->death_signal && child->state == PROCESS_ALIVE) {
+			const struct siginfo info = { .code = SI_USER, .child = { .pid = p->pid, .uid = p->uid } };
+			signal_send_process(child, child->death_signal, &info);
+		}
 		if (child->state == PROCESS_ZOMBIE && process_tell_parent(child))
 			process_reap(child);
 	}

@@ -12,6 +12,7 @@
 #include "arch/time.h"
 #include "kernel/clone.h"
 #include "kernel/files.h"
+#include "kernel/settings.h"
 #include "arch/uaccess.h"
 #include "lib/string.h"
 #include "vm/heap.h"
@@ -105,18 +106,21 @@ static int copy_thread(struct thread *t, const struct clone_args *args)
 	if (args->flags & CLONE_CHILD_CLEARTID)
 		t->clear_child_tid = args->child_tid;
 	memcpy(t->name, thread_name(self), sizeof t->name);
-	t->nice = self->nice;
+	t->sched = self->sched;
+	if (t->sched.reset_on_fork)
+		t->sched = (struct sched_policy){ SCHED_OTHER, 0, self->sched.priority || self->sched.nice < 0 ? 0 : self->sched.nice, false };
 	t->affinity = self->affinity;
+	t->timer_slack_ns = self->timer_slack_ns;
 	t->start_ns = time_now_ns();
 	return 0;
 }
 
 /* ---- threads ------------------------------------------------------------------------ */
 
-/* RLIMIT_NPROC.  tree_lock held. */
+/* RLIMIT_NPROC, and the limit of all.  tree_lock held. */
 static bool too_many(const struct process *p)
 {
-	return process_count() >= p->limits[LIMIT_NPROC].cur && p->euid != 0;
+	return process_count() >= __atomic_load_n(&threads_max, __ATOMIC_RELAXED) || (process_count() >= p->limits[LIMIT_NPROC].cur && p->uid != 0 && !capable(CAP_SYS_RESOURCE) && !capable(CAP_SYS_ADMIN));
 }
 
 static long add_thread(const struct clone_args *args)
@@ -185,6 +189,9 @@ static void inherit(struct process *child, struct process *parent)
 	child->oom_score_adj = parent->oom_score_adj;
 	child->personality = parent->personality;
 	memcpy(child->limits, parent->limits, sizeof child->limits);
+	child->layout = parent->layout;
+	child->capabilities = parent->capabilities;
+	child->undumpable = parent->undumpable;
 	mutex_unlock(&tree_lock);
 }
 
@@ -293,7 +300,9 @@ struct process *process_create_first(void (*fn)(void *), void *arg)
 	}
 	signal_init_thread(t, NULL);
 	limits_init(p);
+	capabilities_init(&p->capabilities);
 	p->start_ns = t->start_ns = time_now_ns();
+	t->timer_slack_ns = TIMER_SLACK_NS;
 	p->exit_signal = SIGCHLD;
 	mutex_lock(&tree_lock);
 	process_insert(p, t);

@@ -31,6 +31,7 @@ void thread_exit(int status) __attribute__((noreturn));
 void thread_leave_memory(struct thread *);
 /* Ends all other threads of the current process: 0, or -EINTR: this one is to end, too. */
 int process_end_others(struct process *);
+void semaphores_exit(const struct process *);		/* kernel/sys_sem.c: what it owes to System V semaphores is given back */
 static inline int exit_code(int code) { return (code & 0xff) << 8; }
 
 /* OOM policy: kills a process other than pid 1, says so on the console. True: something was or is being killed. */

@@ -8,16 +8,18 @@
  */
 #include "kernel/sched.h"
 #include "kernel/files.h"
+#include "kernel/settings.h"
 #include "lib/string.h"
 #include "vm/heap.h"
 
-enum { HASH_SIZE = 256, PID_MAX = 32768, PID_AFTER_WRAP = 300 };
+enum { HASH_SIZE = 256, PID_AFTER_WRAP = 300 };
 
 struct mutex tree_lock;
 struct list process_list = LIST_INIT(process_list);
 static struct list hash[HASH_SIZE], thread_hash[HASH_SIZE];
 static size_t tasks;			/* threads, and processes whose leader is gone */
 static pid_type last_pid;
+unsigned long pid_max = 32768, threads_max = 32768;
 static bool wrapped;
 
 void process_init(void)
@@ -82,8 +84,9 @@ static bool number_in_use(pid_type n)
 /* 0: all are taken. */
 static pid_type new_pid(void)
 {
-	for (pid_type tries = 0; tries < PID_MAX; tries++) {
-		if (++last_pid >= PID_MAX) {
+	const pid_type most = (pid_type)__atomic_load_n(&pid_max, __ATOMIC_RELAXED);
+	for (pid_type tries = 0; tries < most; tries++) {
+		if (++last_pid >= most) {
 			last_pid = PID_AFTER_WRAP;
 			wrapped = true;
 		}
@@ -156,6 +159,7 @@ void thread_remove(struct process *p, struct thread *t)
 	p->nthreads--;
 	sched_count_time();			/* it is the current thread */
 	cpu_time_add(&p->dead_time, t->time);
+	counts_add(&p->dead_counts, &t->counts);
 	stats_add(&p->dead_faults, &t->faults);
 	if (t->tid != p->pid)
 		count_tasks(-1);
@@ -195,6 +199,26 @@ struct fault_stats process_faults(struct process *p)
 	struct fault_stats sum = p->dead_faults;
 	list_for_each(l, &p->threads)
 		stats_add(&sum, &container_of(l, struct thread, siblings)->faults);
+	spin_unlock_irq(&p->signal_lock, irq);
+	return sum;
+}
+
+void counts_add(struct counts *to, const struct counts *n)
+{
+	to->voluntary += n->voluntary;
+	to->involuntary += n->involuntary;
+	to->bytes_read += n->bytes_read;
+	to->bytes_written += n->bytes_written;
+	to->reads += n->reads;
+	to->writes += n->writes;
+}
+
+struct counts process_counts(struct process *p)
+{
+	unsigned long irq = spin_lock_irq(&p->signal_lock);
+	struct counts sum = p->dead_counts;
+	list_for_each(l, &p->threads)
+		counts_add(&sum, &container_of(l, struct thread, siblings)->counts);
 	spin_unlock_irq(&p->signal_lock, irq);
 	return sum;
 }

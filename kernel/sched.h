@@ -70,6 +70,11 @@ void sched_release_others(void);
 /* What the boot stack does once all else runs. */
 void sched_idle(void) __attribute__((noreturn));
 
+/* Ticks of a turn with nice value 0; more or less as it is lower or higher. */
+enum { SLICE_TICKS = 3 };
+void sched_set_policy(struct thread *, struct sched_policy);
+/* May the current process give a thread of this one so low a nice value?  (kernel/sys_sched.c) */
+bool sched_may_have_nice(const struct process *, int nice);
 /* It may run on the processors of the mask alone, one of which there is; one that runs elsewhere goes to one of them at its next switch. */
 void sched_set_affinity(struct thread *, uint64_t mask);
 

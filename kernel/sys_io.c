@@ -57,6 +57,21 @@ static ssize move(struct file *f, enum direction direction, struct uio *uio, uin
 	return direction == IO_READ ? file_read(f, uio, pos) : file_write(f, uio, pos);
 }
 
+/* For /proc/PID/io and the like: a call has moved so much, or failed. */
+static void count_io(enum direction direction, ssize done)
+{
+	struct counts *c = &current_thread()->counts;
+	uint64_t bytes = done > 0 ? (uint64_t)done : 0;
+
+	if (direction == IO_READ) {
+		c->reads++;
+		c->bytes_read += bytes;
+	} else {
+		c->writes++;
+		c->bytes_written += bytes;
+	}
+}
+
 static long io_one(int fd, enum direction direction, vaddr_t base, size_t n, uint64_t *pos)
 {
 	struct file *f = files_get(current->files, fd);
@@ -72,6 +87,7 @@ static long io_one(int fd, enum direction direction, vaddr_t base, size_t n, uin
 	else
 		done = move(f, direction, &uio, pos);
 	file_put(f);
+	count_io(direction, done);
 	return io_result(done);
 }
 
@@ -210,6 +226,7 @@ static long io_vector(int fd, enum direction direction, vaddr_t from, size_t cou
 		vector_drop(&vec);
 	}
 	file_put(f);
+	count_io(direction, done);
 	return io_result(done);
 }
 

@@ -4,11 +4,14 @@
  * Limits that the kernel obeys: STACK, DATA, AS, MEMLOCK, NOFILE, NPROC, SIGPENDING, CORE (there are no core files).  The others are kept and told.
  */
 #include "kernel/sched.h"
+#include "kernel/settings.h"
 #include "kernel/syscall.h"
 #include "arch/uaccess.h"
 #include "vm/account.h"
 
-enum { NOFILE_MOST = 1 << 20, NICE_MIN = -20, NICE_MAX = 19, PRIO_PROCESS = 0, PRIO_PGRP = 1, PRIO_USER = 2 };
+unsigned long nofile_most = 1 << 20;
+
+enum { NICE_MIN = -20, NICE_MAX = 19, PRIO_PROCESS = 0, PRIO_PGRP = 1, PRIO_USER = 2 };
 enum { RUSAGE_SELF = 0, RUSAGE_CHILDREN = -1, RUSAGE_THREAD = 1 };
 
 struct limit { uint64_t cur, max; };
@@ -47,14 +50,14 @@ static long change_limit(struct process *p, unsigned which, const struct limit *
 	const struct process *self = current;
 	if (!p || p->state != PROCESS_ALIVE)
 		return -ESRCH;
-	if (p != self && self->euid != 0 && (self->uid != p->uid || self->uid != p->euid || self->uid != p->suid))
+	if (p != self && !capable(CAP_SYS_RESOURCE) && (self->uid != p->uid || self->uid != p->euid || self->uid != p->suid))
 		return -EPERM;
 	*old = (struct limit){ p->limits[which].cur, p->limits[which].max };
 	if (!new)
 		return 0;
 	if (new->cur > new->max)
 		return -EINVAL;
-	if ((new->max > old->max && self->euid != 0) || (which == LIMIT_NOFILE && new->max > NOFILE_MOST))
+	if ((new->max > old->max && !capable(CAP_SYS_RESOURCE)) || (which == LIMIT_NOFILE && new->max > __atomic_load_n(&nofile_most, __ATOMIC_RELAXED)))
 		return -EPERM;
 	p->limits[which].cur = new->cur;
 	p->limits[which].max = new->max;
@@ -110,7 +113,7 @@ long sys_getrusage(const unsigned long args[6])
 	return user_put(args[1], usage);
 }
 
-/* ---- priorities: kept and told; the scheduler treats all alike ------------------------ */
+/* ---- priorities ------------------------------------------------------------------------- */
 
 /* A number of PRIO_PROCESS is a thread's, as on Linux; the others mean all threads of a process. */
 static bool is_meant(const struct thread *t, int which, unsigned who)
@@ -141,8 +144,8 @@ static void for_all_meant(int which, unsigned who, void (*fn)(struct thread *, i
 static void look_at_nice(struct thread *t, int unused, long *best)
 {
 	(void)unused;
-	if (20 - t->nice > *best)
-		*best = 20 - t->nice;
+	if (20 - t->sched.nice > *best)
+		*best = 20 - t->sched.nice;
 }
 
 /* getpriority(which, who): 20 - nice, so that it is never negative. */
@@ -157,16 +160,23 @@ long sys_getpriority(const unsigned long args[6])
 	return best;
 }
 
+static void set_nice_of(struct thread *t, int nice)
+{
+	struct sched_policy policy = t->sched;
+	policy.nice = nice;
+	sched_set_policy(t, policy);
+}
+
 static void set_nice(struct thread *t, int nice, long *result)
 {
 	const struct process *self = current, *p = t->process;
 	long one = 0;
-	if (self->euid != 0 && self->euid != p->uid && self->euid != p->euid)
+	if (!capable(CAP_SYS_NICE) && self->euid != p->uid && self->euid != p->euid)
 		one = -EPERM;
-	else if (self->euid != 0 && nice < t->nice)
+	else if (nice < t->sched.nice && !sched_may_have_nice(p, nice))
 		one = -EACCES;
 	else
-		t->nice = nice;
+		set_nice_of(t, nice);
 	if (*result == -ESRCH || one)
 		*result = one;
 }
@@ -200,5 +210,5 @@ size_t vm_limit(enum vm_limit which)
 
 bool vm_privileged(void)
 {
-	return current->euid == 0;
+	return capable(CAP_IPC_LOCK);
 }

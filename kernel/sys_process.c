@@ -374,7 +374,7 @@ long sys_get_robust_list(const unsigned long args[6])
 	const struct thread *t = tid ? thread_find(tid) : current_thread();
 	const struct process *p = t ? t->process : process_find(tid);
 	if (p)
-		result = p == me || me->euid == 0 || (me->uid == p->uid && me->uid == p->euid && me->uid == p->suid) ? 0 : -EPERM;
+		result = p == me || capable(CAP_SYS_PTRACE) || (me->uid == p->uid && me->uid == p->euid && me->uid == p->suid) ? 0 : -EPERM;
 	if (t)
 		head = t->robust_list;
 	mutex_unlock(&tree_lock);

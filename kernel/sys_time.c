@@ -128,7 +128,7 @@ long sys_clock_settime(const unsigned long args[6])
 		return -EFAULT;
 	if (!timespec_valid(&t))
 		return -EINVAL;
-	if (current->euid != 0)
+	if (!capable(CAP_SYS_TIME))
 		return -EPERM;
 	clock_set_realtime(ns_of_timespec(&t));
 	return 0;
@@ -152,7 +152,7 @@ long sys_settimeofday(const unsigned long args[6])
 		return -EFAULT;
 	if (args[0] && !timeval_valid(&t))
 		return -EINVAL;
-	if (current->euid != 0)
+	if (!capable(CAP_SYS_TIME))
 		return -EPERM;
 	if (args[0])
 		clock_set_realtime(ns_of_timeval(&t));
