@@ -96,6 +96,17 @@ static pid_type new_pid(void)
 	return 0;
 }
 
+/* The number that is wanted, or any: or -EEXIST, -EAGAIN. */
+static pid_type choose_number(pid_type wanted)
+{
+	if (wanted) {
+		wrapped = true;			/* from now on any number may be in use */
+		return number_in_use(wanted) ? -EEXIST : wanted;
+	}
+	pid_type n = new_pid();
+	return n ? n : -EAGAIN;
+}
+
 static void add_thread(struct process *p, struct thread *t, pid_type tid)
 {
 	t->tid = tid;
@@ -109,11 +120,12 @@ static void count_tasks(long change)
 	__atomic_fetch_add(&tasks, (size_t)change, __ATOMIC_RELAXED);
 }
 
-int process_insert(struct process *p, struct thread *t)
+int process_insert(struct process *p, struct thread *t, pid_type wanted)
 {
-	p->pid = new_pid();
-	if (!p->pid)
-		return -EAGAIN;
+	pid_type number = choose_number(wanted);
+	if (number < 0)
+		return number;
+	p->pid = number;
 	struct list *before = process_list.prev;
 	while (before != &process_list && container_of(before, struct process, all)->pid > p->pid)
 		before = before->prev;
@@ -132,11 +144,11 @@ void process_remove(struct process *p)
 	count_tasks(-1);
 }
 
-int thread_insert(struct process *p, struct thread *t)
+int thread_insert(struct process *p, struct thread *t, pid_type wanted)
 {
-	pid_type tid = new_pid();
-	if (!tid)
-		return -EAGAIN;
+	pid_type tid = choose_number(wanted);
+	if (tid < 0)
+		return tid;
 	unsigned long irq = spin_lock_irq(&p->signal_lock);
 	bool ends = thread_work(current_thread(), WORK_EXIT) || p->exiting;
 	if (!ends) {
@@ -174,7 +186,7 @@ void thread_become_leader(struct process *p, struct thread *t)
 	count_tasks(-1);
 }
 
-struct process *process_create(struct process *parent, struct thread **thread)
+struct process *process_create(struct thread **thread)
 {
 	struct process *p = kzalloc(sizeof *p);
 	struct thread *t = p ? thread_create() : NULL;
@@ -187,10 +199,16 @@ struct process *process_create(struct process *parent, struct thread **thread)
 	list_init(&p->threads);
 	waitq_init(&p->child_event);
 	waitq_init(&p->alone);
-	signal_init_process(p, parent);
+	signal_init_process(p);
 	t->process = p;
 	*thread = t;
 	return p;
+}
+
+void process_free(struct process *p)
+{
+	signal_actions_put(p->actions ? signal_actions_of(p) : NULL);
+	kfree(p);
 }
 
 struct fault_stats process_faults(struct process *p)

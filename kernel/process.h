@@ -23,6 +23,7 @@
 #include "arch/time.h"
 #include "fs/vfs.h"
 #include "kernel/capability.h"
+#include "kernel/rseq.h"
 #include "kernel/signal.h"
 #include "vm/sync.h"
 
@@ -64,6 +65,7 @@ enum thread_state { THREAD_READY, THREAD_RUNNING, THREAD_WAITING, THREAD_STOPPED
 enum thread_work {
 	WORK_SIGNAL = 1,		/* signal_deliver has something to look at: interruptible sleeps end */
 	WORK_RESCHEDULE = 2,		/* the slice is over */
+	WORK_RSEQ = 8,			/* it has left its processor since it was in user mode: kernel/rseq.c */
 	WORK_EXIT = 4,			/* it is to end, as the process does or gets another program; stays, and WORK_SIGNAL with it */
 };
 
@@ -91,6 +93,7 @@ struct thread {
 	enum tick_mode mode;		/* where the last tick found it; its processor's tick */
 	struct fault_stats faults;	/* its own faults write it; others read it as words */
 	uint64_t start_ns;		/* - */
+	int ioprio;			/* ioprio_set's; w */
 	uint64_t timer_slack_ns;	/* how late a timer of its may be: kept and told, none is late; w */
 	uint64_t affinity;		/* processors that it may run on, bit by bit: sched_set_affinity */
 	char name[NAME_BYTES];		/* of one that is not the leader: thread_name; t, o */
@@ -119,6 +122,7 @@ struct thread {
 	vaddr_t set_child_tid;		/* clone: where the new thread writes its number when it runs first; o */
 	vaddr_t clear_child_tid;	/* set_tid_address; o */
 	vaddr_t robust_list;		/* w */
+	struct rseq rseq;		/* o */
 	struct vfork_wait *vfork;	/* the thread that waits for us to exec or exit; t */
 #ifdef LOCK_CHECK
 	struct { const void *lock; const char *name; unsigned rank; bool sleeps; } held[16];
@@ -177,7 +181,7 @@ struct process {
 	struct tty *tty;		/* controlling terminal; t, read as a word */
 
 	struct spinlock signal_lock;
-	struct sigaction64 actions[SIGNALS];	/* s */
+	struct sigaction64 *actions;	/* SIGNALS of them, of a struct signal_actions; s, and that one's lock for a whole structure; which: p */
 	struct signal_queue signals;	/* process-directed; s */
 	struct waitq stop_event;	/* stopped threads sleep here until SIGCONT or SIGKILL */
 	bool stopping;			/* all threads are to stop, or have; s */

@@ -337,6 +337,8 @@ static void switch_away(struct run_queue *q)
 	if (to != from) {
 		count_time(q, from);
 		q->stats.switches++;
+		if (from->rseq.at)
+			thread_work_add(from, WORK_RSEQ);
 		*(from->state == THREAD_READY ? &from->counts.involuntary : &from->counts.voluntary) += 1;
 		if (to->process && to->process->space)
 			mmu_activate(&to->process->space->mmu);

@@ -195,6 +195,85 @@ long sys_setpriority(const unsigned long args[6])
 	return result;
 }
 
+/* ---- priorities of input and output: kept and told, there is no device that anybody waits for ------------- */
+
+enum { IOPRIO_WHO_PROCESS = 1, IOPRIO_WHO_USER = 3, IOPRIO_CLASS_SHIFT = 13, IOPRIO_LEVELS = 8, IOPRIO_DATA_MASK = (1 << IOPRIO_CLASS_SHIFT) - 1 };
+enum ioprio_class { IOPRIO_NONE, IOPRIO_REALTIME, IOPRIO_BEST_EFFORT, IOPRIO_IDLE };
+
+static int ioprio(enum ioprio_class class, int level) { return (int)class << IOPRIO_CLASS_SHIFT | level; }
+
+/* What one that was not set comes to: by its nice value, unless it is the only one that is asked for. */
+static int effective_ioprio(const struct thread *t)
+{
+	return t->ioprio ? t->ioprio : ioprio(IOPRIO_BEST_EFFORT, (t->sched.nice + 20) / 5);
+}
+
+static void look_at_ioprio(struct thread *t, int unused, long *best)
+{
+	(void)unused;
+	if (*best < 0 || effective_ioprio(t) < *best)
+		*best = effective_ioprio(t);
+}
+
+static void tell_ioprio(struct thread *t, int unused, long *result)
+{
+	(void)unused;
+	*result = t->ioprio;
+}
+
+/* ioprio_get(which, who) */
+long sys_ioprio_get(const unsigned long args[6])
+{
+	int which = (int)args[0];
+	long best = -ESRCH;
+	if (which < IOPRIO_WHO_PROCESS || which > IOPRIO_WHO_USER)
+		return -EINVAL;
+	mutex_lock(&tree_lock);
+	for_all_meant(which - 1, (unsigned)args[1], which == IOPRIO_WHO_PROCESS ? tell_ioprio : look_at_ioprio, 0, &best);
+	mutex_unlock(&tree_lock);
+	return best;
+}
+
+static void set_ioprio(struct thread *t, int value, long *result)
+{
+	const struct process *self = current, *p = t->process;
+	if (self->uid != p->uid && self->euid != p->uid && !capable(CAP_SYS_NICE))
+		*result = -EPERM;
+	else if (*result == -ESRCH)
+		*result = 0;
+	if (*result == 0)
+		t->ioprio = value;
+}
+
+/* ioprio_set(which, who, priority) */
+long sys_ioprio_set(const unsigned long args[6])
+{
+	int which = (int)args[0], value = (int)args[2], data = value & IOPRIO_DATA_MASK;
+	long result = -ESRCH;
+	switch (value >> IOPRIO_CLASS_SHIFT) {
+	case IOPRIO_REALTIME:
+		if (!capable(CAP_SYS_NICE) && !capable(CAP_SYS_ADMIN))
+			return -EPERM;
+		break;
+	case IOPRIO_BEST_EFFORT: case IOPRIO_IDLE:
+		break;
+	case IOPRIO_NONE:
+		if (data)
+			return -EINVAL;
+		break;
+	default:
+		return -EINVAL;
+	}
+	if ((value >> IOPRIO_CLASS_SHIFT) != IOPRIO_IDLE && data >= IOPRIO_LEVELS)
+		return -EINVAL;
+	if (which < IOPRIO_WHO_PROCESS || which > IOPRIO_WHO_USER)
+		return -EINVAL;
+	mutex_lock(&tree_lock);
+	for_all_meant(which - 1, (unsigned)args[1], set_ioprio, value, &result);
+	mutex_unlock(&tree_lock);
+	return result;
+}
+
 /* ---- limits that vm/ asks for --------------------------------------------------------- */
 
 size_t vm_limit(enum vm_limit which)

@@ -116,7 +116,7 @@ void process_reap(struct process *zombie)
 	if (parent->child_max_resident < zombie->child_max_resident)
 		parent->child_max_resident = zombie->child_max_resident;
 	process_remove(zombie);
-	kfree(zombie);
+	process_free(zombie);
 }
 
 /* ---- resource use ------------------------------------------------------------------ */
