@@ -55,6 +55,7 @@ long process_exec(struct vnode *at, const char *path, const struct exec_strings 
 		error = process_end_others(e->process);
 	if (!error) {
 		error = enter_space(e);
+		current_thread()->futex_left = false;	/* it did not end after all */
 		if (error && !alone)
 			signal_send_process(e->process, SIGKILL, NULL);
 	}

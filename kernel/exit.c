@@ -140,6 +140,7 @@ void thread_leave_memory(struct thread *t)
 	if (t->robust_list)
 		futex_leave_robust(t);
 	t->robust_list = 0;
+	futex_leave_pi(t);
 	if (t->clear_child_tid && (p->nthreads > 1 || p->space->refs > 1)) {		/* else nobody can see it */
 		const int32_t zero = 0;
 		if (user_copy_out(t->clear_child_tid, &zero, sizeof zero) == 0)

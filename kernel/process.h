@@ -87,6 +87,7 @@ struct thread {
 	void *stack;			/* kstack_alloc; - */
 	int slice;			/* ticks that it may still run while others wait; r */
 	struct sched_policy sched;	/* r, read as words */
+	int boost;			/* the priority of one that waits for a mutex of its, if that is higher; 0: none; r */
 	unsigned credit;		/* what it has saved towards its next slice, whose nice value gives it less than a tick; r */
 	struct cpu_time time;		/* what it has used: the scheduler's; others read it as words */
 	struct counts counts;		/* so */
@@ -122,6 +123,7 @@ struct thread {
 	vaddr_t set_child_tid;		/* clone: where the new thread writes its number when it runs first; o */
 	vaddr_t clear_child_tid;	/* set_tid_address; o */
 	vaddr_t robust_list;		/* w */
+	bool futex_left;		/* it is about to end: nobody begins to wait for it; t */
 	struct rseq rseq;		/* o */
 	struct vfork_wait *vfork;	/* the thread that waits for us to exec or exit; t */
 #ifdef LOCK_CHECK

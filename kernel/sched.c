@@ -119,6 +119,11 @@ WARM struct run_queue *claim(struct thread *t)
 
 enum { WEIGHT_ONE = 1024, NICE_MIN = -20, WEIGHT_IDLE = 3 };
 
+int sched_priority(const struct thread *t)
+{
+	return t->boost > t->sched.priority ? t->boost : t->sched.priority;
+}
+
 /* The share of a nice value against that of 0: each step is a quarter more or less, as on Linux. */
 static unsigned weight(const struct sched_policy *p)
 {
@@ -133,7 +138,7 @@ static unsigned weight(const struct sched_policy *p)
 static int slice_of(const struct thread *t)
 {
 	enum { MOST = 20 };
-	unsigned ticks = t->sched.priority ? SLICE_TICKS : weight(&t->sched) * SLICE_TICKS / WEIGHT_ONE;
+	unsigned ticks = sched_priority(t) ? SLICE_TICKS : weight(&t->sched) * SLICE_TICKS / WEIGHT_ONE;
 	return ticks < 1 ? 1 : ticks > MOST ? MOST : (int)ticks;
 }
 
@@ -141,7 +146,7 @@ static int slice_of(const struct thread *t)
 static bool saves_up(struct thread *t)
 {
 	unsigned share = weight(&t->sched) * SLICE_TICKS;
-	if (__builtin_expect(t->sched.priority || share >= WEIGHT_ONE, 1))
+	if (__builtin_expect(sched_priority(t) || share >= WEIGHT_ONE, 1))
 		return false;
 	t->credit += share;
 	if (t->credit < WEIGHT_ONE)
@@ -154,7 +159,7 @@ static bool saves_up(struct thread *t)
 static void append(struct run_queue *q, struct thread *t)
 {
 	struct list *before = q->ready.prev;
-	while (__builtin_expect(t->sched.priority, 0) && before != &q->ready && container_of(before, struct thread, run)->sched.priority < t->sched.priority)
+	while (__builtin_expect(sched_priority(t), 0) && before != &q->ready && sched_priority(container_of(before, struct thread, run)) < sched_priority(t))
 		before = before->prev;
 	list_insert_between(&t->run, before, before->next);
 	__atomic_store_n(&q->nready, q->nready + 1, __ATOMIC_SEQ_CST);
@@ -180,7 +185,7 @@ WARM void queue_up(struct run_queue *q, struct thread *t, struct run_queue *to)
 	uint64_t others = allowed(t) & ~bit(cpu);
 	append(q, t);
 	bool sleeps = q->running == &q->idle;
-	if (__builtin_expect(t->sched.priority > q->running->sched.priority, 0) && !sleeps) {
+	if (__builtin_expect(sched_priority(t) > sched_priority(q->running), 0) && !sleeps) {
 		thread_work_add(q->running, WORK_RESCHEDULE);
 		if (cpu != cpu_index())
 			cpu_kick(cpu);
@@ -232,8 +237,8 @@ static struct thread *steal(struct run_queue *q, unsigned least)
 static struct thread *choose_ready(struct run_queue *q)
 {
 	struct thread *first = container_of(q->ready.next, struct thread, run), *last = container_of(q->ready.prev, struct thread, run);
-	if (__builtin_expect(first->sched.priority && q->realtime_ticks >= REALTIME_TICKS && !last->sched.priority, 0)) {
-		while (first->sched.priority)
+	if (__builtin_expect(sched_priority(first) && q->realtime_ticks >= REALTIME_TICKS && !sched_priority(last), 0)) {
+		while (sched_priority(first))
 			first = container_of(first->run.next, struct thread, run);
 		return first;
 	}
@@ -426,11 +431,12 @@ void sched_set_affinity(struct thread *t, uint64_t mask)
 	cpu_irq_restore(irq);
 }
 
-void sched_set_policy(struct thread *t, struct sched_policy policy)
+static void change_policy(struct thread *t, struct sched_policy policy, int boost)
 {
 	unsigned long irq = cpu_irq_save();
 	struct run_queue *q = lock_queue_of(t);
 	t->sched = policy;
+	t->boost = boost;
 	if (t->state == THREAD_READY && !list_empty(&t->run)) {
 		take_out(q, t);
 		queue_up(q, t, claim(t));
@@ -444,6 +450,9 @@ void sched_set_policy(struct thread *t, struct sched_policy policy)
 	}
 	cpu_irq_restore(irq);
 }
+
+void sched_set_policy(struct thread *t, struct sched_policy policy) { change_policy(t, policy, t->boost); }
+void sched_boost(struct thread *t, int priority) { change_policy(t, t->sched, priority); }
 
 unsigned sched_cpu_of(const struct thread *t)
 {
@@ -726,7 +735,7 @@ static void count_realtime(struct run_queue *q, const struct thread *t)
 	spin_lock(&q->lock);
 	if (++q->period_ticks >= REALTIME_PERIOD_TICKS)
 		q->period_ticks = q->realtime_ticks = 0;
-	q->realtime_ticks += t->sched.priority > 0;
+	q->realtime_ticks += sched_priority(t) > 0;
 	spin_unlock(&q->lock);
 }
 

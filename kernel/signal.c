@@ -7,6 +7,7 @@
  *
  *	result				no handler ran		a handler ran
  *	ERESTARTSYS			again			again if SA_RESTART, else EINTR
+ *	ERESTARTNOINTR			again			again
  *	ERESTARTNOHAND			again			EINTR
  *	ERESTART_RESTARTBLOCK		restart_syscall		EINTR		(sleeps: what is left of the time counts)
  *
@@ -71,6 +72,9 @@ static void settle_call(struct trap_frame *frame, const struct sigaction64 *acti
 	switch (result) {
 	case -ERESTARTSYS:
 		again = !action || (action->flags & SA_RESTART);
+		break;
+	case -ERESTARTNOINTR:
+		again = true;
 		break;
 	case -ERESTARTNOHAND:
 		again = !action;
