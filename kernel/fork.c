@@ -25,8 +25,9 @@ struct vfork_wait {
 };
 
 static int check(const struct clone_args *);
-static long fork_process(const struct clone_args *);
-static long add_thread(const struct clone_args *);
+static long fork_process(const struct clone_args *, struct thread **);
+static long add_thread(const struct clone_args *, struct thread **);
+static long start(struct thread *, const struct clone_args *, struct trace *, enum trace_event);
 static struct process *copy_with_room(struct process *parent, const struct clone_args *, struct thread **);
 static int enter_tree(struct process *child, struct thread *, struct process *parent, const struct clone_args *);
 static void wait_for_vfork(struct vfork_wait *, struct thread *child);
@@ -35,7 +36,7 @@ enum { FORK_PATIENCE = 100, FORK_FRAMES = 512 };	/* turns to wait for a process 
 
 #define THREAD_SHARES	((uint64_t)(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND))
 
-/* Without System V semaphores, tracing and I/O priorities the flags about them mean nothing. */
+/* What a process owes to System V semaphores, and I/O priorities, are never shared: the flags about them mean nothing. */
 static const uint64_t KNOWN_FLAGS = THREAD_SHARES | CLONE_VFORK | CLONE_PARENT | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |
 	CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | CLONE_DETACHED | CLONE_UNTRACED | CLONE_PTRACE | CLONE_IO | CLONE_CLEAR_SIGHAND;
 
@@ -44,7 +45,18 @@ long process_clone(const struct clone_args *args)
 	int error = check(args);
 	if (error)
 		return error;
-	return args->flags & CLONE_THREAD ? add_thread(args) : fork_process(args);
+	struct trace *trace;
+	enum trace_event event;
+	error = trace_prepare_child(args, &trace, &event);
+	if (error)
+		return error;
+	struct thread *t;
+	long number = args->flags & CLONE_THREAD ? add_thread(args, &t) : fork_process(args, &t);
+	if (number < 0) {
+		kfree(trace);
+		return number;
+	}
+	return start(t, args, trace, event);
 }
 
 static int check(const struct clone_args *args)
@@ -66,7 +78,7 @@ static int check(const struct clone_args *args)
 }
 
 /* The child is in the tables: what it is told, and off it goes. */
-static long start(struct thread *t, const struct clone_args *args)
+static long start(struct thread *t, const struct clone_args *args, struct trace *trace, enum trace_event event)
 {
 	struct vfork_wait vfork = { .done = false };
 	pid_type number = t->tid;
@@ -77,10 +89,16 @@ static long start(struct thread *t, const struct clone_args *args)
 		t->vfork = &vfork;
 	}
 	sched_count_fork();
+	if (trace)
+		trace_add_child(trace, t);
 	arch_thread_start_user(&t->arch);
 	sched_add(t);
-	if (args->flags & CLONE_VFORK)
+	if (event)
+		trace_event(event, (unsigned long)number);
+	if (args->flags & CLONE_VFORK) {
 		wait_for_vfork(&vfork, t);
+		trace_event(EVENT_VFORK_DONE, (unsigned long)number);
+	}
 	return number;
 }
 
@@ -130,7 +148,8 @@ static bool too_many(const struct process *p)
 	return process_count() >= __atomic_load_n(&threads_max, __ATOMIC_RELAXED) || (process_count() >= p->limits[LIMIT_NPROC].cur && p->uid != 0 && !capable(CAP_SYS_RESOURCE) && !capable(CAP_SYS_ADMIN));
 }
 
-static long add_thread(const struct clone_args *args)
+/* In the tables, not yet running: 0 or an errno. */
+static long add_thread(const struct clone_args *args, struct thread **out)
 {
 	struct process *p = current;
 	reclaim_keep_free();
@@ -144,11 +163,10 @@ static long add_thread(const struct clone_args *args)
 		error = too_many(p) ? -EAGAIN : thread_insert(p, t, args->wanted);
 		mutex_unlock(&tree_lock);
 	}
-	if (error) {
+	if (error)
 		abandon_thread(t);
-		return error;
-	}
-	return start(t, args);
+	*out = t;
+	return error;
 }
 
 /* ---- processes ---------------------------------------------------------------------- */
@@ -162,7 +180,7 @@ static void abandon_process(struct process *p, struct thread *t)
 	process_free(p);
 }
 
-static long fork_process(const struct clone_args *args)
+static long fork_process(const struct clone_args *args, struct thread **out)
 {
 	struct process *parent = current;
 	struct thread *t;
@@ -170,11 +188,10 @@ static long fork_process(const struct clone_args *args)
 	if (!child)
 		return -ENOMEM;
 	int error = enter_tree(child, t, parent, args);
-	if (error) {
+	if (error)
 		abandon_process(child, t);
-		return error;
-	}
-	return start(t, args);
+	*out = t;
+	return error;
 }
 
 /* The identity and the settings, which cannot fail to be copied. */

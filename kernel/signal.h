@@ -17,7 +17,7 @@
 #pragma once
 #include "abi/signal.h"
 #include "lib/list.h"
-#include "vm/types.h"
+#include "vm/sync.h"
 
 struct process;
 struct thread;

@@ -219,6 +219,8 @@ static int wait_status_value(const struct wait_result *r)
 		return r->status >> 8;
 	case CLD_KILLED:
 		return r->status & 0x7f;
+	case CLD_TRAPPED:
+		return r->status >> 8;
 	case CLD_STOPPED:
 		return r->status >> 8 & 0xff;
 	default:
