@@ -26,6 +26,7 @@ struct file *file_new(const struct file_ops *ops, struct vnode *v, unsigned flag
 	f->pos = 0;
 	f->data = NULL;
 	f->writes = false;
+	list_init(&f->watchers);
 	mutex_init(&f->lock, "file", RANK_FILE);
 	__atomic_add_fetch(&live_count, 1, __ATOMIC_RELAXED);
 	return f;
@@ -41,6 +42,8 @@ void file_put(struct file *f)
 {
 	if (!f || __atomic_sub_fetch(&f->refs, 1, __ATOMIC_ACQ_REL) > 0)
 		return;
+	if (!list_empty(&f->watchers))
+		file_unwatch(f);
 	locks_drop_file(f);
 	if (f->ops->release)
 		f->ops->release(f);
@@ -74,7 +77,7 @@ static ssize transfer(struct file *f, transfer_fn fn, struct uio *uio, uint64_t 
 
 	if (!fn)
 		return -EINVAL;
-	if (f->ops->seek == file_no_seek)
+	if (f->ops->seek == file_no_seek || f->ops->seek == file_zero_seek)
 		return pos ? -ESPIPE : fn(f, uio, &unused);
 	if (pos)
 		return fn(f, uio, pos);
@@ -120,15 +123,19 @@ unsigned file_poll(struct file *f, struct waitq **queue)
 
 /* ---- position ---------------------------------------------------------------------------------------------------------- */
 
-enum { SEEK_FROM_START, SEEK_FROM_HERE, SEEK_FROM_END, SEEK_TO_DATA, SEEK_TO_HOLE };
-
 int64_t file_no_seek(struct file *f, int64_t offset, int whence)
 {
 	(void)f, (void)offset, (void)whence;
 	return -ESPIPE;
 }
 
-/* Where the offset counts from, or an errno.  Files have data from start to end and the hole behind it. */
+int64_t file_zero_seek(struct file *f, int64_t offset, int whence)
+{
+	(void)f, (void)offset, (void)whence;
+	return 0;
+}
+
+/* Where the offset counts from, or an errno.  The end of a file is a hole. */
 static int64_t seek_base(struct file *f, int64_t offset, int whence)
 {
 	struct vattr attr;
@@ -137,13 +144,17 @@ static int64_t seek_base(struct file *f, int64_t offset, int whence)
 		return 0;
 	if (whence == SEEK_FROM_HERE)
 		return (int64_t)f->pos;
-	if (whence < 0 || whence > SEEK_TO_HOLE)
+	if (whence < 0 || whence > (S_ISDIR(f->vnode->mode) ? SEEK_FROM_END : SEEK_TO_HOLE))
 		return -EINVAL;
 	int error = vfs_getattr(f->vnode, &attr);
 	if (error || whence == SEEK_FROM_END)
 		return error ? error : (int64_t)attr.size;
 	if (offset < 0 || (uint64_t)offset >= attr.size)
 		return -ENXIO;
+	if (f->ops->find) {
+		int64_t at = f->ops->find(f, (uint64_t)offset, (enum seek_whence)whence);
+		return at < 0 ? at : at - offset;
+	}
 	return whence == SEEK_TO_DATA ? 0 : (int64_t)attr.size - offset;
 }
 
@@ -170,10 +181,11 @@ int64_t file_seek(struct file *f, int64_t offset, int whence)
 ssize file_path(struct vnode *root, struct file *f, char *to, size_t size)
 {
 	struct vnode *v = f->vnode;
+	bool pipe = S_ISFIFO(v->mode) && !v->parent;
 
-	if (!S_ISFIFO(v->mode) || v->parent)
+	if (!pipe && !f->ops->name)
 		return vnode_path(root, v, to, size);
-	int len = snprintf(to, size, "pipe:[%llu]", (unsigned long long)v->ino);
+	int len = pipe ? snprintf(to, size, "pipe:[%llu]", (unsigned long long)v->ino) : snprintf(to, size, "%s", f->ops->name);
 	return len >= 0 && (size_t)len < size ? len : -ERANGE;
 }
 

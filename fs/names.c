@@ -52,6 +52,22 @@ static void lost_name(struct vnode *v, const struct vnode *dir, const char *name
 		vnode_path_changed(v);
 }
 
+/* Others' files may be linked to only if they could as well be copied: Linux with protected_hardlinks, as distributions set it. */
+static bool may_link_to(const struct fs_context *fs, const struct vnode *v)
+{
+	if (fs->uid == 0 || fs->uid == v->uid)
+		return true;
+	return S_ISREG(v->mode) && !(v->mode & 04000) && (v->mode & 02010) != 02010 && vfs_permission(fs, v, MAY_READ | MAY_WRITE) == 0;
+}
+
+static int may_link(const struct fs_context *fs, const struct vnode *dir, const struct vnode *v)
+{
+	if (v->mount != dir->mount)
+		return -EXDEV;
+	int error = may_link_to(fs, v) ? may_create(fs, dir) : -EPERM;
+	return error ? error : S_ISDIR(v->mode) ? -EPERM : 0;
+}
+
 /* ---- making ------------------------------------------------------------------------------------------------------------ */
 
 /* What is to be made: a node by mode and rdev, a symbolic link to target, or a link to an existing vnode. */
@@ -87,7 +103,7 @@ static int call_maker(struct vnode *dir, const struct walk *w, const struct maki
 static int make_locked(struct walk *w, const struct making *what)
 {
 	struct vnode *dir = w->dir, *v;
-	int error = what->existing && what->existing->mount != dir->mount ? -EXDEV : may_create(w->fs, dir);
+	int error = what->existing ? may_link(w->fs, dir, what->existing) : may_create(w->fs, dir);
 
 	if (!error)
 		error = call_maker(dir, w, what, &v);
@@ -141,25 +157,11 @@ int vfs_symlink(struct fs_context *fs, struct vnode *at, const char *path, const
 	return *target ? make(fs, at, path, &what) : -ENOENT;
 }
 
-/* Others' files may be linked to only if they could as well be copied: Linux with protected_hardlinks, as distributions set it. */
-static bool may_link_to(const struct fs_context *fs, const struct vnode *v)
-{
-	if (fs->uid == 0 || fs->uid == v->uid)
-		return true;
-	return S_ISREG(v->mode) && !(v->mode & 04000) && (v->mode & 02010) != 02010 && vfs_permission(fs, v, MAY_READ | MAY_WRITE) == 0;
-}
-
 int vfs_link(struct fs_context *fs, struct vnode *to, struct vnode *at, const char *path)
 {
 	struct making what = { .mode = S_IFREG, .existing = to };
-	struct vattr attr;
-	int error = vfs_getattr(to, &attr);
 
-	if (error)
-		return error;
-	if (attr.nlink == 0)
-		return -ENOENT;
-	return S_ISDIR(to->mode) || !may_link_to(fs, to) ? -EPERM : make(fs, at, path, &what);
+	return make(fs, at, path, &what);
 }
 
 /* ---- removing ---------------------------------------------------------------------------------------------------------- */

@@ -33,6 +33,7 @@ static int check_type(const struct vnode *v, unsigned flags)
 		return flags & OPEN_CREATE || rights_needed(flags) & MAY_WRITE ? -EISDIR : 0;
 	case S_IFBLK:
 	case S_IFSOCK:
+	case 0:					/* anon.c */
 		return -ENXIO;
 	default:
 		return 0;

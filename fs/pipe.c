@@ -36,10 +36,10 @@ struct pipe {
 static struct slot *slot_at(const struct pipe *p, unsigned i) { return &p->ring[(p->head + i) % p->nslots]; }
 
 /* Sleepers prepared under pipe->lock, or look under it after they did: none is missed. */
-static void wake_sleepers(struct pipe *p)
+static void wake_sleepers(struct pipe *p, unsigned events)
 {
 	if (!list_empty(&p->changed.waiters))
-		wake_all(&p->changed);
+		file_wake(&p->changed, events);
 }
 
 static int wait_change(struct pipe *p)
@@ -155,8 +155,10 @@ static ssize pipe_read(struct file *f, struct uio *uio, uint64_t *pos)
 	while (p->used == 0 && p->writers > 0 && n == 0)
 		n = f->flags & OPEN_NONBLOCK ? -EAGAIN : wait_change(p);
 	if (p->used > 0) {
+		bool full = p->used == p->nslots;
 		n = take(p, uio);
-		wake_sleepers(p);
+		if (full && p->used < p->nslots)		/* no writer waits before */
+			wake_sleepers(p, POLL_ROOM);
 	}
 	mutex_unlock(&p->lock);
 	return n;
@@ -184,7 +186,7 @@ static ssize pipe_write(struct file *f, struct uio *uio, uint64_t *pos)
 		} else if (may_put(p, uio->left, whole)) {
 			n = put(p, uio);
 			done += n > 0 ? (size_t)n : 0;
-			wake_sleepers(p);
+			wake_sleepers(p, POLL_DATA);
 		} else {
 			n = f->flags & OPEN_NONBLOCK ? -EAGAIN : wait_change(p);
 		}
@@ -272,7 +274,7 @@ static unsigned join(struct pipe *p, struct file *f)
 		p->writers++;
 		p->writer_opens++;
 	}
-	wake_sleepers(p);
+	wake_sleepers(p, ~0u);
 	mutex_unlock(&p->lock);
 	return before;
 }
@@ -287,7 +289,7 @@ static void pipe_leave(struct file *f)
 	p->readers -= file_readable(f);
 	p->writers -= file_writable(f);
 	bool last = p->readers == 0 && p->writers == 0;
-	wake_sleepers(p);
+	wake_sleepers(p, ~0u);
 	mutex_unlock(&p->lock);
 	if (last) {
 		f->vnode->pipe = NULL;
@@ -434,7 +436,7 @@ ssize pipe_resize(struct file *f, size_t bytes)
 		p->nslots = n;
 		p->head = 0;
 		ring = old;
-		wake_sleepers(p);
+		wake_sleepers(p, POLL_ROOM);
 	}
 	mutex_unlock(&p->lock);
 	kfree(ring);

@@ -16,8 +16,10 @@
 #include "kernel/exec.h"
 #include "kernel/files.h"
 #include "kernel/life.h"
+#include "kernel/posix_timer.h"
 #include "kernel/sched.h"
 #include "kernel/signal.h"
+#include "kernel/vdso.h"
 #include "arch/cpu.h"
 #include "arch/uaccess.h"
 #include "lib/string.h"
@@ -174,6 +176,8 @@ static int build_space(struct exec *e)
 	int error = map_file(e, &e->image, e->file, ELF_PROGRAM);
 	if (!error && e->interpreter_file)
 		error = map_file(e, &e->interpreter, e->interpreter_file, ELF_INTERPRETER);
+	if (!error)
+		error = vdso_map(s, &e->vdso);
 	if (error)
 		return error;
 	vm_set_brk(s, page_ceil(e->image.end));
@@ -268,6 +272,7 @@ static void commit(struct exec *e)
 	p->barrier_registered = false;
 	take_tables(e);
 	files_close_on_exec(p->files);
+	posix_timers_drop(p);
 	signal_exec(p);
 	if (e->euid != p->euid || e->egid != p->egid)
 		p->death_signal = 0;

@@ -7,7 +7,7 @@
 #include "kernel/clock.h"
 #include "vm/heap.h"
 
-enum { WORDS_MOST = 128, WORD_32 = 2, CLOCK_REALTIME = 0, CLOCK_MONOTONIC = 1 };
+enum { WORDS_MOST = 128, WORD_32 = 2 };
 
 /* Linux's struct futex_waitv. */
 struct wanted { uint64_t value, address; uint32_t flags, reserved; };

@@ -455,6 +455,8 @@ static int make_fdinfo(struct text *t, struct vnode *v, void *arg)
 		return -ENOENT;
 	text_print(t, "pos:\t%llu\nflags:\t0%o\nmnt_id:\t%llu\nino:\t%llu\n", (unsigned long long)f->pos, f->flags,
 		(unsigned long long)(f->vnode->mount ? f->vnode->mount->dev : 0), (unsigned long long)f->vnode->ino);
+	if (f->ops->show)
+		f->ops->show(f, t);
 	file_put(f);
 	return 0;
 }

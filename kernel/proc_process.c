@@ -207,7 +207,7 @@ static int make_status(struct text *t, struct vnode *v, void *arg)
 	print_ids(t, p, n->tid);
 	if (p->space)
 		print_memory(t, p);
-	text_print(t, "Threads:\t%u\nSigQ:\t%u/%lu\n", count_threads(p), p->signals.count, (unsigned long)p->limits[LIMIT_SIGPENDING].cur);
+	text_print(t, "Threads:\t%u\nSigQ:\t%u/%lu\n", count_threads(p), signal_queued(p->uid), (unsigned long)p->limits[LIMIT_SIGPENDING].cur);
 	text_print(t, "SigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\nSigCgt:\t%016lx\n", (unsigned long)s.pending,
 		(unsigned long)s.shared, (unsigned long)s.blocked, (unsigned long)s.ignored, (unsigned long)s.caught);
 	text_print(t, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\n", (unsigned long)c->inheritable,

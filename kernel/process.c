@@ -203,6 +203,9 @@ struct process *process_create(struct thread **thread)
 	waitq_init(&p->child_event);
 	waitq_init(&p->alone);
 	signal_init_process(p);
+	mutex_init(&p->timers_lock, "timers", RANK_FILES + 1);
+	list_init(&p->cpu_timers);
+	itimer_init(p);
 	t->process = p;
 	*thread = t;
 	return p;

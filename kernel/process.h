@@ -23,8 +23,10 @@
 #include "arch/time.h"
 #include "fs/vfs.h"
 #include "kernel/capability.h"
+#include "kernel/clock.h"
 #include "kernel/rseq.h"
 #include "kernel/signal.h"
+#include "kernel/timer.h"
 #include "kernel/trace.h"
 #include "vm/sync.h"
 
@@ -52,11 +54,17 @@ void counts_add(struct counts *to, const struct counts *);
 enum { SCHED_OTHER, SCHED_FIFO, SCHED_RR, SCHED_BATCH, SCHED_IDLE = 5 };
 struct sched_policy { int policy, priority, nice; bool reset_on_fork; };
 
-/* A thread's place in a wait queue.  Protected by the queue's lock. */
+/*
+ * A place in a wait queue.  Protected by the queue's lock.  It is a thread's, which is woken, and then it is out of the queue; or it has `told`, which is called with the
+ * queue locked (any context; it may take other queues' locks, of things that watch this one), and stays.
+ */
 struct waiter {
 	struct list link;
 	struct waitq *queue;		/* NULL: in none */
 	struct thread *thread;
+	bool (*told)(struct waiter *, unsigned events);		/* returns whether it has made use of it; NULL: the thread's */
+	unsigned want;			/* POLL_ bits that it is to be woken for (file_wake); 0: any */
+	bool exclusive;			/* of those, one that has use for it is enough */
 	bool woken;
 };
 
@@ -111,7 +119,7 @@ struct thread {
 		long (*go_on)(struct thread *);		/* NULL: there is none */
 		uint64_t deadline_ns;
 		vaddr_t address;			/* a sleep: where what remains is written; a futex: its word */
-		uint32_t op, expected, bits;		/* a futex */
+		uint32_t op, expected, bits;		/* a futex; a sleep by processor time: op is its clock */
 	} restart;
 	struct {			/* the fault signal of this thread: taken before all others; o */
 		struct siginfo info;	/* signo 0: none is waiting */
@@ -194,7 +202,6 @@ struct process {
 	bool stopping;			/* all threads are to stop, or have; s */
 	unsigned nstopped;		/* threads that have; s */
 	bool tell_continued;		/* the parent has not been told yet that SIGCONT came; s */
-	struct list itimer_link;	/* in the list of armed real-time timers: kernel/itimer.c, as `itimer` */
 
 	struct fault_stats dead_faults;	/* of the threads that have exited: process_faults; s */
 	struct fault_stats child_faults;	/* t */
@@ -205,7 +212,11 @@ struct process {
 	struct counts dead_counts, child_counts;	/* as dead_time, child_time */
 	size_t max_resident;		/* pages; p */
 	size_t child_max_resident;	/* t */
-	struct { uint64_t next_ns, interval_ns; } itimer[3];	/* ITIMER_REAL, VIRTUAL, PROF */
+	struct mutex timers_lock;	/* kernel/itimer.c, kernel/posix_timer.c: what is set, the tree */
+	struct { uint64_t interval_ns[ITIMERS]; struct timer real; struct cpu_timer virtual, prof; } itimers;
+	struct list cpu_timers;		/* kernel/cpu_timer.c */
+	struct rb_root timers;		/* timer_create's, by their number; timers_lock */
+	int next_timer;			/* the number of the next; timers_lock */
 	struct { uint64_t cur, max; } limits[LIMITS];	/* w */
 	int32_t oom_score_adj;		/* w */
 	uint32_t personality;		/* w */

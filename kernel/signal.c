@@ -15,8 +15,8 @@
  */
 #include "kernel/sched.h"
 #include "kernel/syscall.h"
-#include "vm/heap.h"
 #include "lib/string.h"
+#include "vm/heap.h"
 
 enum { SYS_RESTART_SYSCALL = 219 };
 enum { SS_ONSTACK = 1, SS_DISABLE = 2 };
@@ -153,7 +153,7 @@ static void begin_stop(struct thread *t, int signo)
 static int take_signal(struct thread *t, struct siginfo *info, struct sigaction64 *action, bool *forced)
 {
 	struct process *p = t->process;
-	void *entry = NULL;
+	struct signal_taken taken = { NULL, false };
 	unsigned long irq = spin_lock_irq(&p->signal_lock);
 	bool first = thread_work(t, WORK_EXIT) || (p->stopping && !t->traced.past_stop);		/* other things come first */
 	int signo = first ? -1 : t->fault.info.signo;
@@ -162,7 +162,7 @@ static int take_signal(struct thread *t, struct siginfo *info, struct sigaction6
 		*info = t->fault.info;
 		t->fault.info.signo = 0;
 	} else if (signo == 0) {
-		signo = signal_take(t, t->blocked, info, &entry);
+		signo = signal_take(t, t->blocked, info, &taken);
 	}
 	if (signo > 0) {
 		*action = signal_action_get(p, signo);
@@ -173,7 +173,8 @@ static int take_signal(struct thread *t, struct siginfo *info, struct sigaction6
 		thread_work_done(t, WORK_SIGNAL);
 	}
 	spin_unlock_irq(&p->signal_lock, irq);
-	kfree(entry);
+	if (signo > 0 && !*forced)
+		signal_taken(info, &taken);
 	return signo;
 }
 
@@ -350,7 +351,6 @@ void signal_init_process(struct process *p)
 	spin_init(&p->signal_lock, "signal", RANK_WAITQ - 1);
 	list_init(&p->signals.infos);
 	waitq_init(&p->stop_event);
-	list_init(&p->itimer_link);
 }
 
 void signal_init_thread(struct thread *t, const struct thread *other)

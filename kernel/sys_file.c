@@ -296,6 +296,7 @@ enum fcntl_command {
 	F_DUPFD_CLOEXEC = 1030, F_SETPIPE_SZ, F_GETPIPE_SZ, F_ADD_SEALS, F_GET_SEALS,
 };
 enum { FD_CLOEXEC = 1 };
+#define PIPE_SIZE_MOST	(1u << 31)
 
 static long set_flags(struct file *f, unsigned flags)
 {
@@ -407,7 +408,7 @@ static long fcntl_file(struct file *f, int fd, int command, unsigned long arg)
 	case F_GETOWN:
 		return 0;
 	case F_SETPIPE_SZ:
-		return file_is_pipe(f) ? pipe_resize(f, (unsigned)arg) : -EBADF;
+		return !file_is_pipe(f) ? -EBADF : (unsigned)arg > PIPE_SIZE_MOST ? -EINVAL : pipe_resize(f, (unsigned)arg);
 	case F_ADD_SEALS:
 		return file_add_seals(f, (unsigned)arg);
 	case F_GET_SEALS:
@@ -447,14 +448,14 @@ long sys_flock(const unsigned long args[6])
 {
 	enum { FLOCK_SHARED = 1, FLOCK_EXCLUSIVE = 2, FLOCK_NO_WAIT = 4, FLOCK_UNLOCK = 8 };
 	unsigned how = (unsigned)args[1] & ~(unsigned)FLOCK_NO_WAIT;
-	struct file *f = files_get(current->files, (int)args[0]);
 
+	if (how != FLOCK_SHARED && how != FLOCK_EXCLUSIVE && how != FLOCK_UNLOCK)
+		return -EINVAL;
+	struct file *f = files_get(current->files, (int)args[0]);
 	if (!f)
 		return -EBADF;
-	long result = -EINVAL;
-	if (f->flags & OPEN_PATH)
-		result = -EBADF;
-	else if (how == FLOCK_SHARED || how == FLOCK_EXCLUSIVE || how == FLOCK_UNLOCK)
+	long result = -EBADF;
+	if (!(f->flags & OPEN_PATH))
 		result = io_result(locks_flock(f, how == FLOCK_SHARED ? LOCK_READ : how == FLOCK_EXCLUSIVE ? LOCK_WRITE : LOCK_NONE,
 			args[1] & FLOCK_NO_WAIT ? LOCK_TRY : LOCK_WAIT));
 	file_put(f);

@@ -6,6 +6,7 @@
  *   sys_path.c    names: mkdir, unlink, rename, links, directories, where a process stands
  *   sys_stat.c    attributes: stat, access, chmod, chown, times, sizes, statfs
  *   sys_poll.c    waiting: poll, select
+ *   sys_event.c   files to wait with: epoll, eventfd
  */
 #pragma once
 #include "kernel/files.h"
@@ -39,6 +40,19 @@ void place_drop(struct place *);
 int place_vnode(struct place *, unsigned flags, struct vnode **out);
 /* The three steps in one. */
 int vnode_at(int dirfd, vaddr_t path, unsigned flags, struct vnode **out);
+
+/* The file at fd of the current process, with a reference; NULL: there is none, or it stands for a path alone (O_PATH). */
+struct file *file_get(int fd);
+/* A new file gets a descriptor; NULL: -ENOMEM. It is put if that fails. */
+long file_install(struct file *, bool close_on_exec);
+
+/* Waiting, for poll, select and epoll.  A span as a deadline; 0 stands for 'do not wait', and does so there. */
+uint64_t wait_deadline(uint64_t ns);
+/* Where the user's time span lies (0: none), and in which unit its second word is.  -EFAULT, -EINVAL. */
+struct wait_span { vaddr_t at; uint64_t unit_ns; };
+int wait_span_get(const struct wait_span *, uint64_t *deadline_ns);
+/* The signal mask for one call. */
+int wait_mask_get(vaddr_t at, size_t size, uint64_t *mask);
 
 /* Both ends of a result: an interrupted sleep is restarted, a write to nobody raises SIGPIPE. */
 long io_result(ssize);

@@ -72,20 +72,26 @@ static void count_io(enum direction direction, ssize done)
 	}
 }
 
+/* May these bytes be moved?  In Linux's order: where, then whether. */
+static int check_move(const struct file *f, enum direction direction, const uint64_t *pos)
+{
+	if (f->flags & OPEN_PATH)
+		return -EBADF;
+	if (pos && f->ops->seek == file_no_seek)
+		return -ESPIPE;
+	return (direction == IO_READ ? file_readable(f) : file_writable(f)) ? 0 : -EBADF;
+}
+
 static long io_one(int fd, enum direction direction, vaddr_t base, size_t n, uint64_t *pos)
 {
 	struct file *f = files_get(current->files, fd);
 	if (!f)
 		return -EBADF;
 	struct uio uio = uio_user(base, n < IO_MAX ? n : IO_MAX);
-	ssize done;
+	ssize done = check_move(f, direction, pos);
 
-	if (direction == IO_READ ? !file_readable(f) : !file_writable(f))
-		done = -EBADF;
-	else if (!user_range(base, n))
-		done = -EFAULT;
-	else
-		done = move(f, direction, &uio, pos);
+	if (!done)
+		done = user_range(base, n) ? move(f, direction, &uio, pos) : -EFAULT;
 	file_put(f);
 	count_io(direction, done);
 	return io_result(done);
@@ -121,7 +127,7 @@ long sys_pwrite64(const unsigned long args[6])
 struct iovec64 { uint64_t base, len; };
 enum { IOV_MAX_COUNT = 1024, IOV_FEW = 8 };
 
-struct vector { struct iovec64 *v; size_t n, total; struct iovec64 few[IOV_FEW]; };
+struct vector { struct iovec64 *v; size_t n, total; bool append; struct iovec64 few[IOV_FEW]; };
 
 static int vector_check(struct vector *vec)
 {
@@ -175,6 +181,7 @@ static ssize write_gathered(struct file *f, const struct vector *vec, uint64_t *
 			break;
 	}
 	struct uio uio = uio_kernel(all, got);
+	uio.append = vec->append;
 	ssize n = got ? move(f, IO_WRITE, &uio, pos) : -EFAULT;
 	kfree(all);
 	return n;
@@ -196,6 +203,7 @@ static ssize move_each(struct file *f, enum direction direction, const struct ve
 		size_t len = vec->v[i].len;
 		struct uio uio = uio_user(vec->v[i].base, len);
 
+		uio.append = vec->append;
 		if (len == 0 || (done > 0 && would_wait(f, direction)))
 			continue;
 		ssize n = move(f, direction, &uio, pos);
@@ -208,18 +216,27 @@ static ssize move_each(struct file *f, enum direction direction, const struct ve
 	return (ssize)done;
 }
 
-static long io_vector(int fd, enum direction direction, vaddr_t from, size_t count, uint64_t *pos)
+/*
+ * Flags of preadv2 and pwritev2, RWF_*.  What is written is there at once (DSYNC, SYNC) and nothing is polled for (HIPRI); not to wait for a file's pages (NOWAIT) no file system
+ * promises.
+ */
+enum { IO_HIPRI = 1, IO_DSYNC = 2, IO_SYNC = 4, IO_APPEND = 16 };
+
+static long io_vector(int fd, enum direction direction, vaddr_t from, size_t count, uint64_t *pos, unsigned flags)
 {
 	struct vector vec;
 	struct file *f = files_get(current->files, fd);
 
 	if (!f)
 		return -EBADF;
-	ssize done = (direction == IO_READ ? file_readable(f) : file_writable(f)) ? 0 : -EBADF;
+	ssize done = check_move(f, direction, pos);
 	if (!done)
 		done = vector_get(&vec, from, count);
 	if (!done) {
-		if (direction == IO_WRITE && vec.n > 1 && vec.total > 0 && vec.total <= PIPE_ATOMIC)
+		vec.append = flags & IO_APPEND;
+		if (vec.total > 0 && flags & ~(unsigned)(IO_HIPRI | IO_DSYNC | IO_SYNC | IO_APPEND))
+			done = -EOPNOTSUPP;
+		else if (direction == IO_WRITE && vec.n > 1 && vec.total > 0 && vec.total <= PIPE_ATOMIC)
 			done = write_gathered(f, &vec, pos);
 		else
 			done = move_each(f, direction, &vec, pos);
@@ -230,27 +247,25 @@ static long io_vector(int fd, enum direction direction, vaddr_t from, size_t cou
 	return io_result(done);
 }
 
-static long io_vector_at(const unsigned long args[6], enum direction direction)
+static long io_vector_at(const unsigned long args[6], enum direction direction, unsigned flags)
 {
 	uint64_t pos = args[3];
 
-	return (int64_t)pos < 0 ? -EINVAL : io_vector((int)args[0], direction, args[1], args[2], &pos);
+	return (int64_t)pos < 0 ? -EINVAL : io_vector((int)args[0], direction, args[1], args[2], &pos, flags);
 }
 
-/* preadv2 and pwritev2: position -1 is the file's own; no flag is supported. */
+/* preadv2 and pwritev2: position -1 is the file's own. */
 static long io_vector_2(const unsigned long args[6], enum direction direction)
 {
-	if (args[5])
-		return -EOPNOTSUPP;
 	if ((int64_t)args[3] == -1)
-		return io_vector((int)args[0], direction, args[1], args[2], NULL);
-	return io_vector_at(args, direction);
+		return io_vector((int)args[0], direction, args[1], args[2], NULL, (unsigned)args[5]);
+	return io_vector_at(args, direction, (unsigned)args[5]);
 }
 
-long sys_readv(const unsigned long args[6])    { return io_vector((int)args[0], IO_READ, args[1], args[2], NULL); }
-long sys_writev(const unsigned long args[6])   { return io_vector((int)args[0], IO_WRITE, args[1], args[2], NULL); }
-long sys_preadv(const unsigned long args[6])   { return io_vector_at(args, IO_READ); }
-long sys_pwritev(const unsigned long args[6])  { return io_vector_at(args, IO_WRITE); }
+long sys_readv(const unsigned long args[6])    { return io_vector((int)args[0], IO_READ, args[1], args[2], NULL, 0); }
+long sys_writev(const unsigned long args[6])   { return io_vector((int)args[0], IO_WRITE, args[1], args[2], NULL, 0); }
+long sys_preadv(const unsigned long args[6])   { return io_vector_at(args, IO_READ, 0); }
+long sys_pwritev(const unsigned long args[6])  { return io_vector_at(args, IO_WRITE, 0); }
 long sys_preadv2(const unsigned long args[6])  { return io_vector_2(args, IO_READ); }
 long sys_pwritev2(const unsigned long args[6]) { return io_vector_2(args, IO_WRITE); }
 
@@ -261,7 +276,7 @@ long sys_lseek(const unsigned long args[6])
 	struct file *f = files_get(current->files, (int)args[0]);
 	if (!f)
 		return -EBADF;
-	long pos = file_seek(f, (int64_t)args[1], (int)args[2]);
+	long pos = (unsigned)args[2] > SEEK_TO_HOLE ? -EINVAL : file_seek(f, (int64_t)args[1], (int)args[2]);
 	file_put(f);
 	return pos;
 }

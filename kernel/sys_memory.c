@@ -38,7 +38,7 @@ long sys_mmap(const unsigned long args[6])
 		file = files_get(current->files, (int)args[4]);
 		if (!file)
 			return -EBADF;
-		int error = file_map_check(file, rights, flags, &object);
+		int error = flags & MAP_HUGETLB ? -EINVAL : file_map_check(file, rights, flags, &object);
 		if (error) {
 			file_put(file);
 			return error;

@@ -158,7 +158,7 @@ static long rename_at(int from_fd, vaddr_t from, int to_fd, vaddr_t to, unsigned
 	long result = place_get(&a, from_fd, from);
 	if (result)
 		return result;
-	result = place_get(&b, to_fd, to);
+	result = *a.path.text ? place_get(&b, to_fd, to) : -ENOENT;
 	if (!result) {
 		result = vfs_rename(my_fs(), a.at, a.path.text, b.at, b.path.text, flags);
 		place_drop(&b);
@@ -350,7 +350,7 @@ long sys_chroot(const unsigned long args[6])
 
 	if (result)
 		return result;
-	if (current->euid == 0 || !S_ISDIR(v->mode))
+	if (current->euid == 0 || !S_ISDIR(v->mode) || vfs_permission(my_fs(), v, MAY_EXECUTE))
 		return stand_at(fs_context_set_root, v);
 	vnode_put(v);
 	return -EPERM;

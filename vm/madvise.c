@@ -152,16 +152,19 @@ int vm_madvise(struct space *s, vaddr_t start, size_t length, int advice, struct
 		return -EINVAL;
 	if (length == 0)
 		return 0;
-	if (!range_of_user(start, length, &end))
-		return start + length < start ? -EINVAL : -ENOMEM;
-	if (populates)
-		return vm_touch(s, start, end, advice == MADV_POPULATE_WRITE ? FAULT_WRITE : FAULT_READ, who);
+	if (start + length < start)
+		return -EINVAL;
+	int clipped = range_clip(start, length, &end), error;
+	if (populates) {
+		error = vm_touch(s, start, end, advice == MADV_POPULATE_WRITE ? FAULT_WRITE : FAULT_READ, who);
+		return error ? error : clipped;
+	}
 	write_lock(&s->lock);
-	int error = a->kind == DISCARD ? advise_locked(s, start, end, &owning) : 0;
+	error = a->kind == DISCARD ? advise_locked(s, start, end, &owning) : 0;
 	if (error != -EAGAIN)
 		error = a->kind == CHANGE ? change_locked(s, start, end, a) : advise_locked(s, start, end, a);
 	write_unlock(&s->lock);
-	return error;
+	return error ? error : clipped;
 }
 
 /* Is the page in memory: mapped, or in its object's cache? */
@@ -210,12 +213,11 @@ int vm_msync(struct space *s, vaddr_t start, size_t length, unsigned flags)
 
 	if (length == 0)
 		return 0;
-	if (!range_of_user(start, length, &end))
-		return -ENOMEM;
+	int clipped = range_clip(start, length, &end);
 	write_lock(&s->lock);
 	int error = advise_locked(s, start, end, &(struct advice){ .kind = HINT, .apply = flags & MS_INVALIDATE ? if_unlocked : NULL });
 	write_unlock(&s->lock);
 	if ((flags & MS_SYNC) && error != -EBUSY)
 		vm_writeback_range(s, start, end);
-	return error;
+	return error ? error : clipped;
 }

@@ -199,6 +199,14 @@ bool range_of_user(vaddr_t start, size_t length, vaddr_t *end)
 	return true;
 }
 
+int range_clip(vaddr_t start, size_t length, vaddr_t *end)
+{
+	if (range_of_user(start, length, end))
+		return 0;
+	*end = start < USER_MAX ? USER_MAX : start;
+	return -ENOMEM;
+}
+
 /* Free room for a mapping: at the hint if that is free, else as high as possible below mmap_top, else anywhere. */
 bool range_room(struct space *s, vaddr_t hint, size_t size, unsigned flags, vaddr_t *found)
 {
