@@ -11,6 +11,7 @@
 #include "kernel/life.h"
 #include "kernel/clock.h"
 #include "kernel/futex.h"
+#include "kernel/pidfd.h"
 #include "kernel/posix_timer.h"
 #include "kernel/sched.h"
 #include "kernel/tty.h"
@@ -238,6 +239,7 @@ static void leave_tree(struct process *p, struct thread *t)
 	give_children_away(p);
 	become_zombie(p, t);
 	t->process = NULL;		/* it may be gone before the thread is */
+	pidfd_exited(p);
 	if (process_tell_parent(p))
 		process_reap(p);
 	mutex_unlock(&tree_lock);

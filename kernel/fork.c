@@ -12,6 +12,7 @@
 #include "arch/time.h"
 #include "kernel/clone.h"
 #include "kernel/files.h"
+#include "kernel/pidfd.h"
 #include "kernel/settings.h"
 #include "arch/uaccess.h"
 #include "lib/string.h"
@@ -37,7 +38,7 @@ enum { FORK_PATIENCE = 100, FORK_FRAMES = 512 };	/* turns to wait for a process 
 #define THREAD_SHARES	((uint64_t)(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND))
 
 /* What a process owes to System V semaphores, and I/O priorities, are never shared: the flags about them mean nothing. */
-static const uint64_t KNOWN_FLAGS = THREAD_SHARES | CLONE_VFORK | CLONE_PARENT | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |
+static const uint64_t KNOWN_FLAGS = THREAD_SHARES | CLONE_PIDFD | CLONE_VFORK | CLONE_PARENT | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |
 	CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | CLONE_DETACHED | CLONE_UNTRACED | CLONE_PTRACE | CLONE_IO | CLONE_CLEAR_SIGHAND;
 
 long process_clone(const struct clone_args *args)
@@ -67,6 +68,8 @@ static int check(const struct clone_args *args)
 	if (flags & CLONE_THREAD ? shares != THREAD_SHARES : (shares & CLONE_FS) != 0)
 		return -EINVAL;
 	if ((flags & CLONE_SIGHAND) && !(flags & CLONE_VM))
+		return -EINVAL;
+	if ((flags & CLONE_PIDFD) && (flags & CLONE_THREAD))
 		return -EINVAL;
 	if ((flags & CLONE_CLEAR_SIGHAND) && (flags & CLONE_SIGHAND))
 		return -EINVAL;
@@ -180,14 +183,45 @@ static void abandon_process(struct process *p, struct thread *t)
 	process_free(p);
 }
 
+/* A descriptor for the child, which is told where it is wanted; it names nobody yet. */
+static int make_pidfd(const struct clone_args *args, struct file **f, int *fd)
+{
+	*f = NULL;
+	if (!(args->flags & CLONE_PIDFD))
+		return 0;
+	*f = pidfd_create(0);
+	if (!*f)
+		return -ENOMEM;
+	*fd = files_install(current->files, file_ref(*f), 0, true);
+	if (*fd >= 0 && user_put(args->pidfd, *fd) == 0)
+		return 0;
+	int error = *fd < 0 ? *fd : -EFAULT;
+	if (*fd >= 0)
+		files_uninstall(current->files, *fd, *f);
+	else
+		file_put(*f);			/* the reference that nobody took */
+	file_put(*f);
+	*f = NULL;
+	return error;
+}
+
 static long fork_process(const struct clone_args *args, struct thread **out)
 {
 	struct process *parent = current;
 	struct thread *t;
+	struct file *pidfd;
+	int fd;
 	struct process *child = copy_with_room(parent, args, &t);
 	if (!child)
 		return -ENOMEM;
-	int error = enter_tree(child, t, parent, args);
+	int error = make_pidfd(args, &pidfd, &fd);
+	if (!error)
+		error = enter_tree(child, t, parent, args);
+	if (!error && pidfd)
+		pidfd_name(pidfd, child);
+	else if (pidfd)
+		files_uninstall(parent->files, fd, pidfd);
+	file_put(pidfd);
 	if (error)
 		abandon_process(child, t);
 	*out = t;
