@@ -42,6 +42,10 @@ struct file_ops {
 	void (*release)(struct file *);	/* the last reference went; file->vnode is still there */
 };
 
+/* Who is told by a signal of what happens to the file: fcntl(F_SETOWN). */
+enum file_owner_kind { OWNER_THREAD, OWNER_PROCESS, OWNER_GROUP };
+struct file_owner { enum file_owner_kind kind; int32_t number; uint32_t uid, euid; unsigned char signo; };
+
 struct file {
 	const struct file_ops *ops;
 	struct vnode *vnode;		/* referenced */
@@ -51,6 +55,8 @@ struct file {
 	struct mutex lock;
 	void *data;
 	bool writes;			/* counted in vnode->writers */
+	bool opened;			/* by a name or its vnode, to be read or written: who watches it is told of the end */
+	struct file_owner owner;	/* words */
 	struct list watchers;		/* epoll files that watch it: kernel/epoll.c */
 };
 

@@ -85,7 +85,7 @@ static int open_executable(struct fs_context *fs, struct vnode *at, const char *
 	if (error)
 		return error;
 	kernel.uid = kernel.gid = 0;
-	if (!S_ISREG(vnode->mode))
+	if (!S_ISREG(vnode->mode) || vnode->mount->flags & MOUNT_NO_EXEC)
 		error = -EACCES;
 	else
 		error = vfs_permission(fs, vnode, MAY_EXECUTE);
@@ -195,7 +195,7 @@ static int find_identity(struct exec *e)
 	int error = vfs_getattr(e->file->vnode, &attr);
 	if (error)
 		return error;
-	bool gains = !p->no_new_privileges && !current_thread()->trace;		/* who is traced gains nothing */
+	bool gains = !p->no_new_privileges && !(e->file->vnode->mount->flags & MOUNT_NO_SETID) && !current_thread()->trace;	/* who is traced gains nothing */
 	e->euid = gains && (attr.mode & S_ISUID) ? attr.uid : p->euid;
 	e->egid = gains && (attr.mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) ? attr.gid : p->egid;
 	e->secure = e->euid != p->uid || e->egid != p->gid;
@@ -264,6 +264,8 @@ static void commit(struct exec *e)
 	struct process *p = e->process;
 	struct thread *t = current_thread();
 	struct vnode *program = vnode_ref(e->file->vnode), *before;
+
+	mount_use(program->mount);
 
 	if (e->space)
 		process_note_resident(p, e->space);	/* the old one; the first process had none */

@@ -284,16 +284,8 @@ static int make_cmdline(struct text *t, struct vnode *v, void *arg)
 static int make_filesystems(struct text *t, struct vnode *v, void *arg)
 {
 	(void)v, (void)arg;
-	text_print(t, "nodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\n\tvfat\n");
+	text_print(t, "nodev\tsysfs\nnodev\ttmpfs\nnodev\tramfs\nnodev\tproc\nnodev\tdevtmpfs\n\tvfat\n");
 	return 0;
-}
-
-void proc_print_mounts(struct text *t)
-{
-	list_for_each(l, &mount_list) {
-		const struct mount *m = container_of(l, struct mount, all);
-		text_print(t, "%s %s %s %s,relatime 0 0\n", m->source, m->path, m->type, m->flags & MOUNT_READONLY ? "ro" : "rw");
-	}
 }
 
 static int make_devices(struct text *t, struct vnode *v, void *arg)

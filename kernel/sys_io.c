@@ -54,7 +54,10 @@ enum direction { IO_READ, IO_WRITE };
 /* pos NULL: the file's own position. */
 static ssize move(struct file *f, enum direction direction, struct uio *uio, uint64_t *pos)
 {
-	return direction == IO_READ ? file_read(f, uio, pos) : file_write(f, uio, pos);
+	if (direction == IO_READ)
+		return file_read(f, uio, pos);
+	int error = S_ISREG(f->vnode->mode) && uio->left ? vfs_before_change(my_fs(), f->vnode) : 0;
+	return error ? error : file_write(f, uio, pos);
 }
 
 /* For /proc/PID/io and the like: a call has moved so much, or failed. */
@@ -124,11 +127,6 @@ long sys_pwrite64(const unsigned long args[6])
 
 /* ---- several buffers --------------------------------------------------------------------------------------------------- */
 
-struct iovec64 { uint64_t base, len; };
-enum { IOV_MAX_COUNT = 1024, IOV_FEW = 8 };
-
-struct vector { struct iovec64 *v; size_t n, total; bool append; struct iovec64 few[IOV_FEW]; };
-
 static int vector_check(struct vector *vec)
 {
 	vec->total = 0;
@@ -146,13 +144,13 @@ static int vector_check(struct vector *vec)
 	return 0;
 }
 
-static void vector_drop(struct vector *vec)
+void vector_drop(struct vector *vec)
 {
 	if (vec->v != vec->few)
 		kfree(vec->v);
 }
 
-static int vector_get(struct vector *vec, vaddr_t from, size_t n)
+int vector_get(struct vector *vec, vaddr_t from, size_t n)
 {
 	if (n > IOV_MAX_COUNT)
 		return -EINVAL;
@@ -334,8 +332,7 @@ static int get_position(struct file *f, vaddr_t at, uint64_t *pos)
 		return 0;
 	if (f->ops->seek == file_no_seek)
 		return -ESPIPE;
-	int error = user_get(*pos, at);
-	return !error && (int64_t)*pos < 0 ? -EINVAL : error;
+	return user_get(*pos, at);
 }
 
 static int put_position(struct file *f, vaddr_t at, uint64_t pos)
@@ -352,11 +349,17 @@ static ssize send_file(struct file *out, struct file *in, vaddr_t offset, size_t
 {
 	uint64_t pos;
 
-	if (!file_readable(in) || !file_writable(out))
+	if (!file_readable(in))
+		return -EBADF;
+	if (offset && in->ops->seek == file_no_seek)
+		return -ESPIPE;
+	if (!file_writable(out))
 		return -EBADF;
 	if (in->ops->seek == file_no_seek || S_ISDIR(in->vnode->mode) || out->flags & OPEN_APPEND)
 		return -EINVAL;
 	int error = get_position(in, offset, &pos);
+	if (!error && (int64_t)pos < 0)
+		error = -EINVAL;
 	if (error)
 		return error;
 	ssize done = copy_file(in, &pos, out, NULL, n < IO_MAX ? n : IO_MAX);
@@ -375,24 +378,53 @@ long sys_sendfile(const unsigned long args[6])
 	return io_result(n);
 }
 
-static ssize copy_range(struct file *in, vaddr_t in_at, struct file *out, vaddr_t out_at, size_t n)
+/* In Linux's order; *n is cut to what there is. */
+static int check_copy(struct file *in, uint64_t from, struct file *out, uint64_t to, size_t *n)
 {
-	uint64_t from, to;
+	struct vattr attr;
 
-	if (!file_readable(in) || !file_writable(out) || out->flags & OPEN_APPEND)
-		return -EBADF;
 	if (S_ISDIR(in->vnode->mode) || S_ISDIR(out->vnode->mode))
 		return -EISDIR;
 	if (!S_ISREG(in->vnode->mode) || !S_ISREG(out->vnode->mode))
 		return -EINVAL;
+	if (!file_readable(in) || !file_writable(out) || out->flags & OPEN_APPEND)
+		return -EBADF;
+	if (in->vnode->mount != out->vnode->mount)
+		return -EXDEV;
+	if ((int64_t)from < 0 || (int64_t)to < 0)
+		return -EINVAL;
+	if (from + *n < from || to + *n < to)
+		return -EOVERFLOW;
+	int error = vfs_getattr(in->vnode, &attr);
+	if (error)
+		return error;
+	uint64_t left = from < attr.size ? attr.size - from : 0;
+	if (*n > left)
+		*n = left;
+	if (*n > IO_MAX)
+		*n = IO_MAX;
+	if (*n > FILE_MAX - to)
+		*n = FILE_MAX - to;
+	ssize fits = *n ? vfs_clip_write(to, *n) : 0;
+	if (fits < 0)
+		return (int)fits;
+	*n = (size_t)fits;
+	return in->vnode == out->vnode && from < to + *n && to < from + *n ? -EINVAL : 0;
+}
+
+static ssize copy_range(struct file *in, vaddr_t in_at, struct file *out, vaddr_t out_at, size_t n, unsigned flags)
+{
+	uint64_t from, to;
+
 	int error = get_position(in, in_at, &from);
 	if (!error)
 		error = get_position(out, out_at, &to);
+	if (!error && flags)
+		error = -EINVAL;
+	if (!error)
+		error = check_copy(in, from, out, to, &n);
 	if (error)
 		return error;
-	n = n < IO_MAX ? n : IO_MAX;
-	if (in->vnode == out->vnode && from < to + n && to < from + n)
-		return -EINVAL;
 	ssize done = copy_file(in, &from, out, &to, n);
 	if (done > 0)
 		error = put_position(in, in_at, from);
@@ -403,10 +435,8 @@ static ssize copy_range(struct file *in, vaddr_t in_at, struct file *out, vaddr_
 
 long sys_copy_file_range(const unsigned long args[6])
 {
-	if (args[5])
-		return -EINVAL;
 	struct file *in = files_get(current->files, (int)args[0]), *out = files_get(current->files, (int)args[2]);
-	ssize n = out && in ? copy_range(in, args[1], out, args[3], args[4]) : -EBADF;
+	ssize n = out && in ? copy_range(in, args[1], out, args[3], args[4], (unsigned)args[5]) : -EBADF;
 
 	file_put(out);
 	file_put(in);
