@@ -141,6 +141,7 @@ void thread_leave_memory(struct thread *t)
 	if (t->robust_list)
 		futex_leave_robust(t);
 	t->robust_list = 0;
+	futex_leave_pi(t);
 	if (t->clear_child_tid && (p->nthreads > 1 || p->space->refs > 1)) {		/* else nobody can see it */
 		const int32_t zero = 0;
 		if (user_copy_out(t->clear_child_tid, &zero, sizeof zero) == 0)
@@ -167,6 +168,7 @@ static void end_process(struct process *p, struct thread *t)
 		first_process_ended(p->exit_status);
 	itimer_forget(p);
 	posix_timers_drop(p);
+	semaphores_exit(p);
 	leave_space(p, t);
 	process_drop_files(p);
 	leave_tree(p, t);
@@ -174,10 +176,18 @@ static void end_process(struct process *p, struct thread *t)
 	sched_exit();
 }
 
-/* The nearest to a living parent that an orphan can get. */
+/* Who takes in the children of a process that ends: the nearest above it that has said so (PR_SET_CHILD_SUBREAPER), or the first process. */
+static struct process *reaper_of(const struct process *p)
+{
+	struct process *above = p->parent;
+	while (above && above->parent && !(above->subreaper && above->state == PROCESS_ALIVE && !above->exiting))
+		above = above->parent;
+	return above ? above : process_find(1);
+}
+
 static void give_children_away(struct process *p)
 {
-	struct process *init = process_find(1);
+	struct process *init = reaper_of(p);
 	list_for_each_safe(l, &p->children) {
 		struct process *child = container_of(l, struct process, sibling);
 		list_remove(l);
@@ -185,8 +195,10 @@ static void give_children_away(struct process *p)
 		child->parent = init;
 		child->ppid = init->pid;
 		child->exit_signal = SIGCHLD;
-		if (child->death_signal && child->state == PROCESS_ALIVE)
-			signal_send_process(child, child->death_signal, NULL);
+		if (child->death_signal && child->state == PROCESS_ALIVE) {
+			const struct siginfo info = { .code = SI_USER, .child = { .pid = p->pid, .uid = p->uid } };
+			signal_send_process(child, child->death_signal, &info);
+		}
 		if (child->state == PROCESS_ZOMBIE && process_tell_parent(child))
 			process_reap(child);
 	}

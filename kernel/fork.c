@@ -12,6 +12,7 @@
 #include "arch/time.h"
 #include "kernel/clone.h"
 #include "kernel/files.h"
+#include "kernel/settings.h"
 #include "arch/uaccess.h"
 #include "lib/string.h"
 #include "vm/heap.h"
@@ -27,7 +28,7 @@ static int check(const struct clone_args *);
 static long fork_process(const struct clone_args *);
 static long add_thread(const struct clone_args *);
 static struct process *copy_with_room(struct process *parent, const struct clone_args *, struct thread **);
-static int enter_tree(struct process *child, struct thread *, struct process *parent, uint64_t flags);
+static int enter_tree(struct process *child, struct thread *, struct process *parent, const struct clone_args *);
 static void wait_for_vfork(struct vfork_wait *, struct thread *child);
 
 enum { FORK_PATIENCE = 100, FORK_FRAMES = 512 };	/* turns to wait for a process that was killed to make room; frames to reclaim for a turn */
@@ -51,7 +52,9 @@ static int check(const struct clone_args *args)
 	uint64_t flags = args->flags, shares = flags & THREAD_SHARES;
 	if ((flags & ~KNOWN_FLAGS) || args->exit_signal < 0 || args->exit_signal > SIGNALS)
 		return -EINVAL;
-	if (flags & CLONE_THREAD ? shares != THREAD_SHARES : (shares & (CLONE_SIGHAND | CLONE_FS)) != 0)
+	if (flags & CLONE_THREAD ? shares != THREAD_SHARES : (shares & CLONE_FS) != 0)
+		return -EINVAL;
+	if ((flags & CLONE_SIGHAND) && !(flags & CLONE_VM))
 		return -EINVAL;
 	if ((flags & CLONE_CLEAR_SIGHAND) && (flags & CLONE_SIGHAND))
 		return -EINVAL;
@@ -105,18 +108,26 @@ static int copy_thread(struct thread *t, const struct clone_args *args)
 	if (args->flags & CLONE_CHILD_CLEARTID)
 		t->clear_child_tid = args->child_tid;
 	memcpy(t->name, thread_name(self), sizeof t->name);
-	t->nice = self->nice;
+	if (!(args->flags & CLONE_VM) && self->rseq.at) {
+		t->rseq = self->rseq;
+		thread_work_add(t, WORK_RSEQ);
+	}
+	t->sched = self->sched;
+	if (t->sched.reset_on_fork)
+		t->sched = (struct sched_policy){ SCHED_OTHER, 0, self->sched.priority || self->sched.nice < 0 ? 0 : self->sched.nice, false };
 	t->affinity = self->affinity;
+	t->timer_slack_ns = self->timer_slack_ns;
+	t->ioprio = self->ioprio;
 	t->start_ns = time_now_ns();
 	return 0;
 }
 
 /* ---- threads ------------------------------------------------------------------------ */
 
-/* RLIMIT_NPROC.  tree_lock held. */
+/* RLIMIT_NPROC, and the limit of all.  tree_lock held. */
 static bool too_many(const struct process *p)
 {
-	return process_count() >= p->limits[LIMIT_NPROC].cur && p->euid != 0;
+	return process_count() >= __atomic_load_n(&threads_max, __ATOMIC_RELAXED) || (process_count() >= p->limits[LIMIT_NPROC].cur && p->uid != 0 && !capable(CAP_SYS_RESOURCE) && !capable(CAP_SYS_ADMIN));
 }
 
 static long add_thread(const struct clone_args *args)
@@ -130,7 +141,7 @@ static long add_thread(const struct clone_args *args)
 	int error = copy_thread(t, args);
 	if (!error) {
 		mutex_lock(&tree_lock);
-		error = too_many(p) ? -EAGAIN : thread_insert(p, t);
+		error = too_many(p) ? -EAGAIN : thread_insert(p, t, args->wanted);
 		mutex_unlock(&tree_lock);
 	}
 	if (error) {
@@ -148,7 +159,7 @@ static void abandon_process(struct process *p, struct thread *t)
 		space_put(p->space);
 	process_drop_files(p);
 	abandon_thread(t);
-	kfree(p);
+	process_free(p);
 }
 
 static long fork_process(const struct clone_args *args)
@@ -158,7 +169,7 @@ static long fork_process(const struct clone_args *args)
 	struct process *child = copy_with_room(parent, args, &t);
 	if (!child)
 		return -ENOMEM;
-	int error = enter_tree(child, t, parent, args->flags);
+	int error = enter_tree(child, t, parent, args);
 	if (error) {
 		abandon_process(child, t);
 		return error;
@@ -185,11 +196,22 @@ static void inherit(struct process *child, struct process *parent)
 	child->oom_score_adj = parent->oom_score_adj;
 	child->personality = parent->personality;
 	memcpy(child->limits, parent->limits, sizeof child->limits);
+	child->layout = parent->layout;
+	child->capabilities = parent->capabilities;
+	child->undumpable = parent->undumpable;
 	mutex_unlock(&tree_lock);
 }
 
 static int copy_resources(struct process *child, struct process *parent, uint64_t flags)
 {
+	struct signal_actions *actions = flags & CLONE_SIGHAND ? signal_actions_of(parent) : signal_actions_create(parent);
+	if (!actions)
+		return -ENOMEM;
+	if (flags & CLONE_SIGHAND)
+		__atomic_fetch_add(&actions->refs, 1, __ATOMIC_RELAXED);
+	child->actions = actions->action;
+	if (flags & CLONE_CLEAR_SIGHAND)
+		signal_reset(child);
 	if (parent->exe) {
 		child->exe = vnode_ref(parent->exe);
 		vnode_begin_run(child->exe);		/* cannot fail: the parent runs it */
@@ -203,13 +225,11 @@ static int copy_resources(struct process *child, struct process *parent, uint64_
 
 static struct process *copy_process(struct process *parent, const struct clone_args *args, struct thread **t)
 {
-	struct process *child = process_create(parent, t);
+	struct process *child = process_create(t);
 	if (!child)
 		return NULL;
 	inherit(child, parent);
 	child->exit_signal = args->exit_signal;
-	if (args->flags & CLONE_CLEAR_SIGHAND)
-		signal_reset(child);
 	child->start_ns = time_now_ns();
 	fs_context_copy(&child->fs, &parent->fs);
 	if (copy_thread(*t, args) != 0 || copy_resources(child, parent, args->flags) != 0) {
@@ -234,10 +254,11 @@ static struct process *copy_with_room(struct process *parent, const struct clone
 	return child;
 }
 
-static int enter_tree(struct process *child, struct thread *t, struct process *parent, uint64_t flags)
+static int enter_tree(struct process *child, struct thread *t, struct process *parent, const struct clone_args *args)
 {
+	const uint64_t flags = args->flags;
 	mutex_lock(&tree_lock);
-	int error = process_killed(parent) ? -EINTR : too_many(parent) ? -EAGAIN : process_insert(child, t);
+	int error = process_killed(parent) ? -EINTR : too_many(parent) ? -EAGAIN : process_insert(child, t, args->wanted);
 	if (!error) {
 		child->parent = flags & CLONE_PARENT ? parent->parent : parent;
 		child->ppid = child->parent ? child->parent->pid : 0;
@@ -281,22 +302,26 @@ void thread_release_vfork(struct thread *t)
 struct process *process_create_first(void (*fn)(void *), void *arg)
 {
 	struct thread *t;
-	struct process *p = process_create(NULL, &t);
+	struct process *p = process_create(&t);
 	if (!p)
 		return NULL;
 	p->files = files_create();
-	if (!p->files || arch_thread_init(&t->arch, thread_stack_top(t)) != 0) {
+	struct signal_actions *actions = signal_actions_create(NULL);
+	p->actions = actions ? actions->action : NULL;
+	if (!actions || !p->files || arch_thread_init(&t->arch, thread_stack_top(t)) != 0) {
 		process_drop_files(p);
 		thread_free(t);
-		kfree(p);
+		process_free(p);
 		return NULL;
 	}
 	signal_init_thread(t, NULL);
 	limits_init(p);
+	capabilities_init(&p->capabilities);
 	p->start_ns = t->start_ns = time_now_ns();
+	t->timer_slack_ns = TIMER_SLACK_NS;
 	p->exit_signal = SIGCHLD;
 	mutex_lock(&tree_lock);
-	process_insert(p, t);
+	process_insert(p, t, 0);
 	p->pgid = p->sid = p->pid;
 	mutex_unlock(&tree_lock);
 	arch_thread_start_in(&t->arch, fn, arg);

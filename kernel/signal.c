@@ -7,6 +7,7 @@
  *
  *	result				no handler ran		a handler ran
  *	ERESTARTSYS			again			again if SA_RESTART, else EINTR
+ *	ERESTARTNOINTR			again			again
  *	ERESTARTNOHAND			again			EINTR
  *	ERESTART_RESTARTBLOCK		restart_syscall		EINTR		(sleeps: what is left of the time counts)
  *
@@ -14,6 +15,7 @@
  */
 #include "kernel/sched.h"
 #include "kernel/syscall.h"
+#include "vm/heap.h"
 #include "lib/string.h"
 
 enum { SYS_RESTART_SYSCALL = 219 };
@@ -70,6 +72,9 @@ static void settle_call(struct trap_frame *frame, const struct sigaction64 *acti
 	switch (result) {
 	case -ERESTARTSYS:
 		again = !action || (action->flags & SA_RESTART);
+		break;
+	case -ERESTARTNOINTR:
+		again = true;
 		break;
 	case -ERESTARTNOHAND:
 		again = !action;
@@ -155,10 +160,9 @@ static int take_signal(struct thread *t, struct siginfo *info, struct sigaction6
 		signo = signal_take(t, t->blocked, info, &taken);
 	}
 	if (signo > 0) {
-		struct sigaction64 *a = &p->actions[signo - 1];
-		*action = *a;
-		if ((a->flags & SA_RESETHAND) && a->handler != SIG_IGN)
-			a->handler = SIG_DFL;
+		*action = signal_action_get(p, signo);
+		if ((action->flags & SA_RESETHAND) && action->handler != SIG_IGN)
+			p->actions[signo - 1].handler = SIG_DFL;
 		t->stop_wanted = action->handler == SIG_DFL && signal_default_action(signo) == DEFAULT_STOP;
 	} else if (signo == 0) {
 		thread_work_done(t, WORK_SIGNAL);
@@ -221,6 +225,7 @@ static bool run_handler(struct thread *t, struct siginfo *info, const struct sig
 		return false;			/* as on Linux: x86-64 has no other way back */
 	if ((action->flags & SA_ONSTACK) && t->altstack.size && !nested)
 		setup.stack_top = t->altstack.sp + t->altstack.size;
+	rseq_interrupt(t, frame);
 	if (signal_frame_push(&t->arch, &setup) != 0)
 		return false;
 	if ((nested || setup.stack_top) && frame_sp(frame) < t->altstack.sp)
@@ -269,16 +274,57 @@ long signal_mask_return(long result)
 	return result;
 }
 
-void signal_init_process(struct process *p, struct process *parent)
+/* ---- actions --------------------------------------------------------------------- */
+
+struct signal_actions *signal_actions_of(const struct process *p)
+{
+	return container_of(p->actions, struct signal_actions, action[0]);
+}
+
+struct signal_actions *signal_actions_create(const struct process *from)
+{
+	struct signal_actions *a = kzalloc(sizeof *a);
+	if (!a)
+		return NULL;
+	a->refs = 1;
+	spin_init(&a->lock, "signal actions", RANK_WAITQ - 1);
+	if (from) {
+		struct signal_actions *other = signal_actions_of(from);
+		unsigned long irq = spin_lock_irq(&other->lock);
+		memcpy(a->action, other->action, sizeof a->action);
+		spin_unlock_irq(&other->lock, irq);
+	}
+	return a;
+}
+
+void signal_actions_put(struct signal_actions *a)
+{
+	if (a && __atomic_sub_fetch(&a->refs, 1, __ATOMIC_ACQ_REL) == 0)
+		kfree(a);
+}
+
+struct sigaction64 signal_action_get(const struct process *p, int signo)
+{
+	struct signal_actions *a = signal_actions_of(p);
+	spin_lock_nested(&a->lock);
+	struct sigaction64 action = a->action[signo - 1];
+	spin_unlock(&a->lock);
+	return action;
+}
+
+void signal_action_set(struct process *p, int signo, const struct sigaction64 *to)
+{
+	struct signal_actions *a = signal_actions_of(p);
+	spin_lock_nested(&a->lock);
+	a->action[signo - 1] = *to;
+	spin_unlock(&a->lock);
+}
+
+void signal_init_process(struct process *p)
 {
 	spin_init(&p->signal_lock, "signal", RANK_WAITQ - 1);
 	list_init(&p->signals.infos);
 	waitq_init(&p->stop_event);
-	if (parent) {
-		unsigned long irq = spin_lock_irq(&parent->signal_lock);
-		memcpy(p->actions, parent->actions, sizeof p->actions);
-		spin_unlock_irq(&parent->signal_lock, irq);
-	}
 }
 
 void signal_init_thread(struct thread *t, const struct thread *other)
@@ -296,7 +342,7 @@ void signal_reset(struct process *p)
 	unsigned long irq = spin_lock_irq(&p->signal_lock);
 	for (int i = 0; i < SIGNALS; i++) {
 		uint64_t kept = p->actions[i].handler == SIG_IGN ? SIG_IGN : SIG_DFL;
-		p->actions[i] = (struct sigaction64){ .handler = kept };
+		signal_action_set(p, i + 1, &(struct sigaction64){ .handler = kept });
 	}
 	spin_unlock_irq(&p->signal_lock, irq);
 }

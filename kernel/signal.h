@@ -38,6 +38,14 @@ struct signal_info {
 	unsigned char payer;		/* for whom it is counted */
 	struct signal_queue *queue;	/* INFO_TIMER_QUEUED: where */
 };
+/* What a process does about signals, or several that were made with CLONE_SIGHAND.  lock (RANK_WAITQ - 1, after signal_lock): structures, which are more than one word. */
+struct signal_actions { struct spinlock lock; unsigned refs /* atomic */; struct sigaction64 action[SIGNALS]; };
+struct signal_actions *signal_actions_create(const struct process *from);	/* as that process has them, or (NULL) all default; NULL: no memory */
+struct signal_actions *signal_actions_of(const struct process *);
+void signal_actions_put(struct signal_actions *);				/* NULL is allowed */
+/* One structure: read whole; changed. signal_lock held. */
+struct sigaction64 signal_action_get(const struct process *, int signo);
+void signal_action_set(struct process *, int signo, const struct sigaction64 *);
 
 static inline uint64_t signal_bit(int signo) { return (uint64_t)1 << (signo - 1); }
 
@@ -79,8 +87,8 @@ void signal_set_mask(uint64_t blocked);
 void signal_mask_for_call(uint64_t blocked);
 long signal_mask_return(long result);
 
-/* A new process: the parent's actions, nothing pending.  A new thread of it: the mask and alternate stack of the other. */
-void signal_init_process(struct process *, struct process *parent);
+/* A new process: nothing pending.  A new thread of it: the mask and alternate stack of the other. */
+void signal_init_process(struct process *);
 void signal_init_thread(struct thread *, const struct thread *other);
 /* Handlers become default; what is ignored stays so. */
 void signal_reset(struct process *);

@@ -501,7 +501,7 @@ int signal_permitted(const struct process *p, int signo)
 	const struct process *me = current;
 	if (signo < 0 || signo > SIGNALS)
 		return -EINVAL;
-	if (me->euid == 0 || me->euid == p->suid || me->euid == p->uid || me->uid == p->suid || me->uid == p->uid)
+	if (capable(CAP_KILL) || me->euid == p->suid || me->euid == p->uid || me->uid == p->suid || me->uid == p->uid)
 		return 0;
 	return signo == SIGCONT && me->sid == p->sid ? 0 : -EPERM;
 }

@@ -4,6 +4,7 @@
 #include "kernel/clone.h"
 #include "kernel/files.h"
 #include "kernel/sched.h"
+#include "kernel/settings.h"
 #include "kernel/syscall.h"
 #include "arch/uaccess.h"
 #include "lib/print.h"
@@ -57,17 +58,32 @@ static int get_clone3_args(struct clone3_args *a, vaddr_t from, size_t size)
 	return user_copy_in(a, from, size < sizeof *a ? size : sizeof *a) ? -EFAULT : 0;
 }
 
-/* What clone does not look at, or not alike.  A choice of the child's number and of its cgroup, and a descriptor for it are not to be had. */
+/* What clone does not look at, or not alike.  A choice of the child's cgroup, and a descriptor for it are not to be had. */
 static bool clone3_makes_sense(const struct clone3_args *a)
 {
 	const uint64_t refused = CLONE_DETACHED | CLONE_PIDFD | CLONE_INTO_CGROUP | CLONE_SIGNAL_MASK;
-	if ((a->flags & refused) || a->set_tid || a->set_tid_size || a->exit_signal > SIGNALS)
+	if ((a->flags & refused) || !a->set_tid != !a->set_tid_size || a->exit_signal > SIGNALS)
 		return false;
 	if ((a->flags & (CLONE_THREAD | CLONE_PARENT)) && a->exit_signal)
 		return false;
 	if (!a->stack || !a->stack_size)
 		return !a->stack && !a->stack_size;
 	return a->stack < USER_MAX && a->stack_size <= USER_MAX - a->stack;
+}
+
+/* The child's number as wanted, of which there is one, in the one namespace of numbers: 0, or an errno. */
+static long get_wanted(const struct clone3_args *a, pid_type *wanted)
+{
+	*wanted = 0;
+	if (!a->set_tid)
+		return 0;
+	if (a->set_tid_size > 1)
+		return -EINVAL;
+	if (user_get(*wanted, a->set_tid))
+		return -EFAULT;
+	if (*wanted < 1 || *wanted >= (pid_type)pid_max)
+		return -EINVAL;
+	return capable(CAP_SYS_ADMIN) || capable(CAP_CHECKPOINT_RESTORE) ? 0 : -EPERM;
 }
 
 /* clone3(*args, size) */
@@ -83,8 +99,13 @@ long sys_clone3(const unsigned long args[6])
 		return error;
 	if (!clone3_makes_sense(&a))
 		return -EINVAL;
+	pid_type wanted;
+	long wrong = get_wanted(&a, &wanted);
+	if (wrong)
+		return wrong;
 	return process_clone(&(struct clone_args){
 		.flags = a.flags, .exit_signal = (int)a.exit_signal, .stack = a.stack + a.stack_size, .parent_tid = a.parent_tid, .child_tid = a.child_tid, .tls = a.tls,
+		.wanted = wanted,
 	});
 }
 
@@ -377,7 +398,7 @@ long sys_get_robust_list(const unsigned long args[6])
 	const struct thread *t = tid ? thread_find(tid) : current_thread();
 	const struct process *p = t ? t->process : process_find(tid);
 	if (p)
-		result = p == me || me->euid == 0 || (me->uid == p->uid && me->uid == p->euid && me->uid == p->suid) ? 0 : -EPERM;
+		result = p == me || capable(CAP_SYS_PTRACE) || (me->uid == p->uid && me->uid == p->euid && me->uid == p->suid) ? 0 : -EPERM;
 	if (t)
 		head = t->robust_list;
 	mutex_unlock(&tree_lock);
@@ -405,13 +426,6 @@ long sys_personality(const unsigned long args[6])
 	if ((uint32_t)args[0] != 0xffffffff)
 		p->personality = (uint32_t)args[0];
 	return before;
-}
-
-/* Programs ask for these and do without them. */
-long sys_rseq(const unsigned long args[6])
-{
-	(void)args;
-	return -ENOSYS;
 }
 
 enum membarrier_command {

@@ -96,5 +96,7 @@ void kernel_user_return(struct trap_frame *frame)
 			sched_yield();
 		if (thread_work(current_thread(), WORK_SIGNAL))
 			signal_deliver(frame);
+		if (thread_work(current_thread(), WORK_RSEQ))
+			rseq_resume(current_thread(), frame);
 	}
 }
