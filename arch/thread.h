@@ -34,6 +34,8 @@ vaddr_t frame_ip(const struct trap_frame *);		/* where the program goes on */
 void frame_set_ip(struct trap_frame *, vaddr_t);
 void frame_set_result(struct trap_frame *, long value);
 long frame_result(const struct trap_frame *);	/* what the call returned; kernel_syscall's value is in the frame when kernel_user_return runs */
+/* The number of the call that is being made, as it stands in the frame: a tracer may have changed it. */
+long frame_call(const struct trap_frame *);
 /* Was this frame made by a system call?  Its number, or -1; for restarting: rewind to the call instruction, with that number. */
 long frame_syscall(const struct trap_frame *);
 void frame_restart_syscall(struct trap_frame *, long number);

@@ -53,6 +53,7 @@ long process_exec(struct vnode *at, const char *path, const struct exec_strings 
 	if (!error)
 		error = own_tables(e);
 	bool alone = e->process->nthreads == 1;
+	const pid_type tid = current_thread()->tid;
 	if (!error)
 		error = process_end_others(e->process);
 	if (!error) {
@@ -64,6 +65,8 @@ long process_exec(struct vnode *at, const char *path, const struct exec_strings 
 	if (!error)
 		commit(e);
 	drop(e);
+	if (!error)
+		trace_exec(tid);
 	return error;
 }
 
@@ -192,7 +195,7 @@ static int find_identity(struct exec *e)
 	int error = vfs_getattr(e->file->vnode, &attr);
 	if (error)
 		return error;
-	bool gains = !p->no_new_privileges;
+	bool gains = !p->no_new_privileges && !current_thread()->trace;		/* who is traced gains nothing */
 	e->euid = gains && (attr.mode & S_ISUID) ? attr.uid : p->euid;
 	e->egid = gains && (attr.mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) ? attr.gid : p->egid;
 	e->secure = e->euid != p->uid || e->egid != p->gid;

@@ -11,6 +11,7 @@
 #include "kernel/life.h"
 #include "kernel/clock.h"
 #include "kernel/futex.h"
+#include "kernel/pidfd.h"
 #include "kernel/posix_timer.h"
 #include "kernel/sched.h"
 #include "kernel/tty.h"
@@ -27,6 +28,7 @@ static void first_process_ended(int status) __attribute__((noreturn));
 static void mark_others(struct process *p)
 {
 	signal_cancel_stop(p);
+	trace_let_die(p);
 	list_for_each(l, &p->threads) {
 		struct thread *t = container_of(l, struct thread, siblings);
 		if (t == current_thread())
@@ -43,6 +45,8 @@ void process_exit(int status)
 
 	if (p->pid == 1)
 		first_process_ended(status);
+	if (status != SIGKILL)
+		trace_event(EVENT_EXIT, (unsigned long)status);
 	unsigned long irq = spin_lock_irq(&p->signal_lock);
 	if (!p->exiting && !thread_work(current_thread(), WORK_EXIT)) {		/* else another was first, and its word counts */
 		p->exiting = true;
@@ -58,6 +62,7 @@ void thread_exit(int status)
 	struct thread *t = current_thread();
 	struct process *p = t->process;
 
+	trace_event(EVENT_EXIT, (unsigned long)status);
 	thread_leave_memory(t);
 	mutex_lock(&tree_lock);
 	unsigned long irq = spin_lock_irq(&p->signal_lock);
@@ -67,8 +72,10 @@ void thread_exit(int status)
 		p->exit_status = status;
 	}
 	spin_unlock_irq(&p->signal_lock, irq);
-	if (!last)
+	if (!last) {
+		trace_thread_left(t, status);
 		leave_process(p, t);
+	}
 	mutex_unlock(&tree_lock);
 	if (last)
 		end_process(p, t);
@@ -167,8 +174,8 @@ static void end_process(struct process *p, struct thread *t)
 	if (p->pid == 1)
 		first_process_ended(p->exit_status);
 	itimer_forget(p);
-	posix_timers_drop(p);
 	semaphores_exit(p);
+	posix_timers_drop(p);
 	leave_space(p, t);
 	process_drop_files(p);
 	leave_tree(p, t);
@@ -226,10 +233,13 @@ static void leave_tree(struct process *p, struct thread *t)
 {
 	tty_session_ends(p);
 	mutex_lock(&tree_lock);
+	trace_tracer_left(p);
+	trace_thread_left(t, p->exit_status);
 	signal_orphan_groups(p);
 	give_children_away(p);
 	become_zombie(p, t);
 	t->process = NULL;		/* it may be gone before the thread is */
+	pidfd_exited(p);
 	if (process_tell_parent(p))
 		process_reap(p);
 	mutex_unlock(&tree_lock);

@@ -12,6 +12,7 @@
 #include "arch/time.h"
 #include "kernel/clone.h"
 #include "kernel/files.h"
+#include "kernel/pidfd.h"
 #include "kernel/settings.h"
 #include "arch/uaccess.h"
 #include "lib/string.h"
@@ -25,8 +26,9 @@ struct vfork_wait {
 };
 
 static int check(const struct clone_args *);
-static long fork_process(const struct clone_args *);
-static long add_thread(const struct clone_args *);
+static long fork_process(const struct clone_args *, struct thread **);
+static long add_thread(const struct clone_args *, struct thread **);
+static long start(struct thread *, const struct clone_args *, struct trace *, enum trace_event);
 static struct process *copy_with_room(struct process *parent, const struct clone_args *, struct thread **);
 static int enter_tree(struct process *child, struct thread *, struct process *parent, const struct clone_args *);
 static void wait_for_vfork(struct vfork_wait *, struct thread *child);
@@ -35,8 +37,8 @@ enum { FORK_PATIENCE = 100, FORK_FRAMES = 512 };	/* turns to wait for a process 
 
 #define THREAD_SHARES	((uint64_t)(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND))
 
-/* Without System V semaphores, tracing and I/O priorities the flags about them mean nothing. */
-static const uint64_t KNOWN_FLAGS = THREAD_SHARES | CLONE_VFORK | CLONE_PARENT | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |
+/* What a process owes to System V semaphores, and I/O priorities, are never shared: the flags about them mean nothing. */
+static const uint64_t KNOWN_FLAGS = THREAD_SHARES | CLONE_PIDFD | CLONE_VFORK | CLONE_PARENT | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |
 	CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | CLONE_DETACHED | CLONE_UNTRACED | CLONE_PTRACE | CLONE_IO | CLONE_CLEAR_SIGHAND;
 
 long process_clone(const struct clone_args *args)
@@ -44,7 +46,18 @@ long process_clone(const struct clone_args *args)
 	int error = check(args);
 	if (error)
 		return error;
-	return args->flags & CLONE_THREAD ? add_thread(args) : fork_process(args);
+	struct trace *trace;
+	enum trace_event event;
+	error = trace_prepare_child(args, &trace, &event);
+	if (error)
+		return error;
+	struct thread *t;
+	long number = args->flags & CLONE_THREAD ? add_thread(args, &t) : fork_process(args, &t);
+	if (number < 0) {
+		kfree(trace);
+		return number;
+	}
+	return start(t, args, trace, event);
 }
 
 static int check(const struct clone_args *args)
@@ -56,6 +69,8 @@ static int check(const struct clone_args *args)
 		return -EINVAL;
 	if ((flags & CLONE_SIGHAND) && !(flags & CLONE_VM))
 		return -EINVAL;
+	if ((flags & CLONE_PIDFD) && (flags & CLONE_THREAD))
+		return -EINVAL;
 	if ((flags & CLONE_CLEAR_SIGHAND) && (flags & CLONE_SIGHAND))
 		return -EINVAL;
 	if ((flags & CLONE_PARENT) && current->pid == 1)
@@ -66,7 +81,7 @@ static int check(const struct clone_args *args)
 }
 
 /* The child is in the tables: what it is told, and off it goes. */
-static long start(struct thread *t, const struct clone_args *args)
+static long start(struct thread *t, const struct clone_args *args, struct trace *trace, enum trace_event event)
 {
 	struct vfork_wait vfork = { .done = false };
 	pid_type number = t->tid;
@@ -77,10 +92,16 @@ static long start(struct thread *t, const struct clone_args *args)
 		t->vfork = &vfork;
 	}
 	sched_count_fork();
+	if (trace)
+		trace_add_child(trace, t);
 	arch_thread_start_user(&t->arch);
 	sched_add(t);
-	if (args->flags & CLONE_VFORK)
+	if (event)
+		trace_event(event, (unsigned long)number);
+	if (args->flags & CLONE_VFORK) {
 		wait_for_vfork(&vfork, t);
+		trace_event(EVENT_VFORK_DONE, (unsigned long)number);
+	}
 	return number;
 }
 
@@ -130,7 +151,8 @@ static bool too_many(const struct process *p)
 	return process_count() >= __atomic_load_n(&threads_max, __ATOMIC_RELAXED) || (process_count() >= p->limits[LIMIT_NPROC].cur && p->uid != 0 && !capable(CAP_SYS_RESOURCE) && !capable(CAP_SYS_ADMIN));
 }
 
-static long add_thread(const struct clone_args *args)
+/* In the tables, not yet running: 0 or an errno. */
+static long add_thread(const struct clone_args *args, struct thread **out)
 {
 	struct process *p = current;
 	reclaim_keep_free();
@@ -144,11 +166,10 @@ static long add_thread(const struct clone_args *args)
 		error = too_many(p) ? -EAGAIN : thread_insert(p, t, args->wanted);
 		mutex_unlock(&tree_lock);
 	}
-	if (error) {
+	if (error)
 		abandon_thread(t);
-		return error;
-	}
-	return start(t, args);
+	*out = t;
+	return error;
 }
 
 /* ---- processes ---------------------------------------------------------------------- */
@@ -162,19 +183,49 @@ static void abandon_process(struct process *p, struct thread *t)
 	process_free(p);
 }
 
-static long fork_process(const struct clone_args *args)
+/* A descriptor for the child, which is told where it is wanted; it names nobody yet. */
+static int make_pidfd(const struct clone_args *args, struct file **f, int *fd)
+{
+	*f = NULL;
+	if (!(args->flags & CLONE_PIDFD))
+		return 0;
+	*f = pidfd_create(0);
+	if (!*f)
+		return -ENOMEM;
+	*fd = files_install(current->files, file_ref(*f), 0, true);
+	if (*fd >= 0 && user_put(args->pidfd, *fd) == 0)
+		return 0;
+	int error = *fd < 0 ? *fd : -EFAULT;
+	if (*fd >= 0)
+		files_uninstall(current->files, *fd, *f);
+	else
+		file_put(*f);			/* the reference that nobody took */
+	file_put(*f);
+	*f = NULL;
+	return error;
+}
+
+static long fork_process(const struct clone_args *args, struct thread **out)
 {
 	struct process *parent = current;
 	struct thread *t;
+	struct file *pidfd;
+	int fd;
 	struct process *child = copy_with_room(parent, args, &t);
 	if (!child)
 		return -ENOMEM;
-	int error = enter_tree(child, t, parent, args);
-	if (error) {
+	int error = make_pidfd(args, &pidfd, &fd);
+	if (!error)
+		error = enter_tree(child, t, parent, args);
+	if (!error && pidfd)
+		pidfd_name(pidfd, child);
+	else if (pidfd)
+		files_uninstall(parent->files, fd, pidfd);
+	file_put(pidfd);
+	if (error)
 		abandon_process(child, t);
-		return error;
-	}
-	return start(t, args);
+	*out = t;
+	return error;
 }
 
 /* The identity and the settings, which cannot fail to be copied. */

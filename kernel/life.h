@@ -10,6 +10,7 @@ struct clone_args {
 	int exit_signal;
 	vaddr_t stack;				/* where the stack pointer begins; 0: as the parent's */
 	vaddr_t parent_tid, child_tid, tls;
+	vaddr_t pidfd;				/* CLONE_PIDFD: where the descriptor's number is written */
 	pid_type wanted;			/* the number that the child is to have; 0: any */
 };
 /*
@@ -43,7 +44,7 @@ size_t oom_memory(const struct process *);
 long oom_badness(const struct process *);
 
 /* ---- wait.c ---- */
-enum wait_which { WAIT_ALL, WAIT_PID, WAIT_GROUP };	/* as waitid's P_ALL, P_PID, P_PGID */
+enum wait_which { WAIT_ALL, WAIT_PID, WAIT_GROUP, WAIT_PIDFD };	/* the last is waitid's alone; as waitid's P_ALL, P_PID, P_PGID */
 enum wait_options { WAIT_NOHANG = 1, WAIT_STOPPED = 2, WAIT_EXITED = 4, WAIT_CONTINUED = 8, WAIT_KEEP = 0x01000000,
 	WAIT_NO_THREAD = 0x20000000, WAIT_ANY_KIND = 0x40000000 };
 #define WAIT_CLONE_KIND	0x80000000u

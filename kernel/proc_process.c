@@ -16,6 +16,8 @@ static char state_letter(const struct process *p, const struct thread *t)
 {
 	if (p->state == PROCESS_ZOMBIE || !t)
 		return 'Z';
+	if (t->traced.stopped)
+		return 't';
 	if (p->stopped || t->stopped)
 		return 'T';
 	if (t->state != THREAD_WAITING)
@@ -41,6 +43,7 @@ static const char *state_name(char letter)
 	case 'S': return "sleeping";
 	case 'D': return "disk sleep";
 	case 'T': return "stopped";
+	case 't': return "tracing stop";
 	default:  return "zombie";
 	}
 }
@@ -121,7 +124,7 @@ static int make_stat(struct text *t, struct vnode *v, void *arg)
 	text_print(t, "%lu %lu %lu %lu %lu %lu 0 0 ", (unsigned long)vsize_pages(p) * PAGE_SIZE, (unsigned long)resident_pages(p),	/* 23 to 30 */
 		(unsigned long)p->limits[LIMIT_RSS].cur, l->code_start, l->code_end, l->stack_start);
 	text_print(t, "%lu %lu %lu %lu %d 0 0 %d %u %d %d 0 0 0 ", (unsigned long)(n->single ? s.pending : s.shared) & low, (unsigned long)s.blocked & low,	/* 31 to 44 */
-		(unsigned long)s.ignored & low, (unsigned long)s.caught & low, state == 'S' || state == 'D' || state == 'T', n->tid == n->pid ? p->exit_signal : -1,
+		(unsigned long)s.ignored & low, (unsigned long)s.caught & low, state == 'S' || state == 'D' || state == 'T' || state == 't', n->tid == n->pid ? p->exit_signal : -1,
 		thread ? sched_cpu_of(thread) : 0, thread ? thread->sched.priority : 0, thread ? thread->sched.policy : 0);
 	text_print(t, "%lu %lu %lu %lu %lu %lu %lu %d\n", l->data_start, l->data_end, m ? (unsigned long)m->brk_start : 0,	/* 45 to 52 */
 		m ? (unsigned long)m->arg_start : 0, m ? (unsigned long)m->arg_end : 0, m ? (unsigned long)m->env_start : 0, m ? (unsigned long)m->env_end : 0,
@@ -159,7 +162,9 @@ static void print_memory(struct text *t, const struct process *p)
 
 static void print_ids(struct text *t, const struct process *p, pid_type tid)
 {
-	text_print(t, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n", p->pid, tid, parent_pid(p), 0);
+	const struct thread *thread = thread_find(tid);
+	text_print(t, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n", p->pid, tid, parent_pid(p),
+		thread && thread->trace ? thread->trace->tracer->pid : 0);
 	text_print(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", p->uid, p->euid, p->suid, p->fs.uid, p->gid, p->egid, p->sgid, p->fs.gid);
 	text_print(t, "FDSize:\t%d\nGroups:\t", p->files ? files_size(p->files) : 0);
 	for (unsigned i = 0; i < p->ngroups; i++)

@@ -182,6 +182,8 @@ void thread_become_leader(struct process *p, struct thread *t)
 	assert(p->nthreads == 1 && t->tid != p->pid);
 	list_remove(&t->hash);
 	t->tid = p->pid;
+	if (t->trace)
+		t->trace->tid = t->tid;
 	list_push(&thread_hash[(uint32_t)t->tid % HASH_SIZE], &t->hash);
 	count_tasks(-1);
 }
@@ -197,6 +199,7 @@ struct process *process_create(struct thread **thread)
 	list_init(&p->children);
 	list_init(&p->sibling);
 	list_init(&p->threads);
+	list_init(&p->tracees);
 	waitq_init(&p->child_event);
 	waitq_init(&p->alone);
 	signal_init_process(p);

@@ -27,6 +27,7 @@
 #include "kernel/rseq.h"
 #include "kernel/signal.h"
 #include "kernel/timer.h"
+#include "kernel/trace.h"
 #include "vm/sync.h"
 
 typedef int32_t pid_type;
@@ -74,6 +75,7 @@ enum thread_work {
 	WORK_SIGNAL = 1,		/* signal_deliver has something to look at: interruptible sleeps end */
 	WORK_RESCHEDULE = 2,		/* the slice is over */
 	WORK_RSEQ = 8,			/* it has left its processor since it was in user mode: kernel/rseq.c */
+	WORK_TRACED = 16,		/* its tracer may have changed its registers: all are loaded on the way to user mode */
 	WORK_EXIT = 4,			/* it is to end, as the process does or gets another program; stays, and WORK_SIGNAL with it */
 };
 
@@ -133,6 +135,8 @@ struct thread {
 	vaddr_t robust_list;		/* w */
 	bool futex_left;		/* it is about to end: nobody begins to wait for it; t */
 	struct rseq rseq;		/* o */
+	struct trace *trace;		/* NULL: nobody traces it; b */
+	struct traced traced;		/* s */
 	struct vfork_wait *vfork;	/* the thread that waits for us to exec or exit; t */
 #ifdef LOCK_CHECK
 	struct { const void *lock; const char *name; unsigned rank; bool sleeps; } held[16];
@@ -154,6 +158,7 @@ struct process {
 	struct process *parent;		/* t */
 	pid_type ppid;			/* its number; t, read as a word */
 	struct list children, sibling;	/* t */
+	struct list tracees;		/* struct trace: what it traces; t */
 	struct list all;		/* every process, by pid; t */
 	struct list hash;		/* in the pid table; t */
 	struct list threads;		/* the leader first; b */

@@ -452,6 +452,16 @@ static void change_policy(struct thread *t, struct sched_policy policy, int boos
 	cpu_irq_restore(irq);
 }
 
+bool sched_sleeps(const struct thread *t)
+{
+	unsigned long irq = cpu_irq_save();
+	struct run_queue *q = lock_queue_of(t);
+	bool sleeps = t->state == THREAD_WAITING;
+	spin_unlock(&q->lock);
+	cpu_irq_restore(irq);
+	return sleeps;
+}
+
 void sched_set_policy(struct thread *t, struct sched_policy policy) { change_policy(t, policy, t->boost); }
 void sched_boost(struct thread *t, int priority) { change_policy(t, t->sched, priority); }
 
@@ -1008,6 +1018,7 @@ struct thread *thread_create(void)
 	list_init(&t->run);
 	list_init(&t->timer);
 	list_init(&t->siblings);
+	trace_init_thread(t);
 	t->state = THREAD_WAITING;
 	t->affinity = ~(uint64_t)0;
 	t->queue = here();			/* a signal may come before it is added */

@@ -57,6 +57,7 @@ void sched_use_space(struct space *);
 void sched_spun(void);
 /* Is this the thread of a processor?  It is compared, not looked at. */
 bool sched_is_running(const void *thread);
+bool sched_sleeps(const struct thread *);	/* it has left its processor, and waits for something */
 /* The processor where it runs, or ran last. */
 unsigned sched_cpu_of(const struct thread *);
 /*

@@ -15,8 +15,8 @@
  */
 #include "kernel/sched.h"
 #include "kernel/syscall.h"
-#include "vm/heap.h"
 #include "lib/string.h"
+#include "vm/heap.h"
 
 enum { SYS_RESTART_SYSCALL = 219 };
 enum { SS_ONSTACK = 1, SS_DISABLE = 2 };
@@ -109,11 +109,14 @@ static void take_part_in_stop(struct thread *t)
 	mutex_unlock(&tree_lock);
 
 	wait_prepare(&p->stop_event);
-	while (__atomic_load_n(&t->stopped, __ATOMIC_ACQUIRE)) {
+	while (__atomic_load_n(&t->stopped, __ATOMIC_ACQUIRE) && !__atomic_load_n(&t->trace, __ATOMIC_ACQUIRE)) {
 		wait_sleep(&p->stop_event, WAIT_UNINTERRUPTIBLE);
 		wait_prepare(&p->stop_event);
 	}
 	wait_finish(&p->stop_event);
+	if (t->trace && t->stopped)
+		trace_group_stop(p->stop_signal);
+	__atomic_store_n(&t->stopped, false, __ATOMIC_RELAXED);
 
 	mutex_lock(&tree_lock);
 	irq = spin_lock_irq(&p->signal_lock);
@@ -136,8 +139,10 @@ static void begin_stop(struct thread *t, int signo)
 		p->stopping = true;
 		p->stop_signal = signo;
 		p->stop_reported = p->continued = p->tell_continued = false;
-		list_for_each(l, &p->threads)
+		list_for_each(l, &p->threads) {
+			container_of(l, struct thread, siblings)->traced.past_stop = false;
 			signal_mark(container_of(l, struct thread, siblings));
+		}
 	}
 	t->stop_wanted = false;
 	spin_unlock_irq(&p->signal_lock, irq);
@@ -150,7 +155,7 @@ static int take_signal(struct thread *t, struct siginfo *info, struct sigaction6
 	struct process *p = t->process;
 	struct signal_taken taken = { NULL, false };
 	unsigned long irq = spin_lock_irq(&p->signal_lock);
-	bool first = thread_work(t, WORK_EXIT) || p->stopping;		/* other things come first */
+	bool first = thread_work(t, WORK_EXIT) || (p->stopping && !t->traced.past_stop);		/* other things come first */
 	int signo = first ? -1 : t->fault.info.signo;
 	*forced = signo > 0;
 	if (signo > 0) {
@@ -173,6 +178,23 @@ static int take_signal(struct thread *t, struct siginfo *info, struct sigaction6
 	return signo;
 }
 
+/* The signal that the tracer wants in place of this one: its action; -1: none, or one that is blocked and waits now. */
+static int ask_tracer(struct thread *t, int signo, struct siginfo *info, struct sigaction64 *action)
+{
+	struct process *p = t->process;
+	signo = trace_signal(signo, info);
+	if (signo && t->blocked & signal_bit(signo)) {
+		signal_send_thread(t, signo, info);
+		signo = 0;
+	}
+	unsigned long irq = spin_lock_irq(&p->signal_lock);
+	if (signo)
+		*action = signal_action_get(p, signo);
+	t->stop_wanted = signo && action->handler == SIG_DFL && signal_default_action(signo) == DEFAULT_STOP;
+	spin_unlock_irq(&p->signal_lock, irq);
+	return signo ? signo : -1;
+}
+
 /* Does default actions until a signal with a handler comes (its number) or there is none (0). */
 static int next_handler(struct thread *t, struct siginfo *info, struct sigaction64 *action)
 {
@@ -181,11 +203,15 @@ static int next_handler(struct thread *t, struct siginfo *info, struct sigaction
 		bool forced;
 		if (thread_work(t, WORK_EXIT))
 			thread_exit(p->exit_status);
-		if (p->stopping || p->tell_continued)
+		if ((p->stopping && !t->traced.past_stop) || p->tell_continued)
 			take_part_in_stop(t);
+		if (t->trace)
+			trace_interrupted();
 		int signo = take_signal(t, info, action, &forced);
 		if (signo == 0)
 			return 0;
+		if (signo > 0 && t->trace && signo != SIGKILL)
+			signo = ask_tracer(t, signo, info, action);
 		if (signo < 0 || action->handler == SIG_IGN)
 			continue;
 		if (action->handler != SIG_DFL)

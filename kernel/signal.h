@@ -18,7 +18,7 @@
 #pragma once
 #include "abi/signal.h"
 #include "lib/list.h"
-#include "vm/types.h"
+#include "vm/sync.h"
 
 struct process;
 struct thread;
@@ -29,6 +29,15 @@ struct signal_queue {
 	struct list infos;		/* of struct signal_info, in the order of sending */
 };
 
+/* What a process does about signals, or several that were made with CLONE_SIGHAND.  lock (RANK_WAITQ - 1, after signal_lock): structures, which are more than one word. */
+struct signal_actions { struct spinlock lock; unsigned refs /* atomic */; struct sigaction64 action[SIGNALS]; };
+struct signal_actions *signal_actions_create(const struct process *from);	/* as that process has them, or (NULL) all default; NULL: no memory */
+struct signal_actions *signal_actions_of(const struct process *);
+void signal_actions_put(struct signal_actions *);				/* NULL is allowed */
+/* One structure: read whole; changed. signal_lock held. */
+struct sigaction64 signal_action_get(const struct process *, int signo);
+void signal_action_set(struct process *, int signo, const struct sigaction64 *);
+
 /* TIMER_ states are those of a timer's entry: its signal is not pending; is; or would be, if it were not ignored. */
 enum info_kind { INFO_PLAIN, INFO_TIMER_IDLE, INFO_TIMER_QUEUED, INFO_TIMER_IGNORED };
 struct signal_info {
@@ -38,14 +47,6 @@ struct signal_info {
 	unsigned char payer;		/* for whom it is counted */
 	struct signal_queue *queue;	/* INFO_TIMER_QUEUED: where */
 };
-/* What a process does about signals, or several that were made with CLONE_SIGHAND.  lock (RANK_WAITQ - 1, after signal_lock): structures, which are more than one word. */
-struct signal_actions { struct spinlock lock; unsigned refs /* atomic */; struct sigaction64 action[SIGNALS]; };
-struct signal_actions *signal_actions_create(const struct process *from);	/* as that process has them, or (NULL) all default; NULL: no memory */
-struct signal_actions *signal_actions_of(const struct process *);
-void signal_actions_put(struct signal_actions *);				/* NULL is allowed */
-/* One structure: read whole; changed. signal_lock held. */
-struct sigaction64 signal_action_get(const struct process *, int signo);
-void signal_action_set(struct process *, int signo, const struct sigaction64 *);
 
 static inline uint64_t signal_bit(int signo) { return (uint64_t)1 << (signo - 1); }
 

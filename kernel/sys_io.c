@@ -57,16 +57,6 @@ static ssize move(struct file *f, enum direction direction, struct uio *uio, uin
 	return direction == IO_READ ? file_read(f, uio, pos) : file_write(f, uio, pos);
 }
 
-/* May these bytes be moved?  In Linux's order: where, then whether. */
-static int check_move(const struct file *f, enum direction direction, const uint64_t *pos)
-{
-	if (f->flags & OPEN_PATH)
-		return -EBADF;
-	if (pos && f->ops->seek == file_no_seek)
-		return -ESPIPE;
-	return (direction == IO_READ ? file_readable(f) : file_writable(f)) ? 0 : -EBADF;
-}
-
 /* For /proc/PID/io and the like: a call has moved so much, or failed. */
 static void count_io(enum direction direction, ssize done)
 {
@@ -80,6 +70,16 @@ static void count_io(enum direction direction, ssize done)
 		c->writes++;
 		c->bytes_written += bytes;
 	}
+}
+
+/* May these bytes be moved?  In Linux's order: where, then whether. */
+static int check_move(const struct file *f, enum direction direction, const uint64_t *pos)
+{
+	if (f->flags & OPEN_PATH)
+		return -EBADF;
+	if (pos && f->ops->seek == file_no_seek)
+		return -ESPIPE;
+	return (direction == IO_READ ? file_readable(f) : file_writable(f)) ? 0 : -EBADF;
 }
 
 static long io_one(int fd, enum direction direction, vaddr_t base, size_t n, uint64_t *pos)

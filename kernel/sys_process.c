@@ -3,6 +3,7 @@
  */
 #include "kernel/clone.h"
 #include "kernel/files.h"
+#include "kernel/pidfd.h"
 #include "kernel/sched.h"
 #include "kernel/settings.h"
 #include "kernel/syscall.h"
@@ -25,12 +26,15 @@ long sys_vfork(const unsigned long args[6])
 	return process_clone(&(struct clone_args){ .flags = CLONE_VFORK | CLONE_VM, .exit_signal = SIGCHLD });
 }
 
-/* clone(flags, stack, parent_tid, child_tid, tls) */
+/* clone(flags, stack, parent_tid, child_tid, tls); the place of the child's number is that of its descriptor as well. */
 long sys_clone(const unsigned long args[6])
 {
+	const uint32_t flags = (uint32_t)args[0];
+	if (flags & CLONE_PIDFD && flags & (CLONE_PARENT_SETTID | CLONE_DETACHED))
+		return -EINVAL;
 	return process_clone(&(struct clone_args){
-		.flags = (uint32_t)args[0] & ~(uint32_t)CLONE_SIGNAL_MASK, .exit_signal = (int)(args[0] & CLONE_SIGNAL_MASK), .stack = args[1],
-		.parent_tid = args[2], .child_tid = args[3], .tls = args[4],
+		.flags = flags & ~(uint32_t)CLONE_SIGNAL_MASK, .exit_signal = (int)(flags & CLONE_SIGNAL_MASK), .stack = args[1],
+		.parent_tid = args[2], .child_tid = args[3], .tls = args[4], .pidfd = args[2],
 	});
 }
 
@@ -58,10 +62,10 @@ static int get_clone3_args(struct clone3_args *a, vaddr_t from, size_t size)
 	return user_copy_in(a, from, size < sizeof *a ? size : sizeof *a) ? -EFAULT : 0;
 }
 
-/* What clone does not look at, or not alike.  A choice of the child's cgroup, and a descriptor for it are not to be had. */
+/* What clone does not look at, or not alike.  A choice of the child's cgroup is not to be had. */
 static bool clone3_makes_sense(const struct clone3_args *a)
 {
-	const uint64_t refused = CLONE_DETACHED | CLONE_PIDFD | CLONE_INTO_CGROUP | CLONE_SIGNAL_MASK;
+	const uint64_t refused = CLONE_DETACHED | CLONE_INTO_CGROUP | CLONE_SIGNAL_MASK;
 	if ((a->flags & refused) || !a->set_tid != !a->set_tid_size || a->exit_signal > SIGNALS)
 		return false;
 	if ((a->flags & (CLONE_THREAD | CLONE_PARENT)) && a->exit_signal)
@@ -105,7 +109,7 @@ long sys_clone3(const unsigned long args[6])
 		return wrong;
 	return process_clone(&(struct clone_args){
 		.flags = a.flags, .exit_signal = (int)a.exit_signal, .stack = a.stack + a.stack_size, .parent_tid = a.parent_tid, .child_tid = a.child_tid, .tls = a.tls,
-		.wanted = wanted,
+		.pidfd = a.pidfd, .wanted = wanted,
 	});
 }
 
@@ -222,6 +226,8 @@ static int wait_status_value(const struct wait_result *r)
 		return r->status >> 8;
 	case CLD_KILLED:
 		return r->status & 0x7f;
+	case CLD_TRAPPED:
+		return r->status >> 8;
 	case CLD_STOPPED:
 		return r->status >> 8 & 0xff;
 	default:
@@ -245,11 +251,32 @@ static long put_wait_info(vaddr_t to, const struct wait_result *r)
 	return user_copy_out(to, &info, offsetof(struct siginfo, child.status) + sizeof info.child.status) ? -EFAULT : 0;
 }
 
+/* What is named by a descriptor that does not want to wait is not waited for. */
+static long wait_by_pidfd(int fd, unsigned options, struct wait_result *result)
+{
+	if (fd < 0)
+		return -EINVAL;
+	struct file *f = files_get(current->files, fd);
+	if (!f)
+		return -EBADF;
+	const bool waits = !(f->flags & OPEN_NONBLOCK);
+	long number = pidfd_number(f);
+	file_put(f);
+	if (number < 0)
+		return number == -ESRCH ? -ECHILD : number;
+	long found = process_wait(WAIT_PID, (pid_type)number, options | (waits ? 0 : WAIT_NOHANG), result);
+	return found == 0 && !waits && !(options & WAIT_NOHANG) ? -EAGAIN : found;
+}
+
 static long wait_by_id(unsigned long which, pid_type id, unsigned options, struct wait_result *result)
 {
 	if (options & ~(WAIT_NOHANG | WAIT_STOPPED | WAIT_EXITED | WAIT_CONTINUED | WAIT_KEEP | WAIT_NO_THREAD | WAIT_ANY_KIND | WAIT_CLONE_KIND))
 		return -EINVAL;
-	if (!(options & (WAIT_EXITED | WAIT_STOPPED | WAIT_CONTINUED)) || which > WAIT_GROUP)
+	if (!(options & (WAIT_EXITED | WAIT_STOPPED | WAIT_CONTINUED)))
+		return -EINVAL;
+	if (which == WAIT_PIDFD)
+		return wait_by_pidfd(id, options, result);
+	if (which > WAIT_GROUP)
 		return -EINVAL;
 	if ((which == WAIT_PID && id <= 0) || (which == WAIT_GROUP && id < 0))
 		return -EINVAL;

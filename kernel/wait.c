@@ -14,7 +14,15 @@
 static bool matches(const struct process *child, enum wait_which, pid_type number, unsigned options);
 static bool take_event(struct process *child, unsigned options, struct wait_result *);
 
-/* One look at all children: a number, 0 (none has changed) or -ECHILD (there is none that could). */
+struct which_trace { enum wait_which which; pid_type number; };
+
+static bool matches_trace(const struct trace *trace, const void *context)
+{
+	const struct which_trace *wanted = context;
+	return wanted->which == WAIT_ALL || (wanted->which == WAIT_PID ? trace->tid : trace->pgid) == wanted->number;
+}
+
+/* One look at all children, and at what is traced: a number, 0 (none has changed) or -ECHILD (there is none that could). */
 static long look(struct process *p, enum wait_which which, pid_type number, unsigned options, struct wait_result *result)
 {
 	long found = -ECHILD;
@@ -28,6 +36,11 @@ static long look(struct process *p, enum wait_which which, pid_type number, unsi
 			found = result->pid;
 			break;
 		}
+	}
+	if (found <= 0) {
+		const struct which_trace wanted = { which, number };
+		long traced = trace_wait(p, matches_trace, &wanted, options, result);
+		found = traced >= 0 ? traced : found;
 	}
 	mutex_unlock(&tree_lock);
 	return found;
@@ -72,6 +85,17 @@ static void describe(struct process *child, struct wait_result *result, int stat
 	process_usage(child, USAGE_SELF | USAGE_CHILDREN, &result->usage);
 }
 
+/* Its stops are told by what traces it. */
+static bool is_traced_by(const struct process *child, const struct process *parent)
+{
+	list_for_each(l, &child->threads) {
+		const struct trace *trace = container_of(l, struct thread, siblings)->trace;
+		if (trace && trace->tracer == parent)
+			return true;
+	}
+	return false;
+}
+
 static bool take_event(struct process *child, unsigned options, struct wait_result *result)
 {
 	if (child->state == PROCESS_ZOMBIE) {
@@ -85,7 +109,7 @@ static bool take_event(struct process *child, unsigned options, struct wait_resu
 	enum { NOTHING, STOPPED, CONTINUED } event = NOTHING;
 	unsigned long irq = spin_lock_irq(&child->signal_lock);
 	int signo = child->stop_signal;
-	if ((options & WAIT_STOPPED) && child->stopped && !child->stop_reported) {
+	if ((options & WAIT_STOPPED) && child->stopped && !child->stop_reported && !is_traced_by(child, child->parent)) {
 		child->stop_reported = !(options & WAIT_KEEP);
 		event = STOPPED;
 	} else if ((options & WAIT_CONTINUED) && child->continued) {

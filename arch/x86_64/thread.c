@@ -117,6 +117,8 @@ void frame_set_ip(struct trap_frame *f, vaddr_t ip)	{ f->rip = ip; }
 void frame_set_result(struct trap_frame *f, long value)	{ f->rax = (uint64_t)value; }
 long frame_result(const struct trap_frame *f)	{ return (long)f->rax; }
 
+long frame_call(const struct trap_frame *f)	{ return f->vector == VECTOR_SYSCALL ? (long)f->error : -1; }
+
 long frame_syscall(const struct trap_frame *f)
 {
 	return f->vector == VECTOR_SYSCALL ? (long)(f->error & INT64_MAX) : -1;

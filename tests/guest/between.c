@@ -1,6 +1,7 @@
 /* tests/guest/between.c - one process and another: memory, comparison, shared handlers, chosen numbers, orphans; rights, policies, settings of a thread, restartable sequences. */
 #include "tap.h"
 #include <limits.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -247,6 +248,142 @@ TEST(the_death_signal_says_who_died)
 	EQ(wait_status(child), 0);
 	EQ(waitpid(-1, &status, 0) > 0, 1);
 	EQ(status, 0);
+}
+
+/* ---- descriptors of processes ---------------------------------------------------------------------------------------- */
+
+enum { PIDFD = 0x1000, BY_PIDFD = 3 };
+static int pidfd_open_(pid_t pid, unsigned flags) { return (int)syscall(434, pid, flags); }
+static int pidfd_signal(int fd, int signo, siginfo_t *info, unsigned flags) { return (int)syscall(424, fd, signo, info, flags); }
+
+static int ready(int fd, int ms)
+{
+	struct pollfd p = { fd, POLLIN, 0 };
+	return poll(&p, 1, ms);
+}
+
+TEST(descriptors_of_processes)
+{
+	siginfo_t info;
+	int status;
+	pid_t pid = fork();
+	if (!pid) {
+		pause();
+		_exit(1);
+	}
+	int fd = pidfd_open_(pid, 0);
+	NEED(fd >= 0);
+	EQ(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	EQ(ready(fd, 0), 0);
+	memset(&info, 1, sizeof info);
+	EQ(syscall(SYS_waitid, BY_PIDFD, fd, &info, WEXITED | WNOHANG, NULL), 0);
+	EQ(info.si_pid, 0);
+	EQ(pidfd_signal(fd, 0, NULL, 0), 0);
+	FAILS(pidfd_signal(fd, 99, NULL, 0), EINVAL);
+	FAILS(pidfd_signal(fd, 0, NULL, 64), EINVAL);
+	FAILS(pidfd_signal(0, 0, NULL, 0), EBADF);
+	FAILS(pidfd_signal(999, 0, NULL, 0), EBADF);
+	char path[64], text[256] = "";
+	snprintf(path, sizeof path, "/proc/self/fdinfo/%d", fd);
+	int f = open(path, O_RDONLY), told = 0;
+	read(f, text, sizeof text - 1);
+	close(f);
+	if (strstr(text, "\nPid:\t"))
+		sscanf(strstr(text, "\nPid:\t"), "\nPid:\t%d", &told);
+	EQ(told, pid);
+	EQ(pidfd_signal(fd, SIGKILL, NULL, 0), 0);
+	EQ(ready(fd, 2000), 1);
+	EQ(syscall(SYS_waitid, BY_PIDFD, fd, &info, WEXITED | WNOWAIT, NULL), 0);
+	EQ(info.si_pid, pid);
+	EQ(info.si_status, SIGKILL);
+	EQ(syscall(SYS_waitid, BY_PIDFD, fd, &info, WEXITED, NULL), 0);
+	EQ(ready(fd, 0), 1);
+	FAILS(pidfd_signal(fd, 0, NULL, 0), ESRCH);
+	FAILS(syscall(SYS_waitid, BY_PIDFD, fd, &info, WEXITED, NULL), ECHILD);
+	FAILS(syscall(SYS_waitid, BY_PIDFD, 0, &info, WEXITED, NULL), EBADF);
+	close(fd);
+	FAILS(pidfd_open_(pid, 0), ESRCH);
+	FAILS(pidfd_open_(-1, 0), EINVAL);
+	FAILS(pidfd_open_(getpid(), 1 << 30), EINVAL);
+	pid = fork();
+	if (!pid) {
+		pause();
+		_exit(1);
+	}
+	fd = pidfd_open_(pid, O_NONBLOCK);
+	NEED(fd >= 0);
+	FAILS(syscall(SYS_waitid, BY_PIDFD, fd, &info, WEXITED, NULL), EAGAIN);
+	kill(pid, SIGKILL);
+	EQ(wait_status(pid), SIGKILL);
+	close(fd);
+	(void)status;
+}
+
+TEST(a_descriptor_from_clone)
+{
+	int fd = -1;
+	struct new_clone a = { .flags = PIDFD, .pidfd = (uintptr_t)&fd, .exit_signal = SIGCHLD };
+	long pid = syscall(SYS_clone3, &a, sizeof a);
+	if (!pid)
+		_exit(3);
+	NEED(pid > 0);
+	CHECK(fd >= 0);
+	siginfo_t info;
+	EQ(syscall(SYS_waitid, BY_PIDFD, fd, &info, WEXITED, NULL), 0);
+	EQ(info.si_pid, pid);
+	EQ(info.si_status, 3);
+	close(fd);
+	fd = -1;
+	pid = syscall(SYS_clone, PIDFD | SIGCHLD, 0, &fd, 0, 0);
+	if (!pid)
+		_exit(0);
+	CHECK(pid > 0 && fd >= 0);
+	EQ(wait_status((pid_t)pid), 0);
+	close(fd);
+	FAILS(syscall(SYS_clone, PIDFD | CLONE_PARENT_SETTID | SIGCHLD, 0, &fd, 0, 0), EINVAL);
+	a.pidfd = 0;
+	FAILS(syscall(SYS_clone3, &a, sizeof a), EFAULT);
+	a.pidfd = (uintptr_t)&fd;
+	struct rlimit r, none;
+	getrlimit(RLIMIT_NOFILE, &r);
+	none = r;
+	none.rlim_cur = 0;
+	setrlimit(RLIMIT_NOFILE, &none);
+	FAILS(syscall(SYS_clone3, &a, sizeof a), EMFILE);
+	setrlimit(RLIMIT_NOFILE, &r);
+	FAILS(waitpid(-1, NULL, 0), ECHILD);
+}
+
+TEST(descriptors_and_memory_by_pidfd)
+{
+	int link[2];
+	NEED(!pipe(link));
+	char *p = map_anon(PAGE, MAP_PRIVATE);
+	pid_t pid = fork();
+	if (!pid) {
+		int fd = open("/dev/null", O_RDWR);
+		dup2(fd, 77);
+		write(link[1], "x", 1);
+		pause();
+	}
+	char c;
+	NEED(read(link[0], &c, 1) == 1);
+	int pidfd = pidfd_open_(pid, 0);
+	int fd = (int)syscall(438, pidfd, 77, 0);
+	CHECK(fd >= 0);
+	EQ(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	EQ(write(fd, "abc", 3), 3);
+	FAILS(syscall(438, pidfd, 78, 0), EBADF);
+	FAILS(syscall(438, pidfd, 77, 1), EINVAL);
+	FAILS(syscall(438, 0, 77, 0), EBADF);
+	struct iovec v = { p, PAGE };
+	EQ(syscall(440, pidfd, &v, 1, 20 /* COLD */, 0), PAGE);
+	FAILS(syscall(440, pidfd, &v, 1, MADV_FREE, 0), EINVAL);
+	FAILS(syscall(440, pidfd, &v, 1, 20, 1), EINVAL);
+	FAILS(syscall(440, 0, &v, 1, 20, 0), EBADF);
+	kill(pid, SIGKILL);
+	EQ(wait_status(pid), SIGKILL);
+	FAILS(syscall(438, pidfd, 77, 0), ESRCH);
 }
 
 /* ---- rights ---------------------------------------------------------------------------------------------------------- */
