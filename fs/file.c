@@ -5,6 +5,7 @@
  * without one (pipes, terminals: seek is file_no_seek) do not, since they may sleep for ever.
  */
 #include "fs/vfs.h"
+#include "fs/inotify.h"
 #include "fs/locks.h"
 #include "vm/heap.h"
 #include "vm/mmap.h"
@@ -25,9 +26,11 @@ struct file *file_new(const struct file_ops *ops, struct vnode *v, unsigned flag
 	f->flags = flags;
 	f->pos = 0;
 	f->data = NULL;
-	f->writes = false;
+	f->writes = f->opened = false;
+	f->owner = (struct file_owner){ .kind = OWNER_THREAD };
 	list_init(&f->watchers);
 	mutex_init(&f->lock, "file", RANK_FILE);
+	mount_use(v->mount);
 	__atomic_add_fetch(&live_count, 1, __ATOMIC_RELAXED);
 	return f;
 }
@@ -49,6 +52,9 @@ void file_put(struct file *f)
 		f->ops->release(f);
 	if (f->writes)
 		vnode_end_write(f->vnode);
+	if (f->opened)
+		notify(f->vnode, file_writable(f) ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
+	mount_unuse(f->vnode->mount);
 	vnode_put(f->vnode);
 	kfree(f);
 	__atomic_sub_fetch(&live_count, 1, __ATOMIC_RELAXED);
@@ -89,12 +95,20 @@ static ssize transfer(struct file *f, transfer_fn fn, struct uio *uio, uint64_t 
 
 ssize file_read(struct file *f, struct uio *uio, uint64_t *pos)
 {
-	return file_readable(f) ? transfer(f, f->ops->read, uio, pos) : -EBADF;
+	ssize n = file_readable(f) ? transfer(f, f->ops->read, uio, pos) : -EBADF;
+
+	if (n > 0)
+		notify(f->vnode, IN_ACCESS);
+	return n;
 }
 
 ssize file_write(struct file *f, struct uio *uio, uint64_t *pos)
 {
-	return file_writable(f) ? transfer(f, f->ops->write, uio, pos) : -EBADF;
+	ssize n = file_writable(f) ? transfer(f, f->ops->write, uio, pos) : -EBADF;
+
+	if (n > 0)
+		notify(f->vnode, IN_MODIFY);
+	return n;
 }
 
 static ssize object_file_read(struct file *f, struct uio *uio, uint64_t *pos)
@@ -135,7 +149,42 @@ int64_t file_zero_seek(struct file *f, int64_t offset, int whence)
 	return 0;
 }
 
-/* Where the offset counts from, or an errno.  The end of a file is a hole. */
+/* Is page `index` there? */
+static bool has_page(struct object *o, uint64_t index)
+{
+	pfn_t pfn = PFN_NONE;
+
+	spin_lock(&o->lock);
+	object_peek(o, index, &pfn);
+	spin_unlock(&o->lock);
+	return pfn != PFN_NONE;
+}
+
+/* From offset on (below size): where data begins (-ENXIO: nowhere), or the next hole (the end is one). Pages that are not there are holes, where nothing else fills them. */
+static int64_t find_data(struct object *o, uint64_t offset, uint64_t size)
+{
+	uint64_t index = offset >> PAGE_SHIFT, end = object_pages(size);
+
+	while (object_skip(o, &index) && index < end) {
+		if (has_page(o, index))
+			return index << PAGE_SHIFT > offset ? (int64_t)(index << PAGE_SHIFT) : (int64_t)offset;
+		index++;
+	}
+	return -ENXIO;
+}
+
+static int64_t find_hole(struct object *o, uint64_t offset, uint64_t size)
+{
+	uint64_t index = offset >> PAGE_SHIFT;
+
+	if (!has_page(o, index))
+		return (int64_t)offset;
+	while (index << PAGE_SHIFT < size && has_page(o, index))
+		index++;
+	return index << PAGE_SHIFT < size ? (int64_t)(index << PAGE_SHIFT) : (int64_t)size;
+}
+
+/* Where the offset counts from, or an errno.  Files whose contents come from elsewhere have data from start to end, and the hole behind it. */
 static int64_t seek_base(struct file *f, int64_t offset, int whence)
 {
 	struct vattr attr;
@@ -151,11 +200,9 @@ static int64_t seek_base(struct file *f, int64_t offset, int whence)
 		return error ? error : (int64_t)attr.size;
 	if (offset < 0 || (uint64_t)offset >= attr.size)
 		return -ENXIO;
-	if (f->ops->find) {
-		int64_t at = f->ops->find(f, (uint64_t)offset, (enum seek_whence)whence);
-		return at < 0 ? at : at - offset;
-	}
-	return whence == SEEK_TO_DATA ? 0 : (int64_t)attr.size - offset;
+	struct object *o = S_ISREG(f->vnode->mode) ? f->vnode->object : NULL;
+	int64_t to = o && !o->pager ? (whence == SEEK_TO_DATA ? find_data : find_hole)(o, (uint64_t)offset, attr.size) : whence == SEEK_TO_DATA ? offset : (int64_t)attr.size;
+	return to < 0 ? to : to - offset;
 }
 
 int64_t file_seek(struct file *f, int64_t offset, int whence)
@@ -201,6 +248,8 @@ int file_map_check(struct file *f, unsigned rights, unsigned flags, struct objec
 		return -EACCES;
 	if (dev_is_zero(f))
 		return 0;
+	if (rights & VM_EXEC && v->mount->flags & MOUNT_NO_EXEC)
+		return -EPERM;
 	if (!S_ISREG(v->mode) || !v->object)
 		return -ENODEV;
 	*object = v->object;

@@ -9,6 +9,7 @@
  * locks of spaces and objects, never one of a vnode.
  */
 #include "fs/tmpfs.h"
+#include "fs/xattr.h"
 #include "vm/mmap.h"
 #include "vm/frame.h"
 #include "vm/heap.h"
@@ -76,7 +77,7 @@ static void accessed(struct vnode *v)
 	struct tmpfs_node *node = tmpfs_node(v);
 	struct timespec64 now;
 
-	if (!is_before(&node->atime, &node->mtime))
+	if (!is_before(&node->atime, &node->mtime) || v->mount->flags & MOUNT_NO_ATIME)
 		return;
 	now = vfs_now();
 	spin_lock(&tmpfs_of(v)->lock);
@@ -132,7 +133,7 @@ static ssize write_once(struct file *f, struct uio *uio, uint64_t *pos)
 	struct vnode *v = f->vnode;
 
 	mutex_lock(&v->lock);
-	if (uio->append || f->flags & OPEN_APPEND)
+	if (f->flags & OPEN_APPEND || *pos == FILE_APPEND)
 		*pos = v->object->size;
 	ssize n = vfs_clip_write(*pos, uio->left);
 	if (n > 0) {
@@ -159,35 +160,7 @@ static ssize tmpfs_write(struct file *f, struct uio *uio, uint64_t *pos)
 	return n;
 }
 
-static bool has_page(struct object *o, uint64_t index)
-{
-	pfn_t pfn = PFN_NONE;
-
-	spin_lock(&o->lock);
-	object_peek(o, index, &pfn);
-	spin_unlock(&o->lock);
-	return pfn != PFN_NONE;
-}
-
-/* A page is data, whatever is in it. */
-static int64_t tmpfs_find(struct file *f, uint64_t offset, enum seek_whence whence)
-{
-	struct object *o = f->vnode->object;
-	uint64_t size = __atomic_load_n(&o->size, __ATOMIC_RELAXED), first = offset >> PAGE_SHIFT, i = first;
-
-	if (whence == SEEK_TO_HOLE)
-		while (i < object_pages(size) && has_page(o, i))
-			i++;
-	else
-		while (object_skip(o, &i) && !has_page(o, i))
-			i++;
-	uint64_t at = i == first ? offset : i << PAGE_SHIFT;
-	if (whence == SEEK_TO_HOLE)
-		return (int64_t)(at < size ? at : size);
-	return at < size && has_page(o, i) ? (int64_t)at : -ENXIO;
-}
-
-static const struct file_ops tmpfs_file_ops = { .read = tmpfs_read, .write = tmpfs_write, .find = tmpfs_find };
+static const struct file_ops tmpfs_file_ops = { .read = tmpfs_read, .write = tmpfs_write };
 
 static int tmpfs_open(struct vnode *v, struct file *f)
 {
@@ -207,6 +180,7 @@ static int tmpfs_getattr(struct vnode *v, struct vattr *attr)
 	attr->atime = node->atime;
 	attr->mtime = node->mtime;
 	attr->ctime = node->ctime;
+	attr->btime = node->btime;
 	spin_unlock(&tmpfs_of(v)->lock);
 	if (S_ISREG(v->mode)) {				/* the size is there already */
 		attr->blocks = v->object->npages * (PAGE_SIZE / 512);
@@ -254,8 +228,14 @@ static size_t count_absent(struct object *o, uint64_t first, uint64_t end)
 {
 	size_t n = 0;
 
-	for (uint64_t i = first; i < end; i++)
-		n += !has_page(o, i);
+	for (uint64_t i = first; i < end; i++) {
+		pfn_t pfn = PFN_NONE;
+
+		spin_lock(&o->lock);
+		object_peek(o, i, &pfn);
+		spin_unlock(&o->lock);
+		n += pfn == PFN_NONE;
+	}
 	return n;
 }
 
@@ -310,7 +290,22 @@ static ssize tmpfs_readlink(struct vnode *v, char *to, size_t size)
 	return (ssize)len;
 }
 
+static struct list *tmpfs_xattrs(struct vnode *v)
+{
+	return &tmpfs_node(v)->xattrs;
+}
+
 /* ---- nodes and the mount ----------------------------------------------------------------------------------------------- */
+
+static int count_node(struct tmpfs *fs, int change)
+{
+	spin_lock(&fs->lock);
+	int error = change > 0 && fs->nodes >= fs->node_limit ? -ENOSPC : 0;
+	if (!error)
+		fs->nodes += (size_t)change;
+	spin_unlock(&fs->lock);
+	return error;
+}
 
 static void tmpfs_release(struct vnode *v)
 {
@@ -324,25 +319,29 @@ static void tmpfs_release(struct vnode *v)
 	} else if (S_ISDIR(v->mode)) {
 		assert(node->dir.count == 0);
 	}
+	xattrs_drop(&node->xattrs);
+	count_node(tmpfs_of(v), -1);
 }
 
 const struct vnode_ops tmpfs_ops = {
 	.lookup = tmpfs_lookup, .create = tmpfs_create, .symlink = tmpfs_symlink, .link = tmpfs_link, .unlink = tmpfs_unlink,
 	.rename = tmpfs_rename, .readlink = tmpfs_readlink, .readdir = tmpfs_readdir,
-	.getattr = tmpfs_getattr, .setattr = tmpfs_setattr, .allocate = tmpfs_allocate, .open = tmpfs_open, .release = tmpfs_release,
+	.temporary = tmpfs_temporary, .getattr = tmpfs_getattr, .setattr = tmpfs_setattr, .allocate = tmpfs_allocate, .xattrs = tmpfs_xattrs, .open = tmpfs_open, .release = tmpfs_release,
 };
 
-struct vnode *tmpfs_create_node(struct tmpfs *fs, uint32_t mode, uint64_t rdev)
+int tmpfs_create_node(struct tmpfs *fs, uint32_t mode, uint64_t rdev, struct vnode **out)
 {
-	struct object *contents = NULL;
+	int error = count_node(fs, 1);
 
-	if (S_ISREG(mode) && !(contents = object_create(NULL, NULL, 0)))
-		return NULL;
-	struct vnode *v = vnode_create(&fs->mount, &tmpfs_ops, 0, mode, sizeof(struct tmpfs_node));
+	if (error)
+		return error;
+	struct object *contents = S_ISREG(mode) ? object_create(NULL, NULL, 0) : NULL;
+	struct vnode *v = contents || !S_ISREG(mode) ? vnode_create(&fs->mount, &tmpfs_ops, 0, mode, sizeof(struct tmpfs_node)) : NULL;
 	if (!v) {
 		if (contents)
 			object_put(contents);
-		return NULL;
+		count_node(fs, -1);
+		return -ENOMEM;
 	}
 	struct tmpfs_node *node = tmpfs_node(v);
 	v->object = contents;
@@ -350,7 +349,8 @@ struct vnode *tmpfs_create_node(struct tmpfs *fs, uint32_t mode, uint64_t rdev)
 		contents->seals = SEAL_SEAL;		/* only memfd_create makes files that take any */
 	v->rdev = rdev;
 	node->nlink = S_ISDIR(mode) ? 2 : 1;
-	node->atime = node->mtime = node->ctime = vfs_now();
+	list_init(&node->xattrs);
+	node->atime = node->mtime = node->ctime = node->btime = vfs_now();
 	if (S_ISDIR(mode)) {
 		list_init(&node->dir.entries);
 		node->dir.next_pos = DIR_FIRST;
@@ -358,7 +358,8 @@ struct vnode *tmpfs_create_node(struct tmpfs *fs, uint32_t mode, uint64_t rdev)
 	spin_lock(&fs->lock);
 	v->ino = fs->next_ino++;
 	spin_unlock(&fs->lock);
-	return v;
+	*out = v;
+	return 0;
 }
 
 static int tmpfs_statfs(struct mount *m, struct linux_statfs *s)
@@ -366,13 +367,23 @@ static int tmpfs_statfs(struct mount *m, struct linux_statfs *s)
 	struct tmpfs *fs = container_of(m, struct tmpfs, mount);
 
 	spin_lock(&fs->lock);
-	size_t charged = fs->charged;
+	size_t limit = fs->limit, charged = fs->charged, node_limit = fs->node_limit, nodes = fs->nodes;
 	spin_unlock(&fs->lock);
 	s->type = STATFS_TMPFS;
-	s->blocks = fs->limit;
-	s->bfree = s->bavail = charged < fs->limit ? fs->limit - charged : 0;
-	s->files = s->ffree = fs->limit;
+	if (limit != SIZE_MAX) {
+		s->blocks = limit;
+		s->bfree = s->bavail = charged < limit ? limit - charged : 0;
+	}
+	if (node_limit != SIZE_MAX) {
+		s->files = node_limit;
+		s->ffree = nodes < node_limit ? node_limit - nodes : 0;
+	}
 	return 0;
+}
+
+static void tmpfs_free(struct mount *m)
+{
+	kfree(container_of(m, struct tmpfs, mount));
 }
 
 struct mount *tmpfs_mount(void)
@@ -384,16 +395,18 @@ struct mount *tmpfs_mount(void)
 		return NULL;
 	frame_get_stats(&frames);
 	spin_init(&fs->lock, "tmpfs", RANK_LEAF);
-	fs->limit = frames.managed / 2;
+	fs->limit = fs->node_limit = frames.managed / 2;
 	fs->next_ino = 1;
 	fs->mount.type = fs->mount.source = "tmpfs";
 	fs->mount.statfs = tmpfs_statfs;
-	list_init(&fs->mount.all);
-	fs->mount.root = tmpfs_create_node(fs, S_IFDIR | 01777, 0);
-	if (!fs->mount.root) {
+	fs->mount.configure = tmpfs_configure;
+	fs->mount.show = tmpfs_show;
+	fs->mount.empty = tmpfs_empty;
+	if (tmpfs_create_node(fs, S_IFDIR | 01777, 0, &fs->mount.root)) {
 		kfree(fs);
 		return NULL;
 	}
+	fs->mount.free = tmpfs_free;
 	return &fs->mount;
 }
 

@@ -65,7 +65,7 @@ static int check(const struct clone_args *args)
 	uint64_t flags = args->flags, shares = flags & THREAD_SHARES;
 	if ((flags & ~KNOWN_FLAGS) || args->exit_signal < 0 || args->exit_signal > SIGNALS)
 		return -EINVAL;
-	if (flags & CLONE_THREAD ? shares != THREAD_SHARES : (shares & CLONE_FS) != 0)
+	if ((flags & CLONE_THREAD) && shares != THREAD_SHARES)
 		return -EINVAL;
 	if ((flags & CLONE_SIGHAND) && !(flags & CLONE_VM))
 		return -EINVAL;
@@ -118,6 +118,7 @@ static int copy_thread(struct thread *t, const struct clone_args *args)
 	if (arch_thread_fork(&t->arch, thread_stack_top(t), &self->arch) != 0)
 		return -ENOMEM;
 	signal_init_thread(t, self);
+	t->policy = self->policy;
 	if ((args->flags & CLONE_VM) && !(args->flags & CLONE_VFORK))
 		t->altstack.size = t->altstack.sp = 0;		/* two that run at once cannot share a signal stack */
 	if (args->stack)
@@ -239,8 +240,6 @@ static void inherit(struct process *child, struct process *parent)
 	child->gid = parent->gid;
 	child->egid = parent->egid;
 	child->sgid = parent->sgid;
-	child->ngroups = parent->ngroups;
-	memcpy(child->groups, parent->groups, sizeof child->groups);
 	child->tty = parent->tty;
 	child->no_new_privileges = parent->no_new_privileges;
 	child->barrier_registered = parent->barrier_registered;
@@ -266,6 +265,7 @@ static int copy_resources(struct process *child, struct process *parent, uint64_
 	if (parent->exe) {
 		child->exe = vnode_ref(parent->exe);
 		vnode_begin_run(child->exe);		/* cannot fail: the parent runs it */
+		mount_use(child->exe->mount);
 	}
 	child->files = flags & CLONE_FILES ? files_share(parent->files) : files_copy(parent->files);
 	if (!child->files)
@@ -283,6 +283,8 @@ static struct process *copy_process(struct process *parent, const struct clone_a
 	child->exit_signal = args->exit_signal;
 	child->start_ns = time_now_ns();
 	fs_context_copy(&child->fs, &parent->fs);
+	if (args->flags & CLONE_FS)
+		fs_context_share(&parent->fs, &child->fs);
 	if (copy_thread(*t, args) != 0 || copy_resources(child, parent, args->flags) != 0) {
 		abandon_process(child, *t);
 		return NULL;

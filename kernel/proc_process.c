@@ -160,15 +160,17 @@ static void print_memory(struct text *t, const struct process *p)
 	text_print(t, "CoreDumping:\t0\nTHP_enabled:\t%d\n", !m->no_huge);
 }
 
-static void print_ids(struct text *t, const struct process *p, pid_type tid)
+static void print_ids(struct text *t, struct process *p, pid_type tid)
 {
 	const struct thread *thread = thread_find(tid);
 	text_print(t, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n", p->pid, tid, parent_pid(p),
 		thread && thread->trace ? thread->trace->tracer->pid : 0);
 	text_print(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", p->uid, p->euid, p->suid, p->fs.uid, p->gid, p->egid, p->sgid, p->fs.gid);
 	text_print(t, "FDSize:\t%d\nGroups:\t", p->files ? files_size(p->files) : 0);
-	for (unsigned i = 0; i < p->ngroups; i++)
-		text_print(t, "%u ", p->groups[i]);
+	struct group_list *groups = fs_context_groups(&p->fs);
+	for (size_t i = 0; groups && i < groups->n; i++)
+		text_print(t, "%u ", groups->id[i]);
+	group_list_put(groups);
 	text_print(t, " \nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", p->pid, tid, p->pgid, p->sid);
 }
 
@@ -341,7 +343,7 @@ static int take_oom_score_adj(struct vnode *v, void *arg, char *string, size_t l
 	struct process *p = proc_lock_process(arg);
 	if (!p)
 		return -ESRCH;
-	if (value < p->oom_score_adj && current->euid != 0)
+	if (value < p->oom_score_adj && !capable(CAP_SYS_RESOURCE))
 		error = -EACCES;
 	else
 		p->oom_score_adj = (int32_t)value;
@@ -380,19 +382,13 @@ static int make_faults(struct text *t, struct vnode *v, void *arg)
 static int make_mounts(struct text *t, struct vnode *v, void *arg)
 {
 	(void)v, (void)arg;
-	proc_print_mounts(t);
-	return 0;
+	return proc_print_mounts(t);
 }
 
 static int make_mountinfo(struct text *t, struct vnode *v, void *arg)
 {
 	(void)v, (void)arg;
-	list_for_each(l, &mount_list) {
-		const struct mount *m = container_of(l, struct mount, all);
-		const char *rw = m->flags & MOUNT_READONLY ? "ro" : "rw";
-		text_print(t, "%lu 0 0:%lu / %s %s,relatime - %s %s %s\n", (unsigned long)m->dev, (unsigned long)m->dev, m->path, rw, m->type, m->source, rw);
-	}
-	return 0;
+	return proc_print_mountinfo(t);
 }
 
 static int make_cgroup(struct text *t, struct vnode *v, void *arg)

@@ -283,17 +283,13 @@ static int make_cmdline(struct text *t, struct vnode *v, void *arg)
 
 static int make_filesystems(struct text *t, struct vnode *v, void *arg)
 {
-	(void)v, (void)arg;
-	text_print(t, "nodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\n\tvfat\n");
-	return 0;
-}
+	bool on_device;
+	const char *type;
 
-void proc_print_mounts(struct text *t)
-{
-	list_for_each(l, &mount_list) {
-		const struct mount *m = container_of(l, struct mount, all);
-		text_print(t, "%s %s %s %s,relatime 0 0\n", m->source, m->path, m->type, m->flags & MOUNT_READONLY ? "ro" : "rw");
-	}
+	(void)v, (void)arg;
+	for (unsigned i = 0; (type = file_system_type(i, &on_device)); i++)
+		text_print(t, "%s\t%s\n", on_device ? "" : "nodev", type);
+	return 0;
 }
 
 static int make_devices(struct text *t, struct vnode *v, void *arg)
@@ -558,7 +554,7 @@ static const struct proc_entry kernel_entries[] = {
 	CONSTANT("arch"), CONSTANT("cap_last_cap"), CONSTANT("core_pattern"), CONSTANT("core_uses_pid"), CONSTANT("dmesg_restrict"),
 	FILE("domainname", 0644, name_text), FILE("hostname", 0644, name_text), NUMBER("msgmax"), NUMBER("msgmnb"), NUMBER("msgmni"), CONSTANT("ngroups_max"),
 	CONSTANT("osrelease"), CONSTANT("ostype"), CONSTANT("overflowgid"), CONSTANT("overflowuid"), NUMBER("pid_max"), CONSTANT("printk"),
-	DIRECTORY("random", random_entries), CONSTANT("sched_rr_timeslice_ms"), FILE("sem", 0444, proc_sem_limits_text), NUMBER("shmall"), NUMBER("shmmax"),
+	DIRECTORY("random", random_entries), FILE("randomize_va_space", 0644, proc_setting_text), CONSTANT("sched_rr_timeslice_ms"), FILE("sem", 0444, proc_sem_limits_text), NUMBER("shmall"), NUMBER("shmmax"),
 	NUMBER("shmmni"), CONSTANT("tainted"), NUMBER("threads-max"), CONSTANT("version"), END
 };
 static const struct proc_entry vm_entries[] = {

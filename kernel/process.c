@@ -249,6 +249,7 @@ struct counts process_counts(struct process *p)
 
 void process_drop_files(struct process *p)
 {
+	fs_context_unshare(&p->fs);
 	mutex_lock(&tree_lock);			/* /proc looks at them */
 	struct file_table *files = p->files;
 	struct fs_context fs = p->fs;
@@ -256,6 +257,7 @@ void process_drop_files(struct process *p)
 	p->files = NULL;
 	p->exe = NULL;
 	p->fs.root = p->fs.cwd = NULL;
+	p->fs.groups = NULL;
 	mutex_unlock(&tree_lock);
 
 	if (files)
@@ -265,9 +267,19 @@ void process_drop_files(struct process *p)
 	process_put_program(exe);
 }
 
+bool process_group_exists(pid_type group)
+{
+	list_for_each(l, &process_list)
+		if (container_of(l, struct process, all)->pgid == group)
+			return true;
+	return false;
+}
+
 void process_put_program(struct vnode *exe)
 {
-	if (exe)
-		vnode_end_run(exe);
+	if (!exe)
+		return;
+	vnode_end_run(exe);
+	mount_unuse(exe->mount);
 	vnode_put(exe);
 }

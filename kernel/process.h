@@ -38,7 +38,7 @@ enum {				/* indices of process->limits: RLIMIT_* */
 	LIMIT_CPU, LIMIT_FSIZE, LIMIT_DATA, LIMIT_STACK, LIMIT_CORE, LIMIT_RSS, LIMIT_NPROC, LIMIT_NOFILE, LIMIT_MEMLOCK, LIMIT_AS, LIMIT_LOCKS,
 	LIMIT_SIGPENDING, LIMIT_MSGQUEUE, LIMIT_NICE, LIMIT_RTPRIO, LIMIT_RTTIME, LIMITS
 };
-enum { GROUPS_MAX = 32, TIMER_SLACK_NS = 50000 };
+enum { TIMER_SLACK_NS = 50000 };
 #define LIMIT_NONE	(~(uint64_t)0)
 
 /* Processor time. */
@@ -133,6 +133,7 @@ struct thread {
 	vaddr_t set_child_tid;		/* clone: where the new thread writes its number when it runs first; o */
 	vaddr_t clear_child_tid;	/* set_tid_address; o */
 	vaddr_t robust_list;		/* w */
+	unsigned policy;		/* where its pages come from: kernel/sys_mempolicy.c; o */
 	bool futex_left;		/* it is about to end: nobody begins to wait for it; t */
 	struct rseq rseq;		/* o */
 	struct trace *trace;		/* NULL: nobody traces it; b */
@@ -174,11 +175,9 @@ struct process {
 	struct capabilities capabilities;	/* t */
 	/*
 	 * Who it is: w.  For all threads at once, as POSIX has it and C libraries make it on Linux, where the call changes the calling thread alone; to make
-	 * the same call in each thread, as they do, changes nothing more.
+	 * the same call in each thread, as they do, changes nothing more.  The fs ids and the supplementary groups are in fs.
 	 */
 	uint32_t uid, euid, suid, gid, egid, sgid;
-	unsigned ngroups;		/* t */
-	uint32_t groups[GROUPS_MAX];	/* supplementary groups; t */
 	enum { PROCESS_ALIVE, PROCESS_ZOMBIE } state;	/* b */
 	int exit_status;		/* as wait4 reports it; s, fixed once `exiting` */
 	bool exiting;			/* exit_group, a fatal signal or the exit of the last thread: all are marked, signals leave it alone; s to set it, stays */
@@ -239,6 +238,7 @@ struct thread *thread_find(pid_type tid);	/* of a process, not one of the kernel
 struct process *process_of(pid_type tid);
 /* The leader's is that of the process. */
 static inline char *thread_name(struct thread *t) { return t->tid == t->process->pid ? t->process->name : t->name; }
+bool process_group_exists(pid_type);			/* tree_lock held */
 size_t process_count(void);			/* threads, and zombies: leak checks */
 /* The faults of all threads, dead ones too.  Takes signal_lock. */
 struct fault_stats process_faults(struct process *);

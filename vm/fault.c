@@ -73,7 +73,7 @@ static void account(const struct fault *, struct fault_stats *who, uint64_t cycl
 
 struct fault_result vm_fault(struct space *space, vaddr_t addr, enum fault_access access, enum fault_mode mode, struct fault_stats *who)
 {
-	uint64_t began = cpu_cycles();
+	uint64_t began = stats_cost_wanted() ? cpu_cycles() : 0;
 	struct fault f = { .space = space, .page = page_floor(addr), .access = access, .mode = mode, .class = FAULT_CLASSES,
 		.flags = mode != FAULT_USER ? 1u << FAULT_FLAG_KERNEL : 0 };
 
@@ -83,7 +83,7 @@ struct fault_result vm_fault(struct space *space, vaddr_t addr, enum fault_acces
 		if (locked_attempt(&f) == STEP_FILL)
 			fill(&f);
 	}
-	account(&f, who, cpu_cycles() - began);
+	account(&f, who, began ? cpu_cycles() - began : 0);
 	return (struct fault_result){ f.class, f.outcome };
 }
 
@@ -339,15 +339,12 @@ static bool map_huge(struct fault *f)
 {
 	pfn_t block = frame_alloc(MMU_HUGE_ORDER, page_make(PAGE_ANON, 0), FRAME_USER);
 	struct mmu *mmu = &f->space->mmu;
-	struct mmu_gather gather;
 
 	if (block == PFN_NONE)
 		return false;
 	for (pfn_t i = 0; i < (pfn_t)1 << MMU_HUGE_ORDER; i++)
 		page_zero(direct(block + i));
-	mmu_gather_begin(&gather, mmu);
-	mmu_unmap(mmu, huge_start(f), huge_start(f) + MMU_TABLE_REACH, &gather);	/* the zero frame, where it was read */
-	mmu_gather_finish(&gather);
+	mmu_discard(mmu, huge_start(f), huge_start(f) + MMU_TABLE_REACH);	/* the zero frame, where it was read */
 	if (mmu_map_huge(mmu, huge_start(f), block, entry_rights(f)) == 0)
 		return true;
 	frame_free(block, MMU_HUGE_ORDER);

@@ -26,6 +26,8 @@ enum region_flags {
 	REGION_LOCKONFAULT = 2048,	/* beside REGION_LOCKED: from their first touch on, they are not fetched before */
 	REGION_DONTFORK = 4096,		/* a child does not get it */
 	REGION_WIPEONFORK = 8192,	/* a child gets it empty */
+	REGION_POLICY = 0x3f << 16,	/* what mbind said, for get_mempolicy */
+	REGION_POLICY_SHIFT = 16,
 };
 
 struct region {
@@ -48,7 +50,9 @@ static inline struct region region_like(const struct region *r)
 	return (struct region){ .start = r->start, .end = r->end, .rights = r->rights, .flags = r->flags, .object = r->object, .offset = r->offset };
 }
 
-struct region_tree { struct rb_root root; size_t count; struct region *last; };	/* last: that was found; readers race for it, to whichever it points is there */
+enum { REGION_LASTS = 4 };
+/* last: that was found, by a processor or one of a few; readers race for it, to whichever it points is there. */
+struct region_tree { struct rb_root root; size_t count; struct region *last[REGION_LASTS]; };
 
 /* The region that contains addr, or the first one above it; NULL: none. */
 struct region *region_find(struct region_tree *, vaddr_t addr);
