@@ -284,6 +284,8 @@ static int check_rename(const struct renaming *r)
 		return -EINVAL;
 	if (replaced && vnode_is_below(from_dir, replaced))
 		return exchange ? -EINVAL : -ENOTEMPTY;
+	if (moved == replaced)			/* two names of one file: nothing is done, and anybody may */
+		return 0;
 	error = may_delete(fs, from_dir, moved, directory);
 	if (!error)
 		error = !replaced ? may_create(fs, to_dir) : may_delete(fs, to_dir, replaced, exchange ? (bool)S_ISDIR(replaced->mode) : directory);
@@ -360,7 +362,7 @@ static int rename_in_dirs(struct renaming *r)
 	}
 	if (!error)
 		error = check_rename(r);
-	if (!error && r->moved != r->replaced) {		/* two names of one file: nothing to do */
+	if (!error && r->moved != r->replaced) {
 		bool goes = r->replaced && !(r->flags & RENAME_EXCHANGE);
 		if (goes)
 			mutex_lock_nested(&r->replaced->lock);
