@@ -149,7 +149,7 @@ static void step(void)
 
 int main(int argc, char **argv)
 {
-	unsigned steps = argc > 2 ? (unsigned)atoi(argv[2]) : 1500;
+	unsigned steps = argc > 2 ? (unsigned)atoi(argv[2]) : 600;
 
 	state += argc > 1 ? strtoul(argv[1], NULL, 0) * 0x9e3779b97f4a7c15u : 0x9e3779b97f4a7c15u;
 	umask(022);
