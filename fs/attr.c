@@ -86,6 +86,17 @@ int vfs_before_change(struct fs_context *fs, struct vnode *v)
 	return error;
 }
 
+int vnode_setattr(struct vnode *v, const struct vattr *attr, unsigned which)
+{
+	if (which & VATTR_MODE)
+		v->mode = (v->mode & S_IFMT) | (attr->mode & 07777);
+	if (which & VATTR_UID)
+		v->uid = attr->uid;
+	if (which & VATTR_GID)
+		v->gid = attr->gid;
+	return 0;
+}
+
 int vfs_truncate(struct fs_context *fs, struct vnode *v, uint64_t size)
 {
 	struct vattr attr = { .size = size };

@@ -149,7 +149,42 @@ int64_t file_zero_seek(struct file *f, int64_t offset, int whence)
 	return 0;
 }
 
-/* Where the offset counts from, or an errno.  The end of a file is a hole. */
+/* Is page `index` there? */
+static bool has_page(struct object *o, uint64_t index)
+{
+	pfn_t pfn = PFN_NONE;
+
+	spin_lock(&o->lock);
+	object_peek(o, index, &pfn);
+	spin_unlock(&o->lock);
+	return pfn != PFN_NONE;
+}
+
+/* From offset on (below size): where data begins (-ENXIO: nowhere), or the next hole (the end is one). Pages that are not there are holes, where nothing else fills them. */
+static int64_t find_data(struct object *o, uint64_t offset, uint64_t size)
+{
+	uint64_t index = offset >> PAGE_SHIFT, end = object_pages(size);
+
+	while (object_skip(o, &index) && index < end) {
+		if (has_page(o, index))
+			return index << PAGE_SHIFT > offset ? (int64_t)(index << PAGE_SHIFT) : (int64_t)offset;
+		index++;
+	}
+	return -ENXIO;
+}
+
+static int64_t find_hole(struct object *o, uint64_t offset, uint64_t size)
+{
+	uint64_t index = offset >> PAGE_SHIFT;
+
+	if (!has_page(o, index))
+		return (int64_t)offset;
+	while (index << PAGE_SHIFT < size && has_page(o, index))
+		index++;
+	return index << PAGE_SHIFT < size ? (int64_t)(index << PAGE_SHIFT) : (int64_t)size;
+}
+
+/* Where the offset counts from, or an errno.  Files whose contents come from elsewhere have data from start to end, and the hole behind it. */
 static int64_t seek_base(struct file *f, int64_t offset, int whence)
 {
 	struct vattr attr;
@@ -165,11 +200,9 @@ static int64_t seek_base(struct file *f, int64_t offset, int whence)
 		return error ? error : (int64_t)attr.size;
 	if (offset < 0 || (uint64_t)offset >= attr.size)
 		return -ENXIO;
-	if (f->ops->find) {
-		int64_t at = f->ops->find(f, (uint64_t)offset, (enum seek_whence)whence);
-		return at < 0 ? at : at - offset;
-	}
-	return whence == SEEK_TO_DATA ? 0 : (int64_t)attr.size - offset;
+	struct object *o = S_ISREG(f->vnode->mode) ? f->vnode->object : NULL;
+	int64_t to = o && !o->pager ? (whence == SEEK_TO_DATA ? find_data : find_hole)(o, (uint64_t)offset, attr.size) : whence == SEEK_TO_DATA ? offset : (int64_t)attr.size;
+	return to < 0 ? to : to - offset;
 }
 
 int64_t file_seek(struct file *f, int64_t offset, int whence)

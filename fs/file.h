@@ -38,7 +38,6 @@ struct file_ops {
 	int64_t (*seek)(struct file *, int64_t offset, int whence);	/* NULL: file_seek's way; file_no_seek: -ESPIPE, and pread and pwrite too */
 	unsigned (*poll)(struct file *, struct waitq **queue);		/* see file_poll */
 	void (*show)(struct file *, struct text *);			/* more lines for /proc/PID/fdinfo; or NULL */
-	int64_t (*find)(struct file *, uint64_t offset, enum seek_whence);	/* next data or hole from there on, which is in the file; -ENXIO: none.  NULL: all is data */
 	void (*release)(struct file *);	/* the last reference went; file->vnode is still there */
 };
 
@@ -67,9 +66,12 @@ void file_put(struct file *);		/* may sleep; NULL is allowed */
 size_t file_count(void);		/* live ones, for leak checks */
 void file_change_flags(struct file *, unsigned clear, unsigned set);
 
-static inline bool file_readable(const struct file *f) { return (f->flags & OPEN_ACCESS) != OPEN_WRITE && !(f->flags & OPEN_PATH); }
-static inline bool file_writable(const struct file *f) { return (f->flags & OPEN_ACCESS) != OPEN_READ && !(f->flags & OPEN_PATH); }
+/* Access 3 is for neither, but for ioctl: as on Linux. */
+static inline bool file_readable(const struct file *f) { return !(f->flags & (OPEN_WRITE | OPEN_PATH)); }
+static inline bool file_writable(const struct file *f) { return (f->flags + 1) & OPEN_READ_WRITE && !(f->flags & OPEN_PATH); }
 
+/* As a position to write at: the end, wherever that is then. */
+#define FILE_APPEND (~(uint64_t)0)
 /* Checks the access mode (-EBADF), then the operation. pos: NULL for the file's own, under its lock. */
 ssize file_read(struct file *, struct uio *, uint64_t *pos);
 ssize file_write(struct file *, struct uio *, uint64_t *pos);

@@ -384,7 +384,7 @@ static int pipe_statfs(struct mount *m, struct linux_statfs *s)
 }
 
 static struct mount pipe_mount = { .type = "pipefs", .source = "none", .statfs = pipe_statfs };
-static const struct vnode_ops pipe_vnode_ops = { .open = NULL };
+static const struct vnode_ops pipe_vnode_ops = { .setattr = vnode_setattr };
 static uint64_t pipe_numbers;			/* atomic */
 
 int pipe_create(struct file *ends[2], unsigned flags)

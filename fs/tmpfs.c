@@ -133,7 +133,7 @@ static ssize write_once(struct file *f, struct uio *uio, uint64_t *pos)
 	struct vnode *v = f->vnode;
 
 	mutex_lock(&v->lock);
-	if (uio->append || f->flags & OPEN_APPEND)
+	if (f->flags & OPEN_APPEND || *pos == FILE_APPEND)
 		*pos = v->object->size;
 	ssize n = vfs_clip_write(*pos, uio->left);
 	if (n > 0) {
@@ -160,35 +160,7 @@ static ssize tmpfs_write(struct file *f, struct uio *uio, uint64_t *pos)
 	return n;
 }
 
-static bool has_page(struct object *o, uint64_t index)
-{
-	pfn_t pfn = PFN_NONE;
-
-	spin_lock(&o->lock);
-	object_peek(o, index, &pfn);
-	spin_unlock(&o->lock);
-	return pfn != PFN_NONE;
-}
-
-/* A page is data, whatever is in it. */
-static int64_t tmpfs_find(struct file *f, uint64_t offset, enum seek_whence whence)
-{
-	struct object *o = f->vnode->object;
-	uint64_t size = __atomic_load_n(&o->size, __ATOMIC_RELAXED), first = offset >> PAGE_SHIFT, i = first;
-
-	if (whence == SEEK_TO_HOLE)
-		while (i < object_pages(size) && has_page(o, i))
-			i++;
-	else
-		while (object_skip(o, &i) && !has_page(o, i))
-			i++;
-	uint64_t at = i == first ? offset : i << PAGE_SHIFT;
-	if (whence == SEEK_TO_HOLE)
-		return (int64_t)(at < size ? at : size);
-	return at < size && has_page(o, i) ? (int64_t)at : -ENXIO;
-}
-
-static const struct file_ops tmpfs_file_ops = { .read = tmpfs_read, .write = tmpfs_write, .find = tmpfs_find };
+static const struct file_ops tmpfs_file_ops = { .read = tmpfs_read, .write = tmpfs_write };
 
 static int tmpfs_open(struct vnode *v, struct file *f)
 {
@@ -256,8 +228,14 @@ static size_t count_absent(struct object *o, uint64_t first, uint64_t end)
 {
 	size_t n = 0;
 
-	for (uint64_t i = first; i < end; i++)
-		n += !has_page(o, i);
+	for (uint64_t i = first; i < end; i++) {
+		pfn_t pfn = PFN_NONE;
+
+		spin_lock(&o->lock);
+		object_peek(o, i, &pfn);
+		spin_unlock(&o->lock);
+		n += pfn == PFN_NONE;
+	}
 	return n;
 }
 

@@ -72,6 +72,8 @@ int vfs_before_change(struct fs_context *, struct vnode *);
 int vfs_getattr(struct vnode *, struct vattr *);
 /* Rights and read-only mounts are checked; chmod drops what the caller may not set. */
 int vfs_setattr(struct fs_context *, struct vnode *, const struct vattr *, unsigned which);
+/* vnode_ops->setattr of files that have no place: mode and owner are kept in the vnode, times are not. */
+int vnode_setattr(struct vnode *, const struct vattr *, unsigned which);
 /* '.' and '..', then the file system's entries, from *pos on. */
 int vfs_readdir(struct vnode *dir, uint64_t *pos, dirent_fn, void *context);
 /* The text of a symbolic link; -EINVAL: it is none. */

@@ -247,8 +247,12 @@ static int make_cmdline(struct text *t, struct vnode *v, void *arg)
 
 static int make_filesystems(struct text *t, struct vnode *v, void *arg)
 {
+	bool on_device;
+	const char *type;
+
 	(void)v, (void)arg;
-	text_print(t, "nodev\tsysfs\nnodev\ttmpfs\nnodev\tramfs\nnodev\tproc\nnodev\tdevtmpfs\n\tvfat\n");
+	for (unsigned i = 0; (type = file_system_type(i, &on_device)); i++)
+		text_print(t, "%s\t%s\n", on_device ? "" : "nodev", type);
 	return 0;
 }
 

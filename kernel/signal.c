@@ -284,7 +284,6 @@ void signal_init_process(struct process *p, struct process *parent)
 void signal_init_thread(struct thread *t, const struct thread *other)
 {
 	list_init(&t->signals.infos);
-	t->altstack.flags = SS_DISABLE;
 	if (other) {
 		t->blocked = other->restore_mask ? other->saved_mask : other->blocked;
 		t->altstack = other->altstack;
@@ -306,5 +305,4 @@ void signal_exec(struct process *p)
 	struct thread *t = current_thread();
 	signal_reset(p);
 	memset(&t->altstack, 0, sizeof t->altstack);
-	t->altstack.flags = SS_DISABLE;
 }

@@ -48,7 +48,7 @@ int vnode_at(int dirfd, vaddr_t path, unsigned flags, struct vnode **out);
 /* The buffers of readv and its kin: at most 1,024, together no more than IO_MAX; few need no memory of the heap. */
 struct iovec64 { uint64_t base, len; };
 enum { IOV_MAX_COUNT = 1024, IOV_FEW = 8 };
-struct vector { struct iovec64 *v; size_t n, total; bool append; struct iovec64 few[IOV_FEW]; };
+struct vector { struct iovec64 *v; size_t n, total; struct iovec64 few[IOV_FEW]; };
 int vector_get(struct vector *, vaddr_t from, size_t n);	/* -EINVAL, -EFAULT, -ENOMEM: then there is nothing to drop */
 void vector_drop(struct vector *);
 

@@ -114,11 +114,12 @@ long sys_pwrite64(const unsigned long args[6])
 static int vector_check(struct vector *vec)
 {
 	vec->total = 0;
+	for (size_t i = 0; i < vec->n; i++)
+		if ((int64_t)vec->v[i].len < 0)
+			return -EINVAL;
 	for (size_t i = 0; i < vec->n; i++) {
 		struct iovec64 *v = &vec->v[i];
 
-		if ((int64_t)v->len < 0)
-			return -EINVAL;
 		if (!user_range(v->base, v->len))
 			return -EFAULT;
 		if (v->len > IO_MAX - vec->total)
@@ -163,7 +164,6 @@ static ssize write_gathered(struct file *f, const struct vector *vec, uint64_t *
 			break;
 	}
 	struct uio uio = uio_kernel(all, got);
-	uio.append = vec->append;
 	ssize n = got ? move(f, IO_WRITE, &uio, pos) : -EFAULT;
 	kfree(all);
 	return n;
@@ -185,7 +185,6 @@ static ssize move_each(struct file *f, enum direction direction, const struct ve
 		size_t len = vec->v[i].len;
 		struct uio uio = uio_user(vec->v[i].base, len);
 
-		uio.append = vec->append;
 		if (len == 0 || (done > 0 && would_wait(f, direction)))
 			continue;
 		ssize n = move(f, direction, &uio, pos);
@@ -198,13 +197,7 @@ static ssize move_each(struct file *f, enum direction direction, const struct ve
 	return (ssize)done;
 }
 
-/*
- * Flags of preadv2 and pwritev2, RWF_*.  What is written is there at once (DSYNC, SYNC) and nothing is polled for (HIPRI); not to wait for a file's pages (NOWAIT) no file system
- * promises.
- */
-enum { IO_HIPRI = 1, IO_DSYNC = 2, IO_SYNC = 4, IO_APPEND = 16 };
-
-static long io_vector(int fd, enum direction direction, vaddr_t from, size_t count, uint64_t *pos, unsigned flags)
+static long io_vector(int fd, enum direction direction, vaddr_t from, size_t count, uint64_t *pos)
 {
 	struct vector vec;
 	struct file *f = files_get(current->files, fd);
@@ -215,10 +208,7 @@ static long io_vector(int fd, enum direction direction, vaddr_t from, size_t cou
 	if (!done)
 		done = vector_get(&vec, from, count);
 	if (!done) {
-		vec.append = flags & IO_APPEND;
-		if (vec.total > 0 && flags & ~(unsigned)(IO_HIPRI | IO_DSYNC | IO_SYNC | IO_APPEND))
-			done = -EOPNOTSUPP;
-		else if (direction == IO_WRITE && vec.n > 1 && vec.total > 0 && vec.total <= PIPE_ATOMIC)
+		if (direction == IO_WRITE && vec.n > 1 && vec.total > 0 && vec.total <= PIPE_ATOMIC)
 			done = write_gathered(f, &vec, pos);
 		else
 			done = move_each(f, direction, &vec, pos);
@@ -228,25 +218,57 @@ static long io_vector(int fd, enum direction direction, vaddr_t from, size_t cou
 	return io_result(done);
 }
 
-static long io_vector_at(const unsigned long args[6], enum direction direction, unsigned flags)
+static long io_vector_at(const unsigned long args[6], enum direction direction)
 {
 	uint64_t pos = args[3];
 
-	return (int64_t)pos < 0 ? -EINVAL : io_vector((int)args[0], direction, args[1], args[2], &pos, flags);
+	return (int64_t)pos < 0 ? -EINVAL : io_vector((int)args[0], direction, args[1], args[2], &pos);
 }
 
-/* preadv2 and pwritev2: position -1 is the file's own. */
+enum { RWF_HIPRI = 1, RWF_DSYNC = 2, RWF_SYNC = 4, RWF_NOWAIT = 8, RWF_APPEND = 16, RWF_NOAPPEND = 32, RWF_KNOWN = 63 };
+
+/* At the end of the file, wherever that is then; the file's own position follows if none was given. */
+static long append_vector(const unsigned long args[6])
+{
+	uint64_t pos = FILE_APPEND;
+	struct file *f = files_get(current->files, (int)args[0]);
+
+	if (!f)
+		return -EBADF;
+	bool seeks = S_ISREG(f->vnode->mode) && f->vnode->object;
+	long n = io_vector((int)args[0], IO_WRITE, args[1], args[2], seeks ? &pos : NULL);
+	if (n > 0 && seeks && (int64_t)args[3] == -1)
+		file_seek(f, (int64_t)pos, 0);
+	file_put(f);
+	return n;
+}
+
+/* preadv2 and pwritev2: position -1 is the file's own. A file without a wait in it (all but streams) does not know RWF_NOWAIT, as on Linux's tmpfs. */
 static long io_vector_2(const unsigned long args[6], enum direction direction)
 {
-	if ((int64_t)args[3] == -1)
-		return io_vector((int)args[0], direction, args[1], args[2], NULL, (unsigned)args[5]);
-	return io_vector_at(args, direction, (unsigned)args[5]);
+	unsigned flags = (unsigned)args[5];
+	bool own = (int64_t)args[3] == -1;
+
+	if (flags & ~(unsigned)RWF_KNOWN || (flags & RWF_NOWAIT)) {
+		uint64_t pos = args[3];
+		long error = (int64_t)pos < 0 && !own ? -EINVAL : io_vector((int)args[0], direction, args[1], 0, own ? NULL : &pos);
+		return error ? error : -EOPNOTSUPP;
+	}
+	if (flags & RWF_APPEND && flags & RWF_NOAPPEND)
+		return -EINVAL;
+	long n = flags & RWF_APPEND && direction == IO_WRITE && (own || (int64_t)args[3] >= 0) ? append_vector(args)
+		: own ? io_vector((int)args[0], direction, args[1], args[2], NULL) : io_vector_at(args, direction);
+	if (n > 0 && direction == IO_WRITE && flags & (RWF_DSYNC | RWF_SYNC)) {
+		long error = sync_fd((int)args[0], false);
+		return error && error != -EINVAL ? error : n;
+	}
+	return n;
 }
 
-long sys_readv(const unsigned long args[6])    { return io_vector((int)args[0], IO_READ, args[1], args[2], NULL, 0); }
-long sys_writev(const unsigned long args[6])   { return io_vector((int)args[0], IO_WRITE, args[1], args[2], NULL, 0); }
-long sys_preadv(const unsigned long args[6])   { return io_vector_at(args, IO_READ, 0); }
-long sys_pwritev(const unsigned long args[6])  { return io_vector_at(args, IO_WRITE, 0); }
+long sys_readv(const unsigned long args[6])    { return io_vector((int)args[0], IO_READ, args[1], args[2], NULL); }
+long sys_writev(const unsigned long args[6])   { return io_vector((int)args[0], IO_WRITE, args[1], args[2], NULL); }
+long sys_preadv(const unsigned long args[6])   { return io_vector_at(args, IO_READ); }
+long sys_pwritev(const unsigned long args[6])  { return io_vector_at(args, IO_WRITE); }
 long sys_preadv2(const unsigned long args[6])  { return io_vector_2(args, IO_READ); }
 long sys_pwritev2(const unsigned long args[6]) { return io_vector_2(args, IO_WRITE); }
 
@@ -332,11 +354,11 @@ static ssize send_file(struct file *out, struct file *in, vaddr_t offset, size_t
 {
 	uint64_t pos;
 
-	if (!file_readable(in))
+	if (!in || !file_readable(in))
 		return -EBADF;
 	if (offset && in->ops->seek == file_no_seek)
 		return -ESPIPE;
-	if (!file_writable(out))
+	if (!out || !file_writable(out))
 		return -EBADF;
 	if (in->ops->seek == file_no_seek || S_ISDIR(in->vnode->mode) || out->flags & OPEN_APPEND)
 		return -EINVAL;
@@ -354,7 +376,7 @@ static ssize send_file(struct file *out, struct file *in, vaddr_t offset, size_t
 long sys_sendfile(const unsigned long args[6])
 {
 	struct file *out = files_get(current->files, (int)args[0]), *in = files_get(current->files, (int)args[1]);
-	ssize n = out && in ? send_file(out, in, args[2], args[3]) : -EBADF;
+	ssize n = send_file(out, in, args[2], args[3]);
 
 	file_put(out);
 	file_put(in);

@@ -1,10 +1,11 @@
 /*
- * kernel/sys_mount.c - mount and umount2.
+ * kernel/sys_mount.c - mount and umount2; sysfs and ustat, which ask for types and devices.
  *
  * What can be mounted: tmpfs (and ramfs, which is one without a limit), proc, sysfs, devtmpfs.  There are no block devices, so a vfat finds nothing to read.
  * No mount namespaces: what one process mounts all see, and propagation (shared, private, slave, unbindable) has no meaning.
  */
 #include "kernel/sys_file.h"
+#include "kernel/proc.h"
 #include "arch/uaccess.h"
 #include "lib/string.h"
 #include "vm/heap.h"
@@ -30,9 +31,71 @@ static struct mount *ramfs_mount(void)
 	return m;
 }
 
+/* make NULL: it lies on a block device. */
 static const struct { const char *type; struct mount *(*make)(void); } file_systems[] = {
-	{ "tmpfs", tmpfs_mount }, { "ramfs", ramfs_mount }, { "proc", proc_mount }, { "sysfs", sysfs_mount }, { "devtmpfs", dev_mount },
+	{ "sysfs", sysfs_mount }, { "tmpfs", tmpfs_mount }, { "ramfs", ramfs_mount }, { "proc", proc_mount }, { "devtmpfs", dev_mount }, { "vfat", NULL },
 };
+enum { FILE_SYSTEMS = sizeof file_systems / sizeof file_systems[0] };
+
+const char *file_system_type(unsigned index, bool *on_device)
+{
+	if (index >= FILE_SYSTEMS)
+		return NULL;
+	*on_device = !file_systems[index].make;
+	return file_systems[index].type;
+}
+
+/* sysfs(1, type): its index; sysfs(2, index, *type): the other way; sysfs(3): how many there are. */
+long sys_sysfs(const unsigned long args[6])
+{
+	char type[16];
+	bool unused;
+	ssize len;
+
+	switch ((int)args[0]) {
+	case 1:
+		len = user_string(type, args[1], sizeof type);
+		if (len < 0)
+			return len == -ENAMETOOLONG ? -EINVAL : len;
+		for (int i = 0; i < FILE_SYSTEMS; i++)
+			if (strcmp(type, file_systems[i].type) == 0)
+				return i;
+		return -EINVAL;
+	case 2: {
+		const char *name = file_system_type((unsigned)args[1], &unused);
+		return !name ? -EINVAL : user_copy_out(args[2], name, strlen(name) + 1) ? -EFAULT : 0;
+	}
+	case 3:
+		return FILE_SYSTEMS;
+	default:
+		return -EINVAL;
+	}
+}
+
+struct by_device { uint32_t dev; int error; struct linux_statfs s; };
+
+static void stat_if_device(struct mount *m, void *context)
+{
+	struct by_device *d = context;
+
+	if (d->error == -EINVAL && (uint32_t)m->dev == d->dev)
+		d->error = mount_statfs(m, &d->s);
+}
+
+/* ustat(device, *to): what statfs told before there was statfs. */
+long sys_ustat(const unsigned long args[6])
+{
+	struct by_device d = { .dev = (uint32_t)args[0], .error = -EINVAL };
+	struct { int32_t free_blocks, pad; uint64_t free_files; char name[6], pack[6], pad2[4]; } u = { 0 };
+
+	_Static_assert(sizeof u == 32, "struct ustat has 32 bytes");
+	mount_for_each(stat_if_device, &d);
+	if (d.error)
+		return d.error;
+	u.free_blocks = (int32_t)d.s.bfree;
+	u.free_files = d.s.ffree;
+	return user_put(args[1], u);
+}
 
 static unsigned mount_flags(unsigned long flags)
 {
@@ -71,8 +134,8 @@ static int make_mount(const char *type, const char *source, unsigned flags, char
 	struct mount *m = NULL;
 	int error = -ENODEV;
 
-	for (size_t i = 0; i < sizeof file_systems / sizeof file_systems[0] && error == -ENODEV; i++)
-		if (strcmp(type, file_systems[i].type) == 0) {
+	for (int i = 0; i < FILE_SYSTEMS && error == -ENODEV; i++)
+		if (file_systems[i].make && strcmp(type, file_systems[i].type) == 0) {
 			m = file_systems[i].make();
 			error = m ? 0 : -ENOMEM;
 		}

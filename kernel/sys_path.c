@@ -248,6 +248,18 @@ static int add_entry(void *context, const char *name, size_t len, uint64_t ino, 
 	return 0;
 }
 
+/* The bytes of the entries that could be written whole; *pos: behind the last of them. */
+static long copy_entries(const struct entries *e, vaddr_t to, uint64_t *pos)
+{
+	size_t copied = e->len - user_copy_out(to, e->at, e->len), whole = 0;
+
+	if (copied == e->len)
+		return (long)copied;
+	for (const struct entry_head *h; (h = (const struct entry_head *)(e->at + whole))->len <= copied - whole; whole += h->len)
+		*pos = h->next;
+	return whole ? (long)whole : -EFAULT;
+}
+
 static long read_directory(struct file *f, vaddr_t to, size_t size, enum entry_format format)
 {
 	struct entries e = { .room = size < ENTRIES_SIZE ? size : ENTRIES_SIZE, .format = format };
@@ -261,7 +273,7 @@ static long read_directory(struct file *f, vaddr_t to, size_t size, enum entry_f
 	uint64_t pos = f->pos;
 	long result = vfs_readdir(f->vnode, &pos, add_entry, &e);
 	if (e.len > 0)
-		result = user_copy_out(to, e.at, e.len) ? -EFAULT : (long)e.len;
+		result = copy_entries(&e, to, &pos);
 	else if (!result && e.no_room)
 		result = -EINVAL;
 	if (result >= 0)

@@ -367,10 +367,10 @@ long sys_pselect6(const unsigned long args[6])
 	const struct wait_span span = { args[4], 1 };
 	struct { uint64_t at, size; } mask_arg = { 0, 0 };
 	uint64_t deadline, mask;
-	long result = wait_span_get(&span, &deadline);
+	long result = args[5] ? user_get(mask_arg, args[5]) : 0;
 
-	if (!result && args[5])
-		result = user_get(mask_arg, args[5]);
+	if (!result)
+		result = wait_span_get(&span, &deadline);
 	if (!result && mask_arg.at)
 		result = wait_mask_get(mask_arg.at, mask_arg.size, &mask);
 	if (result)

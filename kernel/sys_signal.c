@@ -168,6 +168,33 @@ long sys_rt_sigtimedwait(const unsigned long args[6])
 	return signo;
 }
 
+static bool on_altstack(struct thread *t)
+{
+	vaddr_t sp = frame_sp(thread_frame(&t->arch));
+
+	return !((unsigned)t->altstack.flags & SS_AUTODISARM) && sp > t->altstack.sp && sp - t->altstack.sp <= t->altstack.size;
+}
+
+static long set_altstack(struct thread *t, struct altstack new)
+{
+	int mode = (int)((unsigned)new.flags & ~SS_AUTODISARM);
+
+	if (on_altstack(t))
+		return -EPERM;
+	if (mode != 0 && mode != SS_DISABLE && mode != SS_ONSTACK)
+		return -EINVAL;
+	if (new.sp == t->altstack.sp && new.size == t->altstack.size && new.flags == t->altstack.flags)
+		return 0;			/* whatever it is */
+	if (mode == SS_DISABLE)
+		new.sp = new.size = 0;
+	else if (new.size < MINSIGSTKSZ)
+		return -ENOMEM;
+	t->altstack.sp = new.sp;
+	t->altstack.flags = new.flags;
+	t->altstack.size = new.size;
+	return 0;
+}
+
 long sys_rt_sigreturn(const unsigned long args[6])
 {
 	struct thread *t = current_thread();
@@ -180,42 +207,20 @@ long sys_rt_sigreturn(const unsigned long args[6])
 		return 0;
 	}
 	signal_set_mask(mask);
-	/* What the frame says of the alternate stack is taken if it makes sense, and passed over if not. */
-	if (!(stack.flags & ~(SS_DISABLE | (int)SS_AUTODISARM)) && ((stack.flags & SS_DISABLE) || stack.size >= MINSIGSTKSZ)) {
-		t->altstack.sp = stack.sp;
-		t->altstack.flags = stack.flags;
-		t->altstack.size = stack.flags & SS_DISABLE ? 0 : stack.size;
-	}
+	set_altstack(t, stack);			/* if what the frame says of it makes sense */
 	return frame_result(thread_frame(&t->arch));
 }
 
 long sys_sigaltstack(const unsigned long args[6])
 {
 	struct thread *t = current_thread();
-	vaddr_t sp = frame_sp(thread_frame(&t->arch));
-	struct altstack new, old = { t->altstack.sp, t->altstack.flags, 0, t->altstack.size };
-	bool inside = !((unsigned)old.flags & SS_AUTODISARM) && sp > old.sp && sp - old.sp <= old.size;
+	struct altstack new, old = { t->altstack.sp, (int32_t)((unsigned)t->altstack.flags & SS_AUTODISARM), 0, t->altstack.size };
+	long error = 0;
 
-	if (inside)
-		old.flags |= SS_ONSTACK;
-	if (args[0]) {
-		if (user_get(new, args[0]))
-			return -EFAULT;
-		if (inside)
-			return -EPERM;
-		int mode = (int)((unsigned)new.flags & ~SS_AUTODISARM);
-		if (mode != 0 && mode != SS_DISABLE && mode != SS_ONSTACK)
-			return -EINVAL;
-		bool same = new.sp == t->altstack.sp && new.size == t->altstack.size && new.flags == t->altstack.flags;
-		if (mode == SS_DISABLE)
-			new.sp = new.size = 0;
-		else if (new.size < MINSIGSTKSZ && !same)
-			return -ENOMEM;
-		t->altstack.sp = new.sp;
-		t->altstack.flags = (int32_t)((unsigned)new.flags & ~(unsigned)SS_ONSTACK);
-		t->altstack.size = new.size;
-	}
-	return args[1] ? user_put(args[1], old) : 0;
+	old.flags |= on_altstack(t) ? SS_ONSTACK : old.size == 0 ? SS_DISABLE : 0;
+	if (args[0])
+		error = user_get(new, args[0]) ? -EFAULT : set_altstack(t, new);
+	return error ? error : args[1] ? user_put(args[1], old) : 0;
 }
 
 /* Sends to one process, or looks only whether it could (signo 0). tree_lock held. */

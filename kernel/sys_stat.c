@@ -174,6 +174,7 @@ long sys_faccessat2(const unsigned long args[6])
 
 /* ---- changing attributes ----------------------------------------------------------------------------------------------- */
 
+/* which: VATTR_ bits, or what is wrong with them, which counts if the file is there. */
 static long set_at(int dirfd, vaddr_t path, unsigned flags, const struct vattr *attr, unsigned which)
 {
 	struct vnode *v;
@@ -183,7 +184,7 @@ static long set_at(int dirfd, vaddr_t path, unsigned flags, const struct vattr *
 	long result = vnode_at(dirfd, path, flags, &v);
 	if (result)
 		return result;
-	result = S_ISLNK(v->mode) && which & VATTR_MODE ? -EOPNOTSUPP : vfs_setattr(my_fs(), v, attr, which);
+	result = (int)which < 0 ? (int)which : S_ISLNK(v->mode) && which & VATTR_MODE ? -EOPNOTSUPP : vfs_setattr(my_fs(), v, attr, which);
 	vnode_put(v);
 	return result;
 }
@@ -193,7 +194,7 @@ static long set_fd(int fd, const struct vattr *attr, unsigned which)
 	struct file *f = files_get(current->files, fd);
 	if (!f)
 		return -EBADF;
-	long result = f->flags & OPEN_PATH ? -EBADF : vfs_setattr(my_fs(), f->vnode, attr, which);
+	long result = f->flags & OPEN_PATH ? -EBADF : (int)which < 0 ? (int)which : vfs_setattr(my_fs(), f->vnode, attr, which);
 	file_put(f);
 	return result;
 }
@@ -296,8 +297,6 @@ static long set_times(int dirfd, vaddr_t path, unsigned flags, const struct time
 	struct vattr attr;
 	int which = time_change(t, &attr);
 
-	if (which < 0)
-		return which;
 	if (!which)				/* nothing to be done: not even the file is looked for */
 		return 0;
 	if (path || dirfd == AT_CWD)

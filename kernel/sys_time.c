@@ -8,7 +8,6 @@
 #include "kernel/sys_time.h"
 #include "kernel/syscall.h"
 
-enum { USEC_PER_SECOND = 1000000 };
 struct timeval64 { int64_t sec, usec; };
 struct itimerval64 { struct timeval64 interval, value; };
 
@@ -32,11 +31,10 @@ static struct timeval64 timeval_of(uint64_t ns)
 
 /* The clock of another process or thread: a negative number made of the complement of its id and what to count. */
 enum { COUNT_MASK = 3, COUNT_USER = 1, COUNT_INVALID = 3, COUNT_OF_THREAD = 4 };
-static pid_type pid_of_clock(int id) { return ~(id >> 3); }
 
 static int read_cpu_clock(int id, uint64_t *ns)
 {
-	pid_type pid = pid_of_clock(id);
+	pid_type pid = ~(id >> 3);
 	if ((id & COUNT_MASK) == COUNT_INVALID)
 		return -EINVAL;
 	int result = -EINVAL;
@@ -66,7 +64,7 @@ uint64_t clock_to_wall(int id, uint64_t ns)
 
 bool clock_is_own_cpu(int id, int *tid, bool *user)
 {
-	pid_type pid = id < 0 ? pid_of_clock(id) : 0;
+	pid_type pid = id < 0 ? ~(id >> 3) : 0;
 	bool of_thread = id < 0 ? id & COUNT_OF_THREAD : id == CLOCK_THREAD_CPUTIME;
 
 	if (id < 0 ? (id & COUNT_MASK) == COUNT_INVALID : id != CLOCK_PROCESS_CPUTIME && id != CLOCK_THREAD_CPUTIME)
@@ -82,24 +80,18 @@ bool clock_is_own_cpu(int id, int *tid, bool *user)
 	return ours;
 }
 
-/* One who sleeps does not take the time that it waits for. */
-static bool is_own_thread_clock(int id)
-{
-	return id & COUNT_OF_THREAD && (pid_of_clock(id) == 0 || pid_of_clock(id) == current_thread()->tid);
-}
-
 int clock_read(int id, uint64_t *ns)
 {
 	if (id < 0)
 		return read_cpu_clock(id, ns);
 	switch (id) {
-	case CLOCK_REALTIME: case CLOCK_REALTIME_COARSE:
+	case CLOCK_REALTIME: case CLOCK_REALTIME_COARSE: case CLOCK_REALTIME_ALARM:
 		*ns = clock_realtime_ns();
 		return 0;
 	case CLOCK_TAI:
 		*ns = clock_realtime_ns() + (uint64_t)clock_tai_ns();
 		return 0;
-	case CLOCK_MONOTONIC: case CLOCK_MONOTONIC_RAW: case CLOCK_MONOTONIC_COARSE: case CLOCK_BOOTTIME:
+	case CLOCK_MONOTONIC: case CLOCK_MONOTONIC_RAW: case CLOCK_MONOTONIC_COARSE: case CLOCK_BOOTTIME: case CLOCK_BOOTTIME_ALARM:
 		*ns = time_now_ns();
 		return 0;
 	case CLOCK_PROCESS_CPUTIME:
@@ -163,7 +155,7 @@ long sys_gettimeofday(const unsigned long args[6])
 
 long sys_settimeofday(const unsigned long args[6])
 {
-	enum { MOST_MINUTES_WEST = 15 * 60 };
+	enum { MOST_MINUTES_WEST = 15 * 60, USEC_PER_SECOND = 1000000 };
 	struct timeval64 t;
 	struct time_zone z;
 
@@ -221,61 +213,6 @@ static long sleep_again(struct thread *t)
 	return sleep_relative(t->restart.deadline_ns, t->restart.address);
 }
 
-/*
- * Sleeps until a clock of processor time has come to `target`.  It can run as many times as fast as time as there are processors, so that after such a part of what is missing it is
- * looked at again, at most once in a tick.
- */
-static long sleep_cpu(int id, uint64_t target, uint64_t *left)
-{
-	uint64_t used;
-	long error;
-
-	while (!(error = clock_read(id, &used)) && used < target) {
-		uint64_t part = (target - used) / cpu_count;
-		*left = target - used;
-		if (sched_sleep_interruptible(time_now_ns() + (part > NS_PER_TICK ? part : NS_PER_TICK)))
-			return -EINTR;
-	}
-	return error;
-}
-
-static long sleep_cpu_again(struct thread *);
-
-static long sleep_cpu_relative(int id, uint64_t target, vaddr_t remaining)
-{
-	struct thread *t = current_thread();
-	uint64_t left_ns;
-	long result = sleep_cpu(id, target, &left_ns);
-	if (result != -EINTR)
-		return result;
-	struct timespec64 left = timespec_of(left_ns);
-	if (remaining && user_put(remaining, left))
-		return -EFAULT;
-	t->restart.go_on = sleep_cpu_again;
-	t->restart.deadline_ns = target;
-	t->restart.address = remaining;
-	t->restart.op = (unsigned)id;
-	return -ERESTART_RESTARTBLOCK;
-}
-
-static long sleep_cpu_again(struct thread *t)
-{
-	return sleep_cpu_relative((int)t->restart.op, t->restart.deadline_ns, t->restart.address);
-}
-
-/* clock_nanosleep by a clock of processor time. */
-static long sleep_by_cpu_clock(int id, const struct timespec64 *t, bool absolute, vaddr_t remaining)
-{
-	uint64_t used, left, span = ns_of_timespec(t);
-	long error = clock_read(id, &used);
-	if (error)
-		return error;
-	if (!absolute)
-		return sleep_cpu_relative(id, span >= FOREVER - used ? FOREVER : used + span, remaining);
-	error = sleep_cpu(id, span, &left);
-	return error == -EINTR ? -ERESTARTNOHAND : error;
-}
-
 static uint64_t deadline_after(const struct timespec64 *span)
 {
 	return time_add(time_now_ns(), ns_of_timespec(span));
@@ -300,52 +237,108 @@ long sys_nanosleep(const unsigned long args[6])
 	return sleep_relative(deadline_after(&span), args[1]);
 }
 
-/* A sleep that the wall clock ends, which may be set meanwhile. */
-struct wall_sleep {
-	struct timer timer;
+/* A sleep that another clock than the scheduler's ends. */
+struct sleep {
+	struct timer wall;
+	struct cpu_timer cpu;
 	struct waitq queue;
 	bool over;			/* atomic */
 };
 
-static void end_sleep(struct timer *t)
+static void end_sleep(struct sleep *s)
 {
-	struct wall_sleep *s = container_of(t, struct wall_sleep, timer);
-
 	__atomic_store_n(&s->over, true, __ATOMIC_RELEASE);
 	wake_all(&s->queue);
 }
 
-static long sleep_wall(uint64_t at_ns)
+static void wall_fires(struct timer *t)
 {
-	struct wall_sleep s = { .timer = { .fire = end_sleep }, .over = false };
+	end_sleep(container_of(t, struct sleep, wall));
+}
+
+static uint64_t cpu_fires(struct cpu_timer *t, uint64_t now_ns)
+{
+	(void)now_ns;
+	end_sleep(container_of(t, struct sleep, cpu));
+	return TIME_NEVER;
+}
+
+static int sleep_until_over(struct sleep *s)
+{
 	int error = 0;
 
-	waitq_init(&s.queue);
-	timer_arm(&s.timer, TIMER_WALL, at_ns);
-	wait_prepare(&s.queue);
-	while (!__atomic_load_n(&s.over, __ATOMIC_ACQUIRE) && !error) {
-		error = wait_sleep(&s.queue, WAIT_INTERRUPTIBLE);
+	wait_prepare(&s->queue);
+	while (!__atomic_load_n(&s->over, __ATOMIC_ACQUIRE) && !error) {
+		error = wait_sleep(&s->queue, WAIT_INTERRUPTIBLE);
 		if (!error)
-			wait_prepare(&s.queue);
+			wait_prepare(&s->queue);
 	}
-	wait_finish(&s.queue);
-	timer_cancel(&s.timer);			/* it is on our stack */
-	return s.over ? 0 : -ERESTARTNOHAND;
+	wait_finish(&s->queue);
+	return s->over ? 0 : error;
+}
+
+/* The clock may be set meanwhile. */
+static long sleep_wall(uint64_t at_ns)
+{
+	struct sleep s = { .wall = { .fire = wall_fires }, .over = false };
+
+	waitq_init(&s.queue);
+	timer_arm(&s.wall, TIMER_WALL, at_ns);
+	int error = sleep_until_over(&s);
+	timer_cancel(&s.wall);
+	return error ? -ERESTARTNOHAND : 0;
+}
+
+static long sleep_cpu_again(struct thread *);
+
+/* Until that much processor time has been used; if it was a span, what remains is told as by sleep_relative. */
+static long sleep_cpu(int clock, uint64_t at_ns, bool absolute, vaddr_t remaining)
+{
+	struct thread *t = current_thread();
+	struct sleep s = { .over = false };
+	bool user;
+	int tid;
+
+	if (!clock_is_own_cpu(clock, &tid, &user) || tid == t->tid)
+		return -EINVAL;			/* nobody sleeps until he has worked */
+	waitq_init(&s.queue);
+	cpu_timer_init(&s.cpu, user, tid, cpu_fires);
+	if (cpu_timer_now(t->process, &s.cpu) >= at_ns)
+		return 0;
+	cpu_timer_arm(t->process, &s.cpu, at_ns);
+	int error = sleep_until_over(&s);
+	cpu_timer_cancel(&s.cpu);
+	if (!error || absolute)
+		return error ? -ERESTARTNOHAND : 0;
+	uint64_t now = cpu_timer_now(t->process, &s.cpu);
+	struct timespec64 left = timespec_of(at_ns > now ? at_ns - now : 0);
+	if (remaining && user_put(remaining, left))
+		return -EFAULT;
+	t->restart.go_on = sleep_cpu_again;
+	t->restart.deadline_ns = at_ns;
+	t->restart.address = remaining;
+	t->restart.op = (uint32_t)clock;
+	return -ERESTART_RESTARTBLOCK;
+}
+
+static long sleep_cpu_again(struct thread *t)
+{
+	return sleep_cpu((int)t->restart.op, t->restart.deadline_ns, false, t->restart.address);
 }
 
 long sys_clock_nanosleep(const unsigned long args[6])
 {
 	int id = (int)args[0];
 	struct timespec64 t;
-	uint64_t unused;
 
 	switch (id) {
-	case CLOCK_REALTIME: case CLOCK_MONOTONIC: case CLOCK_PROCESS_CPUTIME: case CLOCK_BOOTTIME: case CLOCK_TAI:
+	case CLOCK_REALTIME: case CLOCK_MONOTONIC: case CLOCK_BOOTTIME: case CLOCK_TAI: case CLOCK_PROCESS_CPUTIME:
 		break;
-	case CLOCK_THREAD_CPUTIME: case CLOCK_REALTIME_ALARM: case CLOCK_BOOTTIME_ALARM: case CLOCK_MONOTONIC_RAW: case CLOCK_REALTIME_COARSE: case CLOCK_MONOTONIC_COARSE:
+	case CLOCK_THREAD_CPUTIME: case CLOCK_MONOTONIC_RAW: case CLOCK_REALTIME_COARSE: case CLOCK_MONOTONIC_COARSE: case CLOCK_REALTIME_ALARM:
+	case CLOCK_BOOTTIME_ALARM:
 		return -EOPNOTSUPP;
 	default:
-		if (id >= 0 || clock_read(id, &unused) || is_own_thread_clock(id))
+		if (id >= 0 || (id & COUNT_MASK) == COUNT_INVALID)
 			return -EINVAL;
 	}
 	if (user_get(t, args[2]))
@@ -353,13 +346,16 @@ long sys_clock_nanosleep(const unsigned long args[6])
 	if (!timespec_valid(&t))
 		return -EINVAL;
 	bool absolute = (int)args[1] & TIMER_ABSTIME;
-	if (id < 0 || id == CLOCK_PROCESS_CPUTIME)
-		return sleep_by_cpu_clock(id, &t, absolute, args[3]);
+	uint64_t ns = ns_of_timespec(&t), now;
+	if (id < 0 || id == CLOCK_PROCESS_CPUTIME) {
+		int error = absolute ? 0 : clock_read(id, &now);
+		return error ? error : sleep_cpu(id, absolute ? ns : time_add(now, ns), absolute, absolute ? 0 : args[3]);
+	}
 	if (!absolute)
 		return sleep_relative(deadline_after(&t), args[3]);
 	if (clock_is_wall(id))
-		return sleep_wall(clock_to_wall(id, ns_of_timespec(&t)));
-	return sched_sleep_interruptible(ns_of_timespec(&t)) ? -ERESTARTNOHAND : 0;
+		return sleep_wall(clock_to_wall(id, ns));
+	return sched_sleep_interruptible(ns) ? -ERESTARTNOHAND : 0;
 }
 
 static struct itimerval64 itimerval_of(struct itimer_value v)

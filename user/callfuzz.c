@@ -550,6 +550,8 @@ static int harmful(int number, const long a[6])
 	switch (number) {
 	case SYS_setpriority: case SYS_ioprio_set: return (int)a[0] > 1;		/* all processes of a user */
 	case SYS_fcntl: return a[1] == F_SETOWN;
+	case SYS_settimeofday: case SYS_adjtimex: return a[0] >= PAGE && a[0] < 0x800000000000;	/* the clock is everybody's */
+	case SYS_clock_settime: case SYS_clock_adjtime: return a[1] >= PAGE && a[1] < 0x800000000000;
 	case SYS_reboot: return (unsigned)a[0] == 0xfee1dead;
 	case SYS_chdir: case SYS_fchdir: case SYS_exit: case SYS_exit_group: case SYS_pause: case SYS_rt_sigreturn: case SYS_setuid: case SYS_chroot: return below(20) != 0;
 	default: return 0;
@@ -771,18 +773,30 @@ static void __attribute__((noreturn)) work(long ncalls)
 	_exit(0);
 }
 
-/* System V's objects belong to no process, and would stay: those that have been changed since then. */
-static void remove_ipc(time_t since)
+/* System V's objects belong to no process, and would stay: those that were not there before. */
+enum { IPC_INDEXES = 4096, IPC_KINDS = QUEUE + 1 };
+static long ipc_before[IPC_KINDS][IPC_INDEXES];
+
+static void note_ipc(void)
 {
-	enum { INDEXES = 4096, IPC_RMID = 0 };
-	static const struct { int control, changed; } kinds[] = { [SEGMENT] = { SYS_shmctl, 9 }, [SEMAPHORES] = { SYS_semctl, 8 }, [QUEUE] = { SYS_msgctl, 8 } };
 	long status[16];
 
-	for (enum ipc what = SEGMENT; what <= QUEUE; what++)
-		for (long index = 0; index < INDEXES; index++) {
-			long id = ipc_id(what, index, status);
-			if (id >= 0 && status[kinds[what].changed] >= since)
-				call6(kinds[what].control, (long[6]){ id, IPC_RMID, IPC_RMID });
+	for (int what = 0; what < IPC_KINDS; what++)
+		for (long index = 0; index < IPC_INDEXES; index++)
+			ipc_before[what][index] = ipc_id((enum ipc)what, index, status);
+}
+
+static void remove_ipc(void)
+{
+	enum { IPC_RMID = 0 };
+	static const int control[] = { [SEGMENT] = SYS_shmctl, [SEMAPHORES] = SYS_semctl, [QUEUE] = SYS_msgctl };
+	long status[16];
+
+	for (int what = 0; what < IPC_KINDS; what++)
+		for (long index = 0; index < IPC_INDEXES; index++) {
+			long id = ipc_id((enum ipc)what, index, status);
+			if (id >= 0 && id != ipc_before[what][index])
+				call6(control[what], (long[6]){ id, IPC_RMID, IPC_RMID });
 		}
 }
 
@@ -820,7 +834,6 @@ static int report(void)
 int main(int argc, char **argv)
 {
 	pid_t pids[MAX_WORKERS];
-	time_t began = time(NULL);
 	int failed = 0;
 
 	for (; argc > 1 && argv[1][0] == '-'; argc--, argv++) {
@@ -848,6 +861,7 @@ int main(int argc, char **argv)
 		perror("mmap");
 		return 1;
 	}
+	note_ipc();
 	board->first = getpid();
 	for (worker = 0; worker < nworkers; worker++) {
 		pids[worker] = fork();
@@ -861,6 +875,6 @@ int main(int argc, char **argv)
 			failed = 1;
 		}
 	}
-	remove_ipc(began);
+	remove_ipc();
 	return report() || failed;
 }

@@ -182,22 +182,19 @@ static bool is_resident(struct space *s, struct region *r, vaddr_t va)
 	return cached != PFN_NONE;
 }
 
-int vm_mincore(struct space *s, vaddr_t start, size_t npages, unsigned char *to)
+ssize vm_mincore(struct space *s, vaddr_t start, size_t npages, unsigned char *to)
 {
-	int error = 0;
+	size_t n = 0;
 
 	read_lock(&s->lock);
-	for (size_t i = 0; i < npages && !error; i++) {
-		vaddr_t va = start + (i << PAGE_SHIFT);
-		struct region *r = region_find(&s->regions, va);
-
-		if (!r || r->start > va)
-			error = -ENOMEM;
-		else
-			to[i] = is_resident(s, r, va);
+	for (struct region *r; n < npages; n++, start += PAGE_SIZE) {
+		r = region_find(&s->regions, start);
+		if (!r || r->start > start)
+			break;
+		to[n] = is_resident(s, r, start);
 	}
 	read_unlock(&s->lock);
-	return error;
+	return n || !npages ? (ssize)n : -ENOMEM;
 }
 
 /* What is locked has to stay as it is. */

@@ -9,7 +9,6 @@ struct uio {
 	vaddr_t base;			/* next byte */
 	size_t left;			/* bytes still to go */
 	enum uio_space space;
-	bool append;			/* a write goes to the end of the file, wherever that is by then */
 };
 
 /* Moves up to n bytes (at most uio->left) from `from` into the uio (out), or from the uio to `to` (in), and advances it.
