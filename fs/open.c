@@ -96,7 +96,7 @@ static int check_and_open(struct fs_context *fs, struct vnode *v, unsigned flags
 
 	if (!error && !(flags & OPEN_PATH))
 		error = vfs_permission(fs, v, rights_needed(flags));
-	if (!error && flags & OPEN_NO_ATIME && fs->uid != 0 && fs->uid != v->uid)
+	if (!error && flags & OPEN_NO_ATIME && !fs_has(fs, FS_OWNER) && fs->uid != v->uid)
 		error = -EPERM;
 	if (!error && !(flags & OPEN_PATH) && (S_ISBLK(v->mode) || S_ISSOCK(v->mode) || !(v->mode & S_IFMT) /* anon.c */))
 		error = -ENXIO;

@@ -318,7 +318,7 @@ void fs_context_set_cwd(struct fs_context *fs, struct vnode *v)  { set_place(fs,
 
 void fs_context_copy(struct fs_context *to, struct fs_context *from)
 {
-	*to = (struct fs_context){ .umask = from->umask, .uid = from->uid, .gid = from->gid };
+	*to = (struct fs_context){ .umask = from->umask, .uid = from->uid, .gid = from->gid, .rights = from->rights };
 	spin_init(&to->lock, "fs context", RANK_LEAF);
 	spin_lock(&from->lock);
 	to->root = vnode_ref(from->root);
