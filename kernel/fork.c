@@ -65,7 +65,7 @@ static int check(const struct clone_args *args)
 	uint64_t flags = args->flags, shares = flags & THREAD_SHARES;
 	if ((flags & ~KNOWN_FLAGS) || args->exit_signal < 0 || args->exit_signal > SIGNALS)
 		return -EINVAL;
-	if (flags & CLONE_THREAD ? shares != THREAD_SHARES : (shares & CLONE_FS) != 0)
+	if ((flags & CLONE_THREAD) && shares != THREAD_SHARES)
 		return -EINVAL;
 	if ((flags & CLONE_SIGHAND) && !(flags & CLONE_VM))
 		return -EINVAL;
@@ -118,6 +118,7 @@ static int copy_thread(struct thread *t, const struct clone_args *args)
 	if (arch_thread_fork(&t->arch, thread_stack_top(t), &self->arch) != 0)
 		return -ENOMEM;
 	signal_init_thread(t, self);
+	t->policy = self->policy;
 	if ((args->flags & CLONE_VM) && !(args->flags & CLONE_VFORK))
 		t->altstack.size = t->altstack.sp = 0;		/* two that run at once cannot share a signal stack */
 	if (args->stack)
@@ -282,6 +283,8 @@ static struct process *copy_process(struct process *parent, const struct clone_a
 	child->exit_signal = args->exit_signal;
 	child->start_ns = time_now_ns();
 	fs_context_copy(&child->fs, &parent->fs);
+	if (args->flags & CLONE_FS)
+		fs_context_share(&parent->fs, &child->fs);
 	if (copy_thread(*t, args) != 0 || copy_resources(child, parent, args->flags) != 0) {
 		abandon_process(child, *t);
 		return NULL;

@@ -554,7 +554,7 @@ static const struct proc_entry kernel_entries[] = {
 	CONSTANT("arch"), CONSTANT("cap_last_cap"), CONSTANT("core_pattern"), CONSTANT("core_uses_pid"), CONSTANT("dmesg_restrict"),
 	FILE("domainname", 0644, name_text), FILE("hostname", 0644, name_text), NUMBER("msgmax"), NUMBER("msgmnb"), NUMBER("msgmni"), CONSTANT("ngroups_max"),
 	CONSTANT("osrelease"), CONSTANT("ostype"), CONSTANT("overflowgid"), CONSTANT("overflowuid"), NUMBER("pid_max"), CONSTANT("printk"),
-	DIRECTORY("random", random_entries), CONSTANT("sched_rr_timeslice_ms"), FILE("sem", 0444, proc_sem_limits_text), NUMBER("shmall"), NUMBER("shmmax"),
+	DIRECTORY("random", random_entries), FILE("randomize_va_space", 0644, proc_setting_text), CONSTANT("sched_rr_timeslice_ms"), FILE("sem", 0444, proc_sem_limits_text), NUMBER("shmall"), NUMBER("shmmax"),
 	NUMBER("shmmni"), CONSTANT("tainted"), NUMBER("threads-max"), CONSTANT("version"), END
 };
 static const struct proc_entry vm_entries[] = {

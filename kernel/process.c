@@ -249,6 +249,7 @@ struct counts process_counts(struct process *p)
 
 void process_drop_files(struct process *p)
 {
+	fs_context_unshare(&p->fs);
 	mutex_lock(&tree_lock);			/* /proc looks at them */
 	struct file_table *files = p->files;
 	struct fs_context fs = p->fs;

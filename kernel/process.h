@@ -133,6 +133,7 @@ struct thread {
 	vaddr_t set_child_tid;		/* clone: where the new thread writes its number when it runs first; o */
 	vaddr_t clear_child_tid;	/* set_tid_address; o */
 	vaddr_t robust_list;		/* w */
+	unsigned policy;		/* where its pages come from: kernel/sys_mempolicy.c; o */
 	bool futex_left;		/* it is about to end: nobody begins to wait for it; t */
 	struct rseq rseq;		/* o */
 	struct trace *trace;		/* NULL: nobody traces it; b */

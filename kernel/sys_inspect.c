@@ -138,7 +138,7 @@ long sys_process_vm_writev(const unsigned long args[6]) { return process_vm(args
 enum kcmp_kind { KCMP_FILE, KCMP_VM, KCMP_FILES, KCMP_FS, KCMP_SIGHAND, KCMP_IO, KCMP_SYSVSEM };
 
 /* What of a process is compared; only to compare it.  NULL: there is none.  tree_lock held. */
-static const void *thing_of(const struct process *p, enum kcmp_kind kind, int fd)
+static const void *thing_of(struct process *p, enum kcmp_kind kind, int fd)
 {
 	switch (kind) {
 	case KCMP_FILE: {
@@ -151,7 +151,7 @@ static const void *thing_of(const struct process *p, enum kcmp_kind kind, int fd
 	case KCMP_FILES:
 		return p->files;
 	case KCMP_FS:
-		return &p->fs;
+		return p->fs.root ? fs_context_shared(&p->fs) : NULL;
 	case KCMP_SIGHAND:
 		return p->actions;
 	case KCMP_SYSVSEM:
@@ -174,7 +174,7 @@ long sys_kcmp(const unsigned long args[6])
 {
 	const enum kcmp_kind kind = (enum kcmp_kind)args[2];
 	mutex_lock(&tree_lock);
-	const struct process *p = process_of((pid_type)args[0]), *q = process_of((pid_type)args[1]);
+	struct process *p = process_of((pid_type)args[0]), *q = process_of((pid_type)args[1]);
 	long result = !p || !q ? -ESRCH : !proc_may_inspect(p) || !proc_may_inspect(q) ? -EPERM : kind > KCMP_SYSVSEM ? -EINVAL : 0;
 	if (!result) {
 		const void *a = thing_of(p, kind, (int)args[3]), *b = thing_of(q, kind, (int)args[4]);

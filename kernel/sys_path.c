@@ -373,5 +373,5 @@ long sys_chroot(const unsigned long args[6])
 
 long sys_umask(const unsigned long args[6])
 {
-	return (long)__atomic_exchange_n(&current->fs.umask, (uint32_t)args[0] & 0777, __ATOMIC_RELAXED);
+	return (long)fs_context_set_umask(&current->fs, (uint32_t)args[0] & 0777);
 }

@@ -121,6 +121,11 @@ int signal_frame_push(struct arch_thread *t, const struct signal_setup *s)
 	return 0;
 }
 
+size_t signal_frame_size(void)
+{
+	return frame_xstate_size() + 63 + sizeof(struct signal_frame) + 15 + 8;
+}
+
 /* Reads the state at `from` into `x`, as much as the frame says there is. */
 static int pop_xstate(struct xstate *x, vaddr_t from)
 {

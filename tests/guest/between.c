@@ -154,6 +154,43 @@ TEST(handlers_shared_by_processes)
 	CHECK(a.sa_sigaction == handler);
 }
 
+static long raw_call(long number, long a)
+{
+	long result;
+	__asm__ volatile ("syscall" : "=a"(result) : "a"(number), "D"(a) : "rcx", "r11", "memory");
+	return result;
+}
+static int go_to_tmp(void) { return (int)(raw_call(SYS_chdir, (long)"/tmp") | (raw_call(SYS_umask, 070) != 022)); }
+
+TEST(places_shared_by_processes)
+{
+	char where[256];
+	child_stack = map_anon(16 * PAGE, MAP_PRIVATE);
+	umask(022);
+	NEED(!chdir("/"));
+	pid_t pid = clone_with(CLONE_FS | SIGCHLD, go_to_tmp);
+	CHECK(pid > 0);
+	EQ(wait_status(pid), 0);
+	CHECK(getcwd(where, sizeof where) && !strcmp(where, "/tmp"));
+	EQ(umask(022), 070);
+	NEED(!chdir("/"));
+	pid = clone_with(SIGCHLD, go_to_tmp);
+	EQ(wait_status(pid), 0);
+	CHECK(getcwd(where, sizeof where) && !strcmp(where, "/"));
+	/* And back: a child sees where its parent goes. */
+	int link[2];
+	NEED(!pipe(link));
+	pid = (pid_t)syscall(SYS_clone, CLONE_FS | SIGCHLD, 0, 0, 0, 0);
+	if (!pid) {
+		char c;
+		read(link[0], &c, 1);
+		_exit(getcwd(where, sizeof where) && !strcmp(where, "/proc") && kcmp(getpid(), getppid(), KCMP_FS, 0, 0) <= 0 ? 0 : 1);
+	}
+	NEED(!chdir("/proc"));
+	write(link[1], "x", 1);
+	EQ(wait_status(pid), 0);
+}
+
 TEST(a_number_of_ones_choice)
 {
 	pid_t wanted, list[2];
