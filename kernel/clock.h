@@ -14,6 +14,12 @@ struct cpu_time;
 #define NS_PER_SECOND	((uint64_t)1000000000)
 #define NS_PER_TICK	(NS_PER_SECOND / TICK_HZ)
 
+/* Linux's numbers of clocks; those of processor time of others are negative. */
+enum clock_id {
+	CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME, CLOCK_THREAD_CPUTIME, CLOCK_MONOTONIC_RAW, CLOCK_REALTIME_COARSE,
+	CLOCK_MONOTONIC_COARSE, CLOCK_BOOTTIME, CLOCK_REALTIME_ALARM, CLOCK_BOOTTIME_ALARM, CLOCK_TAI = 11,
+};
+
 /* Before the first tick. */
 void clock_init(void);
 
@@ -21,20 +27,20 @@ uint64_t clock_realtime_ns(void);		/* since 1970-01-01 UTC */
 void clock_set_realtime(uint64_t ns);
 uint64_t clock_boot_realtime_ns(void);		/* when the machine started, by today's wall clock */
 int64_t clock_tai_ns(void);			/* by how much atomic time is ahead (kernel/sys_adjust.c) */
+/* Of the hardware's clock, says whoever sets it: kept for those who ask, as on Linux. */
+struct time_zone clock_zone(void);
+void clock_set_zone(struct time_zone);
+void clock_tell(void);				/* the vDSO: something of all this has changed */
 
 /* What the threads of a process have used, living and dead; of those that run on other processors up to their last tick.  Takes signal_lock. */
 struct cpu_time process_time(struct process *);
 struct cpu_time thread_time(const struct thread *);
 
-/* Clocks by Linux's numbers; negative ones are the processor time of a process or thread. */
-enum clock_id {
-	CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME, CLOCK_THREAD_CPUTIME, CLOCK_MONOTONIC_RAW, CLOCK_REALTIME_COARSE,
-	CLOCK_MONOTONIC_COARSE, CLOCK_BOOTTIME, CLOCK_REALTIME_ALARM, CLOCK_BOOTTIME_ALARM, CLOCK_TAI = 11,
-};
 /* 0, or -EINVAL: there is none.  Takes tree_lock for those of others. */
 int clock_read(int id, uint64_t *ns);
-/* Is it one that can be set? */
+/* Is it one that can be set?  A time of it by the wall clock; not 0. */
 bool clock_is_wall(int id);
+uint64_t clock_to_wall(int id, uint64_t ns);
 /* Is it processor time of this process (*tid 0), or of one of its threads?  *user: its part in user mode alone. */
 bool clock_is_own_cpu(int id, int *tid, bool *user);
 
@@ -67,10 +73,10 @@ struct itimer_value { uint64_t left_ns, interval_ns; };
 struct itimer_value itimer_get(struct process *, enum itimer_which);
 /* left_ns 0 stops it.  Returns what was set before. */
 struct itimer_value itimer_set(struct process *, enum itimer_which, struct itimer_value);
-/* The tick, interrupt context: is this process beyond its RLIMIT_CPU (kernel/sys_limits.c)? */
-void limits_tick(struct process *);
 void itimer_init(struct process *);
 /* SIGALRM has been taken: an ITIMER_REAL that repeats is set again. */
 void itimer_taken(struct process *);
+/* RLIMIT_CPU, at a tick (kernel/sys_limits.c). */
+void limits_tick(struct process *);
 /* The process goes away: none of its timers may fire any more. */
 void itimer_forget(struct process *);

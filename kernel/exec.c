@@ -19,6 +19,7 @@
 #include "kernel/posix_timer.h"
 #include "kernel/sched.h"
 #include "kernel/signal.h"
+#include "kernel/vdso.h"
 #include "arch/cpu.h"
 #include "arch/uaccess.h"
 #include "lib/string.h"
@@ -171,6 +172,8 @@ static int build_space(struct exec *e)
 	int error = map_file(e, &e->image, e->file, ELF_PROGRAM);
 	if (!error && e->interpreter_file)
 		error = map_file(e, &e->interpreter, e->interpreter_file, ELF_INTERPRETER);
+	if (!error)
+		error = vdso_map(s, &e->vdso);
 	if (error)
 		return error;
 	vm_set_brk(s, page_ceil(e->image.end));

@@ -28,6 +28,7 @@
 #include "kernel/settings.h"
 #include "kernel/system.h"
 #include "kernel/tty.h"
+#include "kernel/vdso.h"
 #include "lib/print.h"
 #include "lib/string.h"
 #include "vm/frame.h"
@@ -233,6 +234,8 @@ static void start_init(void *boot_info)
 		kprintf("no memory for memfd\n");
 	if (anon_init())
 		kprintf("no memory for files without a place\n");
+	if (vdso_init())
+		kprintf("no memory for the vDSO\n");
 	mount_at("/", mount_image(boot_info));
 	fs_context_init(&p->fs);
 	mount_at("/dev", dev_mount());

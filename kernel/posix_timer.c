@@ -302,7 +302,7 @@ static void set(struct posix_timer *t, const struct itimerspec64 *new, bool abso
 	t->wall = absolute && clock_is_wall(t->clock);
 	if (!value)
 		return;
-	t->at_ns = absolute ? value : time_add(now_of(t), value);
+	t->at_ns = t->wall ? clock_to_wall(t->clock, value) : absolute ? value : time_add(now_of(t), value);
 	start(t);
 }
 

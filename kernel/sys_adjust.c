@@ -83,8 +83,10 @@ static void keep(const struct timex *t)
 		kept.esterror = clip(t->esterror, 0, ERROR_MOST_USEC);
 	if (t->modes & ADJ_TIMECONST)
 		kept.constant = clip(clip(t->constant, 0, CONSTANT_MOST) + (kept.status & STA_NANO ? 0 : CONSTANT_OF_MICRO), 0, CONSTANT_MOST);
-	if (t->modes & ADJ_TAI && t->constant >= 0 && t->constant <= TAI_MOST)
+	if (t->modes & ADJ_TAI && t->constant >= 0 && t->constant <= TAI_MOST) {
 		__atomic_store_n(&kept.tai, (int32_t)t->constant, __ATOMIC_RELAXED);
+		clock_tell();
+	}
 	if (t->modes & ADJ_OFFSET && kept.status & STA_PLL)
 		kept.offset_ns = clip(clip(t->offset, -OFFSET_MOST_NS, OFFSET_MOST_NS) * (kept.status & STA_NANO ? 1 : 1000), -OFFSET_MOST_NS, OFFSET_MOST_NS);
 	if (t->modes & ADJ_TICK)

@@ -1,14 +1,12 @@
 /*
  * kernel/sys_time.c - the system calls about time: clocks, sleeping, interval timers.
  *
- * A sleep that a signal interrupts without a handler
- * running goes on for what is left: the deadline is kept in the thread for restart_syscall.
+ * A sleep that a signal interrupts without a handler running goes on for what is left: the deadline is kept in the thread for restart_syscall.
  */
 #include "arch/uaccess.h"
 #include "kernel/sched.h"
 #include "kernel/sys_time.h"
 #include "kernel/syscall.h"
-#include "lib/string.h"
 
 struct timeval64 { int64_t sec, usec; };
 struct itimerval64 { struct timeval64 interval, value; };
@@ -55,6 +53,13 @@ static int read_cpu_clock(int id, uint64_t *ns)
 bool clock_is_wall(int id)
 {
 	return id == CLOCK_REALTIME || id == CLOCK_TAI || id == CLOCK_REALTIME_ALARM;
+}
+
+uint64_t clock_to_wall(int id, uint64_t ns)
+{
+	uint64_t ahead = id == CLOCK_TAI ? (uint64_t)clock_tai_ns() : 0;
+
+	return ns > ahead ? ns - ahead : 1;
 }
 
 bool clock_is_own_cpu(int id, int *tid, bool *user)
@@ -137,13 +142,11 @@ long sys_clock_settime(const unsigned long args[6])
 	return 0;
 }
 
-/* Of the hardware's clock, says whoever sets it: kept for those who ask, as on Linux.  Two words that no one reads in one. */
-static struct timezone { int32_t minutes_west, dst; } zone;
-
 long sys_gettimeofday(const unsigned long args[6])
 {
 	uint64_t now = clock_realtime_ns();
 	struct timeval64 t = { (int64_t)(now / NS_PER_SECOND), (int64_t)(now % NS_PER_SECOND / 1000) };
+	struct time_zone zone = clock_zone();
 
 	if (args[0] && user_put(args[0], t))
 		return -EFAULT;
@@ -154,7 +157,7 @@ long sys_settimeofday(const unsigned long args[6])
 {
 	enum { MOST_MINUTES_WEST = 15 * 60, USEC_PER_SECOND = 1000000 };
 	struct timeval64 t;
-	struct timezone z;
+	struct time_zone z;
 
 	if (args[0] && user_get(t, args[0]))
 		return -EFAULT;
@@ -169,7 +172,7 @@ long sys_settimeofday(const unsigned long args[6])
 	if (args[1] && (z.minutes_west > MOST_MINUTES_WEST || z.minutes_west < -MOST_MINUTES_WEST))
 		return -EINVAL;
 	if (args[1])
-		zone = z;
+		clock_set_zone(z);
 	if (args[0])
 		clock_set_realtime(ns_of_timeval(&t));
 	return 0;
@@ -351,7 +354,7 @@ long sys_clock_nanosleep(const unsigned long args[6])
 	if (!absolute)
 		return sleep_relative(deadline_after(&t), args[3]);
 	if (clock_is_wall(id))
-		return sleep_wall(id == CLOCK_TAI ? ns - (uint64_t)clock_tai_ns() : ns);
+		return sleep_wall(clock_to_wall(id, ns));
 	return sched_sleep_interruptible(ns) ? -ERESTARTNOHAND : 0;
 }
 
