@@ -1,7 +1,7 @@
 /*
  * fs/attr.c - what is known of a file: reading and changing it, and reading a directory.
  */
-#include "fs/vfs.h"
+#include "fs/inotify.h"
 #include "fs/walk.h"
 
 int vfs_getattr(struct vnode *v, struct vattr *attr)
@@ -43,6 +43,20 @@ static int check_setattr(struct fs_context *fs, const struct vnode *v, struct va
 	return 0;
 }
 
+static uint32_t event_of(unsigned which)
+{
+	if (which & VATTR_SIZE)
+		return IN_MODIFY | (which & VATTR_MODE ? IN_ATTRIB : 0);
+	switch (which & (VATTR_ATIME | VATTR_MTIME)) {
+	case VATTR_ATIME:
+		return IN_ACCESS;
+	case VATTR_MTIME:
+		return IN_MODIFY;
+	default:
+		return IN_ATTRIB;
+	}
+}
+
 int vfs_setattr(struct fs_context *fs, struct vnode *v, const struct vattr *attr, unsigned which)
 {
 	struct vattr change = *attr;
@@ -54,6 +68,8 @@ int vfs_setattr(struct fs_context *fs, struct vnode *v, const struct vattr *attr
 	if (!error)
 		error = v->ops->setattr ? v->ops->setattr(v, &change, which) : -EPERM;
 	mutex_unlock(&v->lock);
+	if (!error)
+		notify(v, event_of(which));
 	return error;
 }
 
@@ -131,5 +147,7 @@ int vfs_readdir(struct vnode *dir, uint64_t *pos, dirent_fn fn, void *context)
 	mutex_lock(&dir->lock);
 	int error = read_locked(dir, pos, fn, context);
 	mutex_unlock(&dir->lock);
+	if (!error)
+		notify(dir, IN_ACCESS);
 	return error;
 }

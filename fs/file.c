@@ -5,6 +5,7 @@
  * without one (pipes, terminals: seek is file_no_seek) do not, since they may sleep for ever.
  */
 #include "fs/vfs.h"
+#include "fs/inotify.h"
 #include "fs/locks.h"
 #include "vm/heap.h"
 #include "vm/mmap.h"
@@ -25,7 +26,7 @@ struct file *file_new(const struct file_ops *ops, struct vnode *v, unsigned flag
 	f->flags = flags;
 	f->pos = 0;
 	f->data = NULL;
-	f->writes = false;
+	f->writes = f->opened = false;
 	f->owner = (struct file_owner){ .kind = OWNER_THREAD };
 	list_init(&f->watchers);
 	mutex_init(&f->lock, "file", RANK_FILE);
@@ -51,6 +52,8 @@ void file_put(struct file *f)
 		f->ops->release(f);
 	if (f->writes)
 		vnode_end_write(f->vnode);
+	if (f->opened)
+		notify(f->vnode, file_writable(f) ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
 	mount_unuse(f->vnode->mount);
 	vnode_put(f->vnode);
 	kfree(f);
@@ -92,12 +95,20 @@ static ssize transfer(struct file *f, transfer_fn fn, struct uio *uio, uint64_t 
 
 ssize file_read(struct file *f, struct uio *uio, uint64_t *pos)
 {
-	return file_readable(f) ? transfer(f, f->ops->read, uio, pos) : -EBADF;
+	ssize n = file_readable(f) ? transfer(f, f->ops->read, uio, pos) : -EBADF;
+
+	if (n > 0)
+		notify(f->vnode, IN_ACCESS);
+	return n;
 }
 
 ssize file_write(struct file *f, struct uio *uio, uint64_t *pos)
 {
-	return file_writable(f) ? transfer(f, f->ops->write, uio, pos) : -EBADF;
+	ssize n = file_writable(f) ? transfer(f, f->ops->write, uio, pos) : -EBADF;
+
+	if (n > 0)
+		notify(f->vnode, IN_MODIFY);
+	return n;
 }
 
 static ssize object_file_read(struct file *f, struct uio *uio, uint64_t *pos)

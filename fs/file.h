@@ -54,6 +54,7 @@ struct file {
 	struct mutex lock;
 	void *data;
 	bool writes;			/* counted in vnode->writers */
+	bool opened;			/* by a name or its vnode, to be read or written: who watches it is told of the end */
 	struct file_owner owner;	/* words */
 	struct list watchers;		/* epoll files that watch it: kernel/epoll.c */
 };

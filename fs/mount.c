@@ -1,7 +1,7 @@
 /*
  * fs/mount.c - the mounted file systems; see mount.h.
  */
-#include "fs/vfs.h"
+#include "fs/inotify.h"
 
 static struct mutex mount_lock = { .rank = RANK_LEAF - 3, .name = "mounts" };
 static struct list mount_list = LIST_INIT(mount_list);
@@ -21,6 +21,7 @@ void fs_context_init(struct fs_context *fs)
 	mount_use(root_vnode->mount);
 	mount_use(root_vnode->mount);
 	spin_init(&fs->lock, "fs context", RANK_LEAF);
+	list_init(&fs->sharers);
 }
 
 /* ---- users ------------------------------------------------------------------------------------------------------------- */
@@ -32,6 +33,7 @@ static void end(struct mount *m)
 
 	if (__atomic_exchange_n(&m->ended, true, __ATOMIC_ACQ_REL))
 		return;
+	notify_unmount(m);
 	if (m->empty)
 		m->empty(m);
 	__atomic_store_n(&m->root, NULL, __ATOMIC_RELAXED);

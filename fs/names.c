@@ -7,6 +7,7 @@
  * Locks: the directory, then what loses its name (unlink, rename) or gets another (link): nothing is made in a directory, and no link to a file, that is
  * being removed.  A rename takes rename_lock first, then of its two directories the ancestor before the other; only a rename changes who is whose ancestor.
  */
+#include "fs/inotify.h"
 #include "fs/walk.h"
 #include "vm/heap.h"
 #include "lib/string.h"
@@ -47,11 +48,12 @@ static int may_delete(struct fs_context *fs, const struct vnode *dir, const stru
 	return v->covered_by || v == v->mount->root ? -EBUSY : 0;
 }
 
-/* The name is gone from dir. */
+/* The name is gone from dir, by its removal or by a rename over it. */
 static void lost_name(struct vnode *v, const struct vnode *dir, const char *name, size_t len)
 {
 	if (vnode_lose_link(v, dir, name, len))
 		vnode_path_changed(v);
+	notify_unlinked(v);
 }
 
 /* ---- making ------------------------------------------------------------------------------------------------------------ */
@@ -113,11 +115,18 @@ static int make_locked(struct walk *w, const struct making *what)
 
 	if (!error)
 		error = call_maker(dir, w, what, &v);
-	if (error || !v)
+	if (error)
 		return error;
+	if (!v) {
+		notify_self(what->existing, IN_ATTRIB);
+		notify_name(dir, IN_CREATE, w->last, w->last_len, what->existing, 0);
+		return 0;
+	}
 	error = own_new(w->fs, dir, w->last, w->last_len, v);
 	if (error)
 		dir->ops->unlink(dir, w->last, w->last_len, v);
+	else
+		notify_name(dir, IN_CREATE, w->last, w->last_len, v, 0);
 	vnode_put(v);
 	return error;
 }
@@ -195,8 +204,10 @@ static int unlink_locked(struct walk *w, enum unlink_what what, struct vnode *vi
 		return error;
 	mutex_lock_nested(&victim->lock);
 	error = victim->covered_by ? -EBUSY : dir->ops->unlink(dir, w->last, w->last_len, victim);
-	if (!error)
+	if (!error) {
 		lost_name(victim, dir, w->last, w->last_len);
+		notify_name(dir, IN_DELETE, w->last, w->last_len, victim, 0);
+	}
 	mutex_unlock(&victim->lock);
 	return error;
 }
@@ -283,6 +294,15 @@ static int check_rename(const struct renaming *r)
 	return error ? error : from_dir->ops->rename ? 0 : -EPERM;
 }
 
+static void notify_move(const struct walk *from, const struct walk *to, struct vnode *moved)
+{
+	uint32_t cookie = notify_cookie();
+
+	notify_name(from->dir, IN_MOVED_FROM, from->last, from->last_len, moved, cookie);
+	notify_name(to->dir, IN_MOVED_TO, to->last, to->last_len, moved, cookie);
+	notify_self(moved, IN_MOVE_SELF);
+}
+
 /* Both directories are locked, and what is replaced; everything is checked. */
 static int rename_locked(struct renaming *r)
 {
@@ -298,6 +318,9 @@ static int rename_locked(struct renaming *r)
 		kfree(other);
 		return error;
 	}
+	notify_move(&r->from, &r->to, r->moved);
+	if (exchange)
+		notify_move(&r->to, &r->from, r->replaced);
 	if (r->replaced && !exchange)
 		lost_name(r->replaced, to_dir, r->to.last, r->to.last_len);
 	vnode_use_link(r->moved, to_dir, name);

@@ -6,6 +6,7 @@
  *
  * Opening a regular file reads nothing of its contents.
  */
+#include "fs/inotify.h"
 #include "fs/walk.h"
 #include "lib/print.h"
 
@@ -81,11 +82,15 @@ static int open_vnode(struct fs_context *fs, struct vnode *v, unsigned flags, st
 			error = vfs_truncate(fs, v, 0);
 	}
 	f->flags &= (unsigned)KEPT_FLAGS;
-	if (error)
+	if (error) {
 		file_put(f);
-	else
-		*out = f;
-	return error;
+		return error;
+	}
+	f->opened = !(flags & OPEN_PATH);
+	if (f->opened)
+		notify(v, IN_OPEN);
+	*out = f;
+	return 0;
 }
 
 /* Checks, and opens; takes over the reference to v. */
@@ -126,8 +131,10 @@ static int create_locked(struct walk *w, uint32_t mode, struct vnode **out)
 	if (error) {
 		dir->ops->unlink(dir, w->last, w->last_len, *out);
 		vnode_put(*out);
+		return error;
 	}
-	return error;
+	notify_name(dir, IN_CREATE, w->last, w->last_len, *out, 0);
+	return 0;
 }
 
 /* The vnode of the last component, made if it is not there; a symbolic link is given out as it is. */

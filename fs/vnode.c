@@ -77,6 +77,8 @@ static struct vnode *release(struct vnode *v)
 {
 	struct vnode *parent = v->parent;
 
+	if (v->watched)
+		v->watched->gone(v);
 	assert(v->refs == 0 && !v->covered_by && !v->pipe && !v->locks);
 	if (v->ops->release)
 		v->ops->release(v);
@@ -212,6 +214,20 @@ bool vnode_lose_link(struct vnode *v, const struct vnode *dir, const char *name,
 		v->unlinked = true;
 	spin_unlock(&vnode_links_lock);
 	return known;
+}
+
+struct vnode *vnode_watched_parent(struct vnode *v, char *name, bool *unlinked)
+{
+	struct vnode *dir = NULL;
+
+	spin_lock(&vnode_links_lock);
+	if (v->parent && v->parent->watched && v->name) {
+		dir = vnode_ref(v->parent);
+		memcpy(name, v->name, strlen(v->name) + 1);
+		*unlinked = v->unlinked;
+	}
+	spin_unlock(&vnode_links_lock);
+	return dir;
 }
 
 void vnode_lose_name(struct vnode *v)

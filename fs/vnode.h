@@ -61,6 +61,14 @@ struct vnode_ops {
 	void (*release)(struct vnode *);			/* the vnode goes; it frees what data points to, and puts the object */
 };
 
+/* Who watches a vnode: fs/inotify.c. */
+struct watched_vnode {
+	void (*gone)(struct vnode *);	/* the vnode ends */
+	struct list all, watches;
+	struct vnode *vnode;
+	bool pinned;			/* it has a reference */
+};
+
 struct vnode {
 	const struct vnode_ops *ops;
 	struct mount *mount;
@@ -72,6 +80,7 @@ struct vnode {
 	uint64_t ino, rdev;
 	struct object *object;		/* contents of a regular file; NULL: none, or not yet (open makes it); from then on it stays */
 	struct pipe *pipe;		/* an open fifo's, or that of a pipe without a name; lock */
+	struct watched_vnode *watched;	/* its watches (fs/inotify.c), or NULL */
 	struct lock_list *locks;	/* advisory locks (fs/locks.c), or NULL; locks_mutex */
 	struct vnode *parent;		/* directory in which it was found last, referenced; NULL: a root, or never looked up */
 	char *name;			/* its name there; owned */
@@ -119,6 +128,8 @@ struct vnode *vnode_cross_mounts(struct vnode *v);
 /* m lies on dir, whose reference it takes over; and no more: the reference is the caller's. */
 void vnode_cover(struct vnode *dir, struct mount *m);
 struct vnode *vnode_uncover(struct mount *m);
+/* The directory that it is known to be in, referenced, if that is watched, and its name there (NAME_MAX_BYTES + 1); else NULL. */
+struct vnode *vnode_watched_parent(struct vnode *, char *name, bool *unlinked);
 /* Its name goes with all others of its file system. */
 void vnode_lose_name(struct vnode *);
 /* Absolute path as seen from `root`, NUL-terminated: its length, -ERANGE.  An unlinked one ends in " (deleted)". */

@@ -7,6 +7,7 @@
  * Lock: the vnode's guards its list.
  */
 #include "fs/xattr.h"
+#include "fs/inotify.h"
 #include "fs/walk.h"
 #include "vm/heap.h"
 #include "lib/string.h"
@@ -119,6 +120,8 @@ int vfs_set_xattr(struct fs_context *fs, struct vnode *v, const char *name, cons
 	mutex_unlock(&v->lock);
 	if (error)
 		kfree(x);
+	else
+		notify(v, IN_ATTRIB);
 	return error;
 }
 
@@ -158,6 +161,8 @@ int vfs_remove_xattr(struct fs_context *fs, struct vnode *v, const char *name)
 		changed(v);
 	}
 	mutex_unlock(&v->lock);
+	if (found)
+		notify(v, IN_ATTRIB);
 	return error ? error : found ? 0 : -ENODATA;
 }
 

@@ -20,6 +20,7 @@
 #include "fs/fat.h"
 #include "fs/job.h"
 #include "fs/memfd.h"
+#include "kernel/pidfd.h"
 #include "kernel/main.h"
 #include "kernel/clock.h"
 #include "kernel/files.h"
@@ -151,6 +152,8 @@ static bool take_word(const char *word)
 		init_path = value;
 	} else if ((value = value_of(word, "panic"))) {
 		panic_wanted = strcmp(value, "test") == 0;
+	} else if (strcmp(word, "norandmaps") == 0) {
+		return take_setting("randomize_va_space=0");
 	} else {
 		return take_setting(word);
 	}
@@ -232,6 +235,7 @@ static void start_init(void *boot_info)
 	struct process *p = current;
 	if (memfd_init())
 		kprintf("no memory for memfd\n");
+	pidfd_init();
 	if (anon_init())
 		kprintf("no memory for files without a place\n");
 	if (vdso_init())
