@@ -54,8 +54,8 @@ static void lost_name(struct vnode *v, const struct vnode *dir, const char *name
 
 /* ---- making ------------------------------------------------------------------------------------------------------------ */
 
-/* What is to be made: a node by mode and rdev, a symbolic link to target, or a link to an existing vnode. */
-struct making { uint32_t mode; uint64_t rdev; const char *target; struct vnode *existing; };
+/* What is to be made: a node by mode and rdev, a symbolic link to target, or a link to an existing vnode.  made: where its vnode is given out; or NULL. */
+struct making { uint32_t mode; uint64_t rdev; const char *target; struct vnode *existing; struct vnode **made; };
 
 /* A file that has lost its last name gets no other. */
 static int link_locked(struct vnode *dir, const struct walk *w, struct vnode *to)
@@ -96,6 +96,8 @@ static int make_locked(struct walk *w, const struct making *what)
 	error = own_new(w->fs, dir, w->last, w->last_len, v);
 	if (error)
 		dir->ops->unlink(dir, w->last, w->last_len, v);
+	else if (what->made)
+		*what->made = vnode_ref(v);
 	vnode_put(v);
 	return error;
 }
@@ -132,6 +134,13 @@ int vfs_make(struct fs_context *fs, struct vnode *at, const char *path, uint32_t
 	if ((S_ISCHR(mode) || (mode & S_IFMT) == S_IFBLK) && fs->uid != 0)
 		return -EPERM;
 	return make(fs, at, path, &what);
+}
+
+int vfs_make_node(struct fs_context *fs, const char *path, uint32_t mode, struct vnode **out)
+{
+	struct making what = { .mode = mode, .made = out };
+
+	return make(fs, NULL, path, &what);
 }
 
 int vfs_symlink(struct fs_context *fs, struct vnode *at, const char *path, const char *target)

@@ -146,6 +146,17 @@ static int install_locked(struct file_table *t, struct file *f, int from, bool c
 	return fd;
 }
 
+int files_check_room(struct file_table *t)
+{
+	mutex_lock(&t->lock);
+	int fd = t->lowest_free;
+	while (fd < t->nslots && t->slots[fd].file)
+		fd++;
+	int error = fd >= limit() ? -EMFILE : 0;
+	mutex_unlock(&t->lock);
+	return error;
+}
+
 int files_install(struct file_table *t, struct file *f, int from, bool close_on_exec)
 {
 	mutex_lock(&t->lock);

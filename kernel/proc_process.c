@@ -386,7 +386,7 @@ static const struct synth stat_text = { .make = make_stat }, status_text = { .ma
 	FILE("cgroup", 0444, cgroup_text), FILE("cmdline", 0444, proc_cmdline_text), FILE("comm", 0644, comm_text), LINK("cwd", proc_cwd_ops), \
 	FILE("environ", 0400, proc_environ_text), LINK("exe", proc_exe_ops), FILE("faults", 0444, faults_text), DIRECTORY("fd", 0500, proc_fd_ops), \
 	DIRECTORY("fdinfo", 0555, proc_fdinfo_ops), FILE("limits", 0444, limits_text), FILE("maps", 0444, proc_maps_text), \
-	FILE("mountinfo", 0444, mountinfo_text), FILE("mounts", 0444, mounts_text), FILE("oom_adj", 0644, oom_score_adj_text), FILE("oom_score", 0444, oom_score_text), \
+	FILE("mountinfo", 0444, mountinfo_text), FILE("mounts", 0444, mounts_text), { .name = "net", .mode = S_IFDIR | 0555, .inside = proc_net_entries }, FILE("oom_adj", 0644, oom_score_adj_text), FILE("oom_score", 0444, oom_score_text), \
 	FILE("oom_score_adj", 0644, oom_score_adj_text), LINK("root", proc_root_link_ops), FILE("smaps", 0444, proc_smaps_text), \
 	FILE("smaps_rollup", 0444, proc_smaps_rollup_text), \
 	FILE("stat", 0444, stat_text), FILE("statm", 0444, proc_statm_text), FILE("status", 0444, status_text), FILE("wchan", 0444, wchan_text)

@@ -6,6 +6,7 @@
  *   sys_path.c    names: mkdir, unlink, rename, links, directories, where a process stands
  *   sys_stat.c    attributes: stat, access, chmod, chown, times, sizes, statfs
  *   sys_poll.c    waiting: poll, select
+ *   sys_socket.c, sys_message.c, sys_sockopt.c    sockets
  */
 #pragma once
 #include "kernel/files.h"
@@ -44,6 +45,15 @@ int vnode_at(int dirfd, vaddr_t path, unsigned flags, struct vnode **out);
 long io_result(ssize);
 /* Do n bytes at base lie in user space? */
 static inline bool user_range(vaddr_t base, size_t n) { return n <= USER_MAX && base <= USER_MAX - n; }
+
+/* Two new files, whose references it takes over, get descriptors, which are told at `to`, and belong to the caller. */
+long files_install_pair(struct file_table *, struct file *ends[2], bool close_on_exec, vaddr_t to);
+
+/* An array of struct iovec, as the calls take it that move bytes from or to several places. */
+enum { IOV_MAX_COUNT = 1024, IOV_FEW = 8 };
+struct vector { struct uio *v; size_t n, total; struct uio few[IOV_FEW]; };
+int vector_get(struct vector *, vaddr_t from, size_t n);	/* -EINVAL, -EFAULT, -ENOMEM: then there is nothing to drop */
+void vector_drop(struct vector *);
 
 /* May a file grow to this size? Raises SIGXFSZ and returns -EFBIG if not. */
 int check_file_limit(uint64_t size);

@@ -23,7 +23,7 @@ long io_result(ssize n)
 		return -ERESTARTSYS;
 	if (n == -EPIPE)
 		raise_for_self(SIGPIPE);
-	return n;
+	return n == -EPIPE_QUIET ? -EPIPE : n == -EINTR_FINAL ? -EINTR : n;
 }
 
 int check_file_limit(uint64_t size)
@@ -103,34 +103,34 @@ long sys_pwrite64(const unsigned long args[6])
 /* ---- several buffers --------------------------------------------------------------------------------------------------- */
 
 struct iovec64 { uint64_t base, len; };
-enum { IOV_MAX_COUNT = 1024, IOV_FEW = 8 };
 
-struct vector { struct iovec64 *v; size_t n, total; struct iovec64 few[IOV_FEW]; };
-
-static int vector_check(struct vector *vec)
+static int vector_fill(struct vector *vec, vaddr_t from)
 {
 	vec->total = 0;
 	for (size_t i = 0; i < vec->n; i++) {
-		struct iovec64 *v = &vec->v[i];
+		struct iovec64 v;
 
-		if ((int64_t)v->len < 0)
-			return -EINVAL;
-		if (!user_range(v->base, v->len))
+		if (user_get(v, from + i * sizeof v))
 			return -EFAULT;
-		if (v->len > IO_MAX - vec->total)
-			v->len = IO_MAX - vec->total;
-		vec->total += v->len;
+		if ((int64_t)v.len < 0)
+			return -EINVAL;
+		if (!user_range(v.base, v.len))
+			return -EFAULT;
+		if (v.len > IO_MAX - vec->total)
+			v.len = IO_MAX - vec->total;
+		vec->v[i] = uio_user(v.base, v.len);
+		vec->total += v.len;
 	}
 	return 0;
 }
 
-static void vector_drop(struct vector *vec)
+void vector_drop(struct vector *vec)
 {
 	if (vec->v != vec->few)
 		kfree(vec->v);
 }
 
-static int vector_get(struct vector *vec, vaddr_t from, size_t n)
+int vector_get(struct vector *vec, vaddr_t from, size_t n)
 {
 	if (n > IOV_MAX_COUNT)
 		return -EINVAL;
@@ -138,7 +138,7 @@ static int vector_get(struct vector *vec, vaddr_t from, size_t n)
 	vec->v = n <= IOV_FEW ? vec->few : kmalloc(n * sizeof *vec->v);
 	if (!vec->v)
 		return -ENOMEM;
-	int error = user_copy_in(vec->v, from, n * sizeof *vec->v) ? -EFAULT : vector_check(vec);
+	int error = vector_fill(vec, from);
 	if (error)
 		vector_drop(vec);
 	return error;
@@ -153,8 +153,8 @@ static ssize write_gathered(struct file *f, const struct vector *vec, uint64_t *
 	if (!all)
 		return -ENOMEM;
 	for (size_t i = 0; i < vec->n; i++) {
-		size_t missing = user_copy_in(all + got, vec->v[i].base, vec->v[i].len);
-		got += vec->v[i].len - missing;
+		size_t missing = user_copy_in(all + got, vec->v[i].base, vec->v[i].left);
+		got += vec->v[i].left - missing;
 		if (missing)
 			break;
 	}
@@ -177,8 +177,8 @@ static ssize move_each(struct file *f, enum direction direction, const struct ve
 	size_t done = 0;
 
 	for (size_t i = 0; i < vec->n; i++) {
-		size_t len = vec->v[i].len;
-		struct uio uio = uio_user(vec->v[i].base, len);
+		struct uio uio = vec->v[i];
+		size_t len = uio.left;
 
 		if (len == 0 || (done > 0 && would_wait(f, direction)))
 			continue;
@@ -192,6 +192,18 @@ static ssize move_each(struct file *f, enum direction direction, const struct ve
 	return (ssize)done;
 }
 
+static ssize move_all(struct file *f, enum direction direction, const struct vector *vec, uint64_t *pos)
+{
+	ssize (*move_parts)(struct file *, struct parts *) = direction == IO_READ ? f->ops->read_parts : f->ops->write_parts;
+	struct parts parts = { vec->v, vec->n };
+
+	if (move_parts)
+		return pos ? -ESPIPE : move_parts(f, &parts);
+	if (direction == IO_WRITE && vec->n > 1 && vec->total > 0 && vec->total <= PIPE_ATOMIC)
+		return write_gathered(f, vec, pos);
+	return move_each(f, direction, vec, pos);
+}
+
 static long io_vector(int fd, enum direction direction, vaddr_t from, size_t count, uint64_t *pos)
 {
 	struct vector vec;
@@ -203,10 +215,7 @@ static long io_vector(int fd, enum direction direction, vaddr_t from, size_t cou
 	if (!done)
 		done = vector_get(&vec, from, count);
 	if (!done) {
-		if (direction == IO_WRITE && vec.n > 1 && vec.total > 0 && vec.total <= PIPE_ATOMIC)
-			done = write_gathered(f, &vec, pos);
-		else
-			done = move_each(f, direction, &vec, pos);
+		done = move_all(f, direction, &vec, pos);
 		vector_drop(&vec);
 	}
 	file_put(f);
