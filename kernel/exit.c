@@ -210,7 +210,7 @@ static void become_zombie(struct process *p, struct thread *t)
 
 static void leave_tree(struct process *p, struct thread *t)
 {
-	tty_session_ends(p);
+	tty_session_ends(p, TTY_LEADER_EXITS);
 	mutex_lock(&tree_lock);
 	signal_orphan_groups(p);
 	give_children_away(p);

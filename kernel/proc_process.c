@@ -94,7 +94,7 @@ static int make_stat(struct text *t, struct vnode *v, void *arg)
 	int nice = thread ? thread->nice : 0;
 
 	text_print(t, "%d (%s) %c %d %d %d %d %d 0 ", n->tid, name_of(p, thread), state_letter(p, thread), parent_pid(p), p->pgid, p->sid,	/* 1 to 9 */
-		(int)tty_device(p->tty), p->tty ? p->tty->foreground : -1);
+		p->tty ? (int)p->tty->device : 0, p->tty ? p->tty->foreground : -1);
 	text_print(t, "%lu %lu %lu %lu ", (unsigned long)stats_minor(&a.faults), (unsigned long)stats_minor(&p->child_faults),	/* 10 to 13 */
 		(unsigned long)stats_major(&a.faults), (unsigned long)stats_major(&p->child_faults));
 	text_print(t, "%lu %lu %lu %lu %d %d %u 0 %lu ", (unsigned long)(a.time.user_ns / NS_PER_TICK), (unsigned long)(a.time.kernel_ns / NS_PER_TICK),	/* 14 to 22 */

@@ -265,7 +265,7 @@ void proc_print_mounts(struct text *t)
 static int make_devices(struct text *t, struct vnode *v, void *arg)
 {
 	(void)v, (void)arg;
-	text_print(t, "Character devices:\n  1 mem\n  4 ttyS\n  5 /dev/tty\n  5 /dev/console\n\nBlock devices:\n");
+	text_print(t, "Character devices:\n  1 mem\n  4 ttyS\n  5 /dev/tty\n  5 /dev/console\n  5 /dev/ptmx\n136 pts\n\nBlock devices:\n");
 	return 0;
 }
 
