@@ -154,6 +154,7 @@ struct unix_rights *unix_rights_copy(const struct unix_rights *, struct unix_rig
 /* To be put by the next unix_put_rights; with or without unix_lock.  NULL is allowed. */
 void unix_rights_doom(struct unix_rights *);
 void unix_put_rights(void);
+bool unix_in_flight(const struct file *);		/* is it a socket that messages hold? */
 void unix_collect(void);
 
 /* Upcalls (kernel/sys_message.c): the calling process, by its real and its effective numbers; how many descriptors it may have on their way. */

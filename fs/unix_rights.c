@@ -6,7 +6,7 @@
  *
  * A socket whose messages hold itself, or two that hold each other, would never go.  The collection looks at the sockets in flight.  A socket all of whose references are from messages is
  * a suspect: no process can get at it but by receiving it.  What suspects hold of each other does not count; a suspect that is held from outside of them is reached, and so is what
- * it holds, and so on.  The rest is garbage: its messages with descriptors are dropped.  (This is the algorithm of Linux's net/unix/garbage.c up to 6.9.)
+ * it holds, and so on.  The rest is garbage: its messages are dropped.  That is done when a socket goes, and when a descriptor of one that is in flight is closed.  (This is the algorithm of Linux's net/unix/garbage.c up to 6.9.)
  */
 #include "fs/unix.h"
 #include "vm/heap.h"
@@ -91,6 +91,13 @@ void unix_put_rights(void)
 				file_put(r->file[i]);
 		mutex_unlock(&undertaker);
 	}
+}
+
+bool unix_in_flight(const struct file *f)
+{
+	const struct unix_socket *s = unix_of(f);
+
+	return s && __atomic_load_n(&s->in_flight, __ATOMIC_RELAXED);
 }
 
 /* ---- the collection; unix_lock held ------------------------------------------------------------------------------------ */

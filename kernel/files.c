@@ -7,6 +7,7 @@
  */
 #include "kernel/files.h"
 #include "fs/pipe.h"
+#include "fs/unix.h"
 #include "kernel/process.h"
 #include "fs/locks.h"
 #include "vm/heap.h"
@@ -70,13 +71,16 @@ bool files_shared(struct file_table *t)
 	return __atomic_load_n(&t->refs, __ATOMIC_RELAXED) > 1;
 }
 
-/* A process that closes any descriptor of a file loses its record locks on it. */
+/* A process that closes any descriptor of a file loses its record locks on it.  A socket that messages hold may have been held by nothing else. */
 static void close_file(struct file_table *t, struct file *f)
 {
 	if (!f)
 		return;
+	bool in_flight = unix_in_flight(f);
 	locks_drop_owner(f->vnode, t);
 	file_put(f);
+	if (in_flight)
+		unix_collect();
 }
 
 void files_put(struct file_table *t)

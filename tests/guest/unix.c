@@ -1176,12 +1176,7 @@ TEST(options)
 
 /* ---- garbage --------------------------------------------------------------------------------------------------------------------------- */
 
-/* What only messages hold goes when the next socket closes.  The cases themselves look at nothing: the frame counts open files. */
-static void close_one_more(void)
-{
-	close(new_socket(SOCK_STREAM));
-	sleep_ms(20);
-}
+/* What only messages hold goes.  The cases themselves look at nothing: the frame counts open files. */
 
 TEST(a_socket_in_its_own_queue)
 {
@@ -1189,7 +1184,6 @@ TEST(a_socket_in_its_own_queue)
 	EQ(send_fd(ends[0], "x", ends[1]), 1);
 	close(ends[0]);
 	close(ends[1]);
-	close_one_more();
 }
 
 TEST(two_that_hold_each_other)
@@ -1208,7 +1202,6 @@ TEST(two_that_hold_each_other)
 		close(other[0]);
 		close(other[1]);
 	}
-	close_one_more();
 }
 
 /* One that can still be received is none. */
@@ -1223,7 +1216,7 @@ TEST(what_is_reached_stays)
 	EQ(send_fd(ends[0], "out", inner[1]), 3);
 	close(inner[0]);
 	close(inner[1]);
-	close_one_more();
+	close(new_socket(SOCK_STREAM));
 	EQ(receive(ends[1], sizeof got_control, 0), 3);
 	int fd = got_fd(0);
 	EQ(receive(fd, sizeof got_control, 0), 2);
@@ -1247,7 +1240,6 @@ TEST(one_inside_the_other)
 	}
 	close(first);
 	close(last);
-	close_one_more();
 }
 
 TEST(in_a_connection_that_waits)
@@ -1259,7 +1251,6 @@ TEST(in_a_connection_that_waits)
 	EQ(send_fd(client, "x", client), 1);
 	close(server);
 	close(client);
-	close_one_more();
 }
 
 TEST(as_many_as_may_be_on_their_way)
