@@ -26,22 +26,25 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include "abi/faultline.h"
 
-enum { SHM_STAT_ANY = 15, F_ADD_SEALS_ = 1033, F_GET_SEALS_, PAGE = 4096, BATCH = 150, MAX_WORKERS = 16, MAX_KIN = 64, ARENA_PAGES = 64, BATCH_SECONDS = 4, TICK_US = 4000, LOG_FD = 100, NULL_FD };
+enum { TIOCGPTPEER_ = 0x5441, SHM_STAT_ANY = 15, F_ADD_SEALS_ = 1033, F_GET_SEALS_, PAGE = 4096, BATCH = 150, MAX_WORKERS = 16, MAX_KIN = 64, ARENA_PAGES = 64, BATCH_SECONDS = 4, TICK_US = 4000, LOG_FD = 100, NULL_FD, SOCKETS = 20 };
 #define ARENA ((char *)0x10000000)
 
 /*
  * Kinds: f descriptor  F number for a new one  d folder's descriptor  p path  N path whose name may change  b bytes to fill  c bytes to read  s their number  i small  w anything
  * z mostly zero  g signal  P process  a address to map  l its length  o open flags  m mode  t timespec  T timeval pair  v iovec  V their number  S signal set
  * 8 its size  9 clone3's  A action  x offset  R rights  M map flags  u user  k clock  q timer value  L limit  r resource  I ioctl  C fcntl  y its argument  D poll list
+ * K socket or terminal  X family of sockets, and the level of their options  Y type  Q address of one  Z its length  U message header  O message flags  J option
  * H shared segment  e at-flags  W wait flags  j futex  n text  E argument vector  B option of prctl  h seek  G arguments of clone3
  */
 static const struct call { const char *name; int number; const char *arguments; } calls[] = {
@@ -77,6 +80,10 @@ static const struct call { const char *name; int number; const char *arguments; 
 	CALL(copy_file_range, "fzfzsz"), CALL(preadv2, "fvVxzi"), CALL(pwritev2, "fvVxzi"), CALL(statx, "dpeib"), CALL(close_range, "FFi"),
 	CALL(faccessat2, "dpie"), CALL(rt_sigreturn, ""), CALL(fork, ""), CALL(vfork, ""), CALL(clone, "wzzzz"), CALL(exit, "i"), CALL(exit_group, "i"),
 	{ "faultstat", 1024, "iPbs" }, { "vmcheck", 1026, "bs" }, { "madvise", SYS_madvise, "ali" },
+	CALL(socket, "XYz"), CALL(socket, "XYz"), CALL(socketpair, "XYzb"), CALL(bind, "KQZ"), CALL(connect, "KQZ"), CALL(listen, "Ki"), CALL(accept, "Kbb"),
+	CALL(accept4, "KzzY"), CALL(sendto, "KcsOzz"), CALL(sendto, "KcsOQZ"), CALL(recvfrom, "KbsObb"), CALL(sendmsg, "KUO"), CALL(sendmsg, "KUO"),
+	CALL(recvmsg, "KUO"), CALL(recvmsg, "KUO"), CALL(sendmmsg, "KUiO"), CALL(recvmmsg, "KUiOt"), CALL(shutdown, "Ki"), CALL(getsockname, "Kbb"),
+	CALL(getpeername, "Kbb"), CALL(setsockopt, "KXJc8"), CALL(getsockopt, "KXJbb"), CALL(vhangup, ""), CALL(ioctl, "KIb"),
 	CALL(memfd_create, "ni"), CALL(shmget, "zsm"), CALL(shmat, "Hai"), CALL(shmdt, "a"), CALL(shmctl, "Hib"), { "unknown", 999, "www" },
 };
 enum { CALLS = sizeof calls / sizeof *calls };
@@ -156,8 +163,8 @@ static long path(int changes)
 		"hole", "/proc/self/maps", "/proc/self/fd", "/proc/self/exe", "/proc", "/proc/1/stat",
 		"/proc/meminfo", "/proc/self/status", "dir/", "a/", "a/b", "", "new",
 		"new2", "dir/new", "dangling", "script", "garbage", "/proc/self/fd/3", "/proc/self/fd/6", "/proc/self/cwd/a", "./././a", "dir/../b",
-		/* READ_ONLY: not for what changes names or owners, all would miss them */ "/etc/passwd", "/etc", "/bin/true", "/bin/busybox", "/dev/null", "/dev/zero", "/dev/full", "/dev/urandom", "/dev/tty", "/tmp", "/" };
-	enum { READ_ONLY = 11 };
+		/* READ_ONLY: not for what changes names or owners, all would miss them */ "/etc/passwd", "/etc", "/bin/true", "/bin/busybox", "/dev/null", "/dev/zero", "/dev/full", "/dev/urandom", "/dev/tty", "/dev/ptmx", "/dev/pts/0", "/dev/pts/1", "/tmp", "/" };
+	enum { READ_ONLY = 14 };
 
 	if (!long_name[0]) {
 		memset(long_name, 'n', sizeof long_name - 1);
@@ -173,7 +180,7 @@ static long path(int changes)
 
 static long descriptor(void)
 {
-	return below(12) ? (long)below(24) : PICK(-1, -100, 1023, 1024, 0x7fffffff, 255, 63, LONG_MIN);
+	return below(12) ? (long)below(28) : PICK(-1, -100, 1023, 1024, 0x7fffffff, 255, 63, LONG_MIN);
 }
 
 static long process(void)
@@ -289,6 +296,42 @@ static long fcntl_argument(void)
 	return below(2) ? (long)l : below(3) ? (long)below(4096) : wild();
 }
 
+static long socket_address(void)
+{
+	struct sockaddr_un *a = slot(sizeof *a);
+
+	*a = (struct sockaddr_un){ .sun_family = (sa_family_t)(below(15) ? AF_UNIX : below(3)) };
+	if (below(3))
+		a->sun_path[1] = (char)('a' + below(3));
+	else
+		snprintf(a->sun_path, sizeof a->sun_path, "sock%d", (int)below(3));
+	return below(12) ? (long)a : bytes(0);
+}
+
+/* One message, or the first of several: with descriptors, or room for some. */
+static long message(void)
+{
+	struct { struct msghdr h; unsigned len; } *m = slot(4 * sizeof *m);
+	struct { struct cmsghdr h; int fd[6]; } *c = slot(sizeof *c);
+	int n = (int)below(7);
+
+	for (int i = 0; i < 4; i++)
+		m[i].h = (struct msghdr){ .msg_iov = (struct iovec *)vector(), .msg_iovlen = below(10) ? below(4) : (size_t)wild() };
+	c->h = (struct cmsghdr){ .cmsg_len = below(12) ? CMSG_LEN((size_t)n * sizeof(int)) : (size_t)wild(), .cmsg_level = SOL_SOCKET,
+		.cmsg_type = below(6) ? SCM_RIGHTS : (int)below(4) };
+	for (int i = 0; i < 6; i++)
+		c->fd[i] = (int)descriptor();
+	if (below(3)) {
+		m->h.msg_control = below(20) ? c : (void *)bytes(1);
+		m->h.msg_controllen = below(8) ? CMSG_SPACE((size_t)n * sizeof(int)) : below(200);
+	}
+	if (!below(3)) {
+		m->h.msg_name = (void *)socket_address();
+		m->h.msg_namelen = (socklen_t)PICK(110, 3, 8);
+	}
+	return below(15) ? (long)m : bytes(1);
+}
+
 /* The number of the System V segment with this index, or an errno. */
 static long segment(uint64_t index)
 {
@@ -316,7 +359,7 @@ static long argument(char kind)
 		return wild();
 	switch (kind) {
 	case 'f': return descriptor();
-	case 'F': return below(12) ? 8 + (long)below(40) : descriptor();
+	case 'F': return below(12) ? 8 + (long)below(44) : descriptor();
 	case 'd': return below(3) ? PICK(AT_FDCWD, AT_FDCWD, 5) : descriptor();
 	case 'p': return path(0);
 	case 'N': return path(1);
@@ -348,7 +391,8 @@ static long argument(char kind)
 	case 'k': return below(10) ? (long)below(12) : wild();
 	case 'L': return limit();
 	case 'r': return below(10) ? (long)below(16) : wild();
-	case 'I': return PICK(TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIOCLEX, FIONCLEX, TIOCGPGRP, TIOCGSID, TIOCSPGRP, TIOCSCTTY, TIOCNOTTY, TIOCSWINSZ, TIOCOUTQ, wild());
+	case 'I': return PICK(TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIOCLEX, FIONCLEX, TIOCGPGRP, TIOCGSID, TIOCSPGRP, TIOCSCTTY, TIOCNOTTY, TIOCSWINSZ, TIOCOUTQ, TCSETS, TCSETSF, TCFLSH, TCXONC, TIOCSTI, TIOCEXCL, TIOCNXCL,
+		TIOCGPTN, TIOCSPTLCK, TIOCPKT, TIOCGPTPEER_, wild());
 	case 'C': return below(15) ? (long)PICK(F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW, F_GETOWN, F_DUPFD_CLOEXEC, F_SETPIPE_SZ, F_GETPIPE_SZ,
 		F_ADD_SEALS_, F_GET_SEALS_) : wild();
 	case 'y': return fcntl_argument();
@@ -362,6 +406,14 @@ static long argument(char kind)
 	case 'B': return below(4) ? (long)below(60) : wild();
 	case 'H': return segment(below(8));
 	case 'h': return below(10) ? (long)below(5) : wild();
+	case 'K': return below(4) ? SOCKETS + (long)below(7) : descriptor();
+	case 'X': return below(15) ? AF_UNIX : wild();
+	case 'Y': return below(15) ? PICK(SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET) | PICK(0, SOCK_NONBLOCK, SOCK_NONBLOCK, SOCK_CLOEXEC) : (long)below(20);
+	case 'Q': return socket_address();
+	case 'Z': return below(10) ? PICK(110, 8, 4, 2) : wild();
+	case 'U': return message();
+	case 'O': return below(5) ? MSG_DONTWAIT | PICK(0, 0, MSG_PEEK, MSG_TRUNC, MSG_WAITALL, MSG_NOSIGNAL, MSG_CMSG_CLOEXEC) : below(2) ? 0 : wild();
+	case 'J': return below(10) ? 1 + (long)below(45) : wild();
 	}
 	abort();
 }
@@ -481,7 +533,7 @@ static void put_file(const char *name, const char *text, int mode)
 	close(fd);
 }
 
-/* The folder's files, and descriptors 3 to 20 as the tables of kinds expect them. */
+/* The folder's files, and descriptors 3 to 26 as the tables of kinds expect them: from SOCKETS on two pairs, a listener, and both sides of a terminal. */
 static void furnish(void)
 {
 	for (int fd = 0; fd < 3; fd++)
@@ -507,6 +559,15 @@ static void furnish(void)
 	for (int i = 0; i < 2; i++)
 		if (pipe2(ends, i ? O_NONBLOCK : 0))
 			perror("pipe2");
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) || socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, ends))
+		perror("socketpair");
+	struct sockaddr_un name = { AF_UNIX, "sock0" };
+	int server = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	if (bind(server, (struct sockaddr *)&name, sizeof name) || listen(server, 3))
+		perror("listen");
+	int master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK), zero = 0;
+	if (master < 0 || ioctl(master, TIOCSPTLCK, &zero) || ioctl(master, TIOCGPTPEER_, O_RDWR | O_NONBLOCK) < 0)
+		perror("/dev/ptmx");
 }
 
 static void lay_out_arena(void)
