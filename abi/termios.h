@@ -10,6 +10,9 @@ struct termios2 {			/* struct termios is the part before ispeed */
 };
 _Static_assert(sizeof(struct termios2) == 44, "struct termios2 has 44 bytes");
 enum { TERMIOS_SIZE = 36 };
+/* What System V had: the low halves of the flags, the first characters. */
+enum { TERMIO_CHARS = 8 };
+struct termio { uint16_t iflag, oflag, cflag, lflag; uint8_t line, cc[TERMIO_CHARS]; };
 
 struct winsize { uint16_t rows, columns, xpixel, ypixel; };
 
@@ -21,7 +24,7 @@ enum { ISIG = 1, ICANON = 2, ECHO = 010, ECHOE = 020, ECHOK = 040, ECHONL = 0100
 	IEXTEN = 0100000 };
 
 enum {
-	TCGETS = 0x5401, TCSETS, TCSETSW, TCSETSF, TCSBRK = 0x5409, TCXONC, TCFLSH, TIOCEXCL, TIOCNXCL, TIOCSCTTY, TIOCGPGRP, TIOCSPGRP, TIOCOUTQ, TIOCSTI,
+	TCGETS = 0x5401, TCSETS, TCSETSW, TCSETSF, TCGETA, TCSETA, TCSETAW, TCSETAF, TCSBRK, TCXONC, TCFLSH, TIOCEXCL, TIOCNXCL, TIOCSCTTY, TIOCGPGRP, TIOCSPGRP, TIOCOUTQ, TIOCSTI,
 	TIOCGWINSZ, TIOCSWINSZ, TIOCMGET, FIONREAD = 0x541b, TIOCPKT = 0x5420, TIOCNOTTY = 0x5422, TIOCSETD, TIOCGETD, TCSBRKP, TIOCGSID = 0x5429,
 	TIOCVHANGUP = 0x5437, TIOCGPTPEER = 0x5441,
 	TCSETS2 = 0x402c542b, TCSETSW2, TCSETSF2, TIOCSPTLCK = 0x40045431, TIOCSIG = 0x40045436,

@@ -39,14 +39,40 @@ static uint32_t speed_of(uint32_t cflag, uint32_t given)
 	return (cflag & CBAUD) == BOTHER ? given : cflag & BOTHER ? more[code] : speeds[code];
 }
 
-/* Output is never pending that only time takes away, so TCSETSW has nothing to wait for. */
+static long get_old_modes(struct tty *t, vaddr_t to)
+{
+	mutex_lock(&t->lock);
+	const struct termios2 *m = &t->modes;
+	struct termio old = { (uint16_t)m->iflag, (uint16_t)m->oflag, (uint16_t)m->cflag, (uint16_t)m->lflag, .line = m->line };
+	memcpy(old.cc, m->cc, sizeof old.cc);
+	mutex_unlock(&t->lock);
+	return user_put(to, old);
+}
+
+static uint32_t with_low_half(uint32_t flags, uint16_t low) { return (flags & 0xffff0000u) | low; }
+
+static int read_old_modes(struct termios2 *m, vaddr_t from)
+{
+	struct termio old;
+	if (user_get(old, from))
+		return -EFAULT;
+	m->iflag = with_low_half(m->iflag, old.iflag);
+	m->oflag = with_low_half(m->oflag, old.oflag);
+	m->cflag = with_low_half(m->cflag, old.cflag);
+	m->lflag = with_low_half(m->lflag, old.lflag);
+	m->line = old.line;
+	memcpy(m->cc, old.cc, sizeof old.cc);
+	return 0;
+}
+
+/* Output is never pending that only time takes away, so TCSETSW has nothing to wait for.  size: of struct termios, struct termios2, or (0) struct termio. */
 static long set_modes(struct tty *t, vaddr_t from, size_t size, enum flush_first flush)
 {
 	struct termios2 modes;
 	mutex_lock(&t->lock);
 	modes = t->modes;
 	mutex_unlock(&t->lock);
-	if (user_copy_in(&modes, from, size))
+	if (size ? user_copy_in(&modes, from, size) : read_old_modes(&modes, from))
 		return -EFAULT;
 	uint32_t input = modes.cflag >> IBSHIFT;
 	modes.ospeed = speed_of(modes.cflag, modes.ospeed);
@@ -172,7 +198,7 @@ static long hang_up(struct tty *t)
 static bool is_change(unsigned command)
 {
 	switch (command) {
-	case TCSETS: case TCSETSW: case TCSETSF: case TCSETS2: case TCSETSW2: case TCSETSF2: case TCFLSH: case TCXONC: case TCSBRK: case TCSBRKP: case TIOCSETD:
+	case TCSETS: case TCSETSW: case TCSETSF: case TCSETS2: case TCSETSW2: case TCSETSF2: case TCSETA: case TCSETAW: case TCSETAF: case TCFLSH: case TCXONC: case TCSBRK: case TCSBRKP: case TIOCSETD:
 		return true;
 	default:
 		return false;
@@ -198,6 +224,12 @@ long tty_ioctl(struct file *f, struct tty *t, enum tty_side side, unsigned comma
 		return set_modes(t, arg, sizeof(struct termios2), KEEP_INPUT);
 	case TCSETSF2:
 		return set_modes(t, arg, sizeof(struct termios2), FLUSH_INPUT);
+	case TCGETA:
+		return get_old_modes(t, arg);
+	case TCSETA: case TCSETAW:
+		return set_modes(t, arg, 0, KEEP_INPUT);
+	case TCSETAF:
+		return set_modes(t, arg, 0, FLUSH_INPUT);
 	case TIOCGWINSZ:
 		return get_size(t, arg);
 	case TIOCSWINSZ:

@@ -190,6 +190,18 @@ TEST(modes_when_new)
 	EQ(ioctl(slave, 0x402c542b, &t2), 0);
 	EQ(ioctl(slave, 0x802c542a, &t2), 0);
 	EQ(t2.ospeed, 12345);
+	struct { unsigned short flags[4]; unsigned char line, cc[8]; } old;
+	EQ(ioctl(slave, TCGETA, &old), 0);
+	EQ(old.flags[0], ICRNL | IXON);
+	EQ(old.cc[VINTR], 3);
+	old.flags[3] &= (unsigned short)~ECHO;
+	old.cc[VINTR] = 5;
+	EQ(ioctl(slave, TCSETAF, &old), 0);
+	EQ(tcgetattr(slave, &t), 0);
+	EQ(t.c_lflag & (ECHO | ICANON), ICANON);
+	EQ(t.c_cc[VINTR], 5);
+	EQ(t.c_cc[VSTART], 17);
+	FAILS(ioctl(slave, TCSETA, (void *)8), EFAULT);
 	FAILS(ioctl(slave, TCGETS, (void *)8), EFAULT);
 	FAILS(ioctl(slave, 0x5499, 0), ENOTTY);
 }
