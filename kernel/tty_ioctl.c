@@ -72,7 +72,8 @@ static long set_modes(struct tty *t, vaddr_t from, size_t size, enum flush_first
 	mutex_lock(&t->lock);
 	modes = t->modes;
 	mutex_unlock(&t->lock);
-	if (size ? user_copy_in(&modes, from, size) : read_old_modes(&modes, from))
+	bool read = size ? !user_copy_in(&modes, from, size) : !read_old_modes(&modes, from);
+	if (!read)
 		return -EFAULT;
 	uint32_t input = modes.cflag >> IBSHIFT;
 	modes.ospeed = speed_of(modes.cflag, modes.ospeed);
