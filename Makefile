@@ -70,6 +70,7 @@ $(1)/faultline.iso: $(1)/faultline.boot build/faultline.img tools/grub.cfg tools
 $(1)/faultline-packed.iso: $(1)/faultline.boot build/faultline-packed.img tools/grub.cfg tools/mkiso
 	$$(say) ISO $$@
 	$$(Q)tools/mkiso $$@ $(1)/faultline.boot build/faultline-packed.img
+$(1)/obj/arch/x86_64/vdso.asm.o: build/vdso/vdso.so
 -include $$(OBJECTS_$(1):.o=.d)
 endef
 
@@ -79,6 +80,15 @@ all: $(VARIANT)/faultline.iso
 
 $(eval $(call kernel,build,-DNDEBUG))
 $(eval $(call kernel,build/debug,-DLOCK_CHECK))
+
+# The vDSO is code for user mode, a shared object that the kernel contains.
+VDSO_CFLAGS := -std=gnu11 -O2 -fPIC -ffreestanding -mgeneral-regs-only -fno-stack-protector -fcf-protection=none -fvisibility=hidden -Wall -Wextra -Wshadow -I.
+VDSO_LDFLAGS := -shared -nostdlib -Wl,--hash-style=both -Wl,--build-id=sha1 -Wl,-soname=linux-vdso.so.1 -Wl,-Bsymbolic -Wl,--eh-frame-hdr \
+	-Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--strip-all -T arch/x86_64/vdso/vdso.ld
+build/vdso/vdso.so: arch/x86_64/vdso/vdso.c arch/x86_64/vdso/data.h arch/x86_64/vdso/vdso.ld Makefile
+	$(say) VDSO $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(VDSO_CFLAGS) $(VDSO_LDFLAGS) -o $@ $<
 
 # ---- user programs and images ----------------------------------------------------------------------------------------------
 

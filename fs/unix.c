@@ -124,15 +124,14 @@ static void unix_release(struct file *f)
 
 void unix_wake(struct unix_socket *s, unsigned events)
 {
-	(void)events;
-	wake_all(&s->changed);
+	file_wake(&s->changed, events);
 }
 
 void unix_wake_senders(struct unix_socket *s)
 {
 	wake_all(&s->room);
 	list_for_each(l, &s->clients)
-		unix_wake(container_of(l, struct unix_socket, client), POLL_OUT | POLL_WRITE_NORMAL | POLL_WRITE_BAND);
+		unix_wake(container_of(l, struct unix_socket, client), POLL_ROOM);
 }
 
 uint64_t unix_deadline(uint64_t timeout_ns, unsigned flags)
@@ -186,11 +185,11 @@ static unsigned unix_poll(struct file *f, struct waitq **queue)
 	if (s->shut == UNIX_SHUT || (unix_by_connection(s) && s->state == UNIX_IDLE))
 		events |= POLL_HUP;
 	if (s->shut & UNIX_NO_RECEIVE)
-		events |= POLL_READ_HUP | POLL_IN | POLL_READ_NORMAL;
+		events |= POLL_READ_HUP | POLL_DATA;
 	if (!list_empty(&s->queue) || !list_empty(&s->pending))
-		events |= POLL_IN | POLL_READ_NORMAL;
+		events |= POLL_DATA;
 	if (may_send(s))
-		events |= POLL_OUT | POLL_WRITE_NORMAL | POLL_WRITE_BAND;
+		events |= POLL_ROOM;
 	spin_unlock(&unix_lock);
 	return events;
 }
@@ -355,7 +354,7 @@ static int connect_locked(struct unix_socket *s, struct unix_socket *listener, s
 	list_append(&unix_sockets, &accepted->all);
 	list_append(&listener->pending, &unix_ref(accepted)->pending);
 	listener->npending++;
-	unix_wake(listener, POLL_IN | POLL_READ_NORMAL);
+	unix_wake(listener, POLL_DATA);
 	return 0;
 }
 
@@ -410,7 +409,7 @@ static int connect_datagrams(struct unix_socket *s, struct fs_context *fs, const
 			peer->state = UNIX_CONNECTED;
 		if (old && old != peer)
 			dissolve(s, old);
-		unix_wake(s, POLL_OUT | POLL_WRITE_NORMAL | POLL_WRITE_BAND);
+		unix_wake(s, POLL_ROOM);
 	}
 	spin_unlock(&unix_lock);
 	unix_put_rights();

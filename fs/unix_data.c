@@ -24,7 +24,7 @@ static void give_back(struct unix_message *m)
 
 	s->sending -= m->charge;
 	if (s->sending * 4 <= s->options.send_buffer)
-		unix_wake(s, POLL_OUT | POLL_WRITE_NORMAL | POLL_WRITE_BAND);
+		unix_wake(s, POLL_ROOM);
 	unix_put(s);
 }
 
@@ -152,7 +152,7 @@ static int post(struct unix_socket *to, struct unix_message *m, struct unix_out 
 		m->cred = unix_self();
 	list_append(&to->queue, &m->link);
 	to->queued++;
-	unix_wake(to, POLL_IN | POLL_READ_NORMAL);
+	unix_wake(to, POLL_DATA);
 	return 0;
 }
 

@@ -16,8 +16,10 @@
 #include "kernel/exec.h"
 #include "kernel/files.h"
 #include "kernel/life.h"
+#include "kernel/posix_timer.h"
 #include "kernel/sched.h"
 #include "kernel/signal.h"
+#include "kernel/vdso.h"
 #include "arch/cpu.h"
 #include "arch/uaccess.h"
 #include "lib/string.h"
@@ -79,7 +81,7 @@ static int open_executable(struct fs_context *fs, struct vnode *at, const char *
 	if (error)
 		return error;
 	kernel.uid = kernel.gid = 0;
-	if (!S_ISREG(vnode->mode))
+	if (!S_ISREG(vnode->mode) || vnode->mount->flags & MOUNT_NO_EXEC)
 		error = -EACCES;
 	else
 		error = vfs_permission(fs, vnode, MAY_EXECUTE);
@@ -170,6 +172,8 @@ static int build_space(struct exec *e)
 	int error = map_file(e, &e->image, e->file, ELF_PROGRAM);
 	if (!error && e->interpreter_file)
 		error = map_file(e, &e->interpreter, e->interpreter_file, ELF_INTERPRETER);
+	if (!error)
+		error = vdso_map(s, &e->vdso);
 	if (error)
 		return error;
 	vm_set_brk(s, page_ceil(e->image.end));
@@ -187,7 +191,7 @@ static int find_identity(struct exec *e)
 	int error = vfs_getattr(e->file->vnode, &attr);
 	if (error)
 		return error;
-	bool gains = !p->no_new_privileges;
+	bool gains = !p->no_new_privileges && !(e->file->vnode->mount->flags & MOUNT_NO_SETID);
 	e->euid = gains && (attr.mode & S_ISUID) ? attr.uid : p->euid;
 	e->egid = gains && (attr.mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) ? attr.gid : p->egid;
 	e->secure = e->euid != p->uid || e->egid != p->gid;
@@ -250,12 +254,15 @@ static void commit(struct exec *e)
 	struct thread *t = current_thread();
 	struct vnode *program = vnode_ref(e->file->vnode), *before;
 
+	mount_use(program->mount);
+
 	if (e->space)
 		process_note_resident(p, e->space);	/* the old one; the first process had none */
 	thread_release_vfork(t);
 	p->barrier_registered = false;
 	take_files(e);
 	files_close_on_exec(p->files);
+	posix_timers_drop(p);
 	signal_exec(p);
 	if (e->secure)
 		p->death_signal = 0;

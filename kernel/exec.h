@@ -25,6 +25,7 @@ struct exec {
 	struct elf_image image, interpreter;
 	struct space *space;			/* the new one; once the process has it, the old one */
 	struct file_table *files;		/* a copy of a shared one, or NULL; then, the shared one */
+	vaddr_t vdso;				/* where its header is; 0: nowhere */
 	vaddr_t stack;				/* where the new program's stack pointer is */
 	char name[16];
 	uint32_t euid, egid;

@@ -21,7 +21,7 @@ enum { PAGE_BYTES = 4096 - sizeof(struct exec_page), RANDOM_BYTES = 16, TOP_ZERO
 static const size_t STRINGS_LEAST = 131072, STRINGS_MOST = (size_t)6 << 20;
 
 enum auxv_type { AT_NULL, AT_PHDR = 3, AT_PHENT, AT_PHNUM, AT_PAGESZ, AT_BASE, AT_FLAGS, AT_ENTRY, AT_UID = 11, AT_EUID, AT_GID, AT_EGID,
-	AT_PLATFORM, AT_HWCAP, AT_CLKTCK, AT_SECURE = 23, AT_RANDOM = 25, AT_HWCAP2, AT_EXECFN = 31, AUXV_ENTRIES = 20 };
+	AT_PLATFORM, AT_HWCAP, AT_CLKTCK, AT_SECURE = 23, AT_RANDOM = 25, AT_HWCAP2, AT_EXECFN = 31, AT_VDSO = 33, AUXV_ENTRIES = 21 };
 
 /* ---- gathering ------------------------------------------------------------------------ */
 
@@ -229,6 +229,8 @@ static void put_pointers(struct writer *w, struct cursor *c, size_t count)
 static void put_auxv(struct writer *w, const struct exec *e, vaddr_t platform, vaddr_t random, vaddr_t path)
 {
 	const struct process *p = e->process;
+	if (e->vdso)
+		put_aux(w, AT_VDSO, e->vdso);
 	put_aux(w, AT_HWCAP, arch_hwcap());
 	put_aux(w, AT_PAGESZ, PAGE_SIZE);
 	put_aux(w, AT_CLKTCK, TICK_HZ);

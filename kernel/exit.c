@@ -11,6 +11,7 @@
 #include "kernel/life.h"
 #include "kernel/clock.h"
 #include "kernel/futex.h"
+#include "kernel/posix_timer.h"
 #include "kernel/sched.h"
 #include "kernel/tty.h"
 #include "arch/cpu.h"
@@ -165,6 +166,7 @@ static void end_process(struct process *p, struct thread *t)
 	if (p->pid == 1)
 		first_process_ended(p->exit_status);
 	itimer_forget(p);
+	posix_timers_drop(p);
 	leave_space(p, t);
 	process_drop_files(p);
 	leave_tree(p, t);

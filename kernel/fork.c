@@ -177,8 +177,6 @@ static void inherit(struct process *child, struct process *parent)
 	child->gid = parent->gid;
 	child->egid = parent->egid;
 	child->sgid = parent->sgid;
-	child->ngroups = parent->ngroups;
-	memcpy(child->groups, parent->groups, sizeof child->groups);
 	child->no_new_privileges = parent->no_new_privileges;
 	child->barrier_registered = parent->barrier_registered;
 	child->oom_score_adj = parent->oom_score_adj;
@@ -192,6 +190,7 @@ static int copy_resources(struct process *child, struct process *parent, uint64_
 	if (parent->exe) {
 		child->exe = vnode_ref(parent->exe);
 		vnode_begin_run(child->exe);		/* cannot fail: the parent runs it */
+		mount_use(child->exe->mount);
 	}
 	child->files = flags & CLONE_FILES ? files_share(parent->files) : files_copy(parent->files);
 	if (!child->files)

@@ -16,6 +16,7 @@
 #include "arch/mmu.h"
 #include "arch/time.h"
 #include "arch/trap.h"
+#include "fs/anon.h"
 #include "fs/fat.h"
 #include "fs/job.h"
 #include "fs/memfd.h"
@@ -27,6 +28,7 @@
 #include "kernel/settings.h"
 #include "kernel/system.h"
 #include "kernel/tty.h"
+#include "kernel/vdso.h"
 #include "lib/print.h"
 #include "lib/string.h"
 #include "vm/frame.h"
@@ -57,6 +59,7 @@ void kernel_main(const struct boot_info *boot)
 	say_hello(boot);
 	process_init();
 	futex_init();
+	signal_init();
 	clock_init();
 	time_init();
 	dev_register_memory();
@@ -231,6 +234,10 @@ static void start_init(void *boot_info)
 	struct process *p = current;
 	if (memfd_init())
 		kprintf("no memory for memfd\n");
+	if (anon_init())
+		kprintf("no memory for files without a place\n");
+	if (vdso_init())
+		kprintf("no memory for the vDSO\n");
 	mount_at("/", mount_image(boot_info));
 	fs_context_init(&p->fs);
 	mount_at("/dev", dev_mount());

@@ -50,7 +50,8 @@ struct process *proc_lock_thread(const struct proc_node *n, struct thread **out)
 bool proc_may_inspect(const struct process *p)
 {
 	const struct process *me = current;
-	return me->euid == 0 || (me->euid == p->uid && me->euid == p->euid && me->euid == p->suid);
+	uint32_t uid = me->fs.uid, gid = me->fs.gid;
+	return uid == 0 || (uid == p->uid && uid == p->euid && uid == p->suid && gid == p->gid && gid == p->egid && gid == p->sgid);
 }
 
 void proc_unlock_process(void)
@@ -243,25 +244,42 @@ static const struct vnode_ops root_ops = { .lookup = root_lookup, .readdir = roo
 
 static int proc_statfs(struct mount *m, struct linux_statfs *s)
 {
-	s->type = m == &proc_fs ? STATFS_PROC : STATFS_SYSFS;
+	s->type = m->dev == proc_fs.dev ? STATFS_PROC : STATFS_SYSFS;
 	return 0;
+}
+
+static void mount_free(struct mount *m)
+{
+	kfree(m);
+}
+
+/* The first mount of a file system is the structure that is there; others are further ways to the same nodes, with a root of their own. */
+static struct mount *mount_again(struct mount *first, struct proc_node root, const struct vnode_ops *ops)
+{
+	struct mount *m = first;
+	if (first->root) {
+		m = kmalloc(sizeof *m);
+		if (!m)
+			return NULL;
+		*m = (struct mount){ .type = first->type, .source = first->source, .dev = first->dev, .statfs = first->statfs, .free = mount_free };
+	}
+	root.mount = m;
+	if (make_node(&root, ops, S_IFDIR | 0555, &m->root) == 0)
+		return m;
+	if (m != first)
+		kfree(m);
+	return NULL;
 }
 
 struct mount *proc_mount(void)
 {
-	static const struct proc_node root = { .mount = &proc_fs, .id = ID_ROOT };
-	if (make_node(&root, &root_ops, S_IFDIR | 0555, &proc_fs.root) != 0)
-		return NULL;
-	return &proc_fs;
+	return mount_again(&proc_fs, (struct proc_node){ .id = ID_ROOT }, &root_ops);
 }
 
 struct mount *sysfs_mount(void)
 {
 	static const struct proc_entry directory = { .name = "/", .inside = sys_root_entries };
-	static const struct proc_node root = { .mount = &sys_fs, .entry = &directory, .id = ID_ROOT };
-	if (make_node(&root, &table_ops, S_IFDIR | 0555, &sys_fs.root) != 0)
-		return NULL;
-	return &sys_fs;
+	return mount_again(&sys_fs, (struct proc_node){ .entry = &directory, .id = ID_ROOT }, &table_ops);
 }
 
 /* ---- task/ ---------------------------------------------------------------------------------- */
@@ -416,6 +434,8 @@ static int make_fdinfo(struct text *t, struct vnode *v, void *arg)
 		return -ENOENT;
 	text_print(t, "pos:\t%llu\nflags:\t0%o\nmnt_id:\t%llu\nino:\t%llu\n", (unsigned long long)f->pos, f->flags,
 		(unsigned long long)(f->vnode->mount ? f->vnode->mount->dev : 0), (unsigned long long)f->vnode->ino);
+	if (f->ops->show)
+		f->ops->show(f, t);
 	file_put(f);
 	return 0;
 }

@@ -50,7 +50,10 @@ extern const struct vnode_ops proc_fd_ops, proc_fdinfo_ops, proc_task_ops, proc_
 #define KB(pages)	((unsigned long)(pages) * (PAGE_SIZE / 1024))
 struct fault_stats;
 void proc_print_faults(struct text *, const struct fault_stats *);
-void proc_print_mounts(struct text *);
+/* Names of the types of file systems, in the order of /proc/filesystems (kernel/sys_mount.c); NULL: no more. */
+const char *file_system_type(unsigned index, bool *on_device);
+int proc_print_mounts(struct text *);
+int proc_print_mountinfo(struct text *);
 /* A decimal number with a sign, white space around it; -EINVAL: it is none, or too large. */
 int proc_parse_int(const char *, long *value);
 

@@ -129,13 +129,15 @@ static void print_memory(struct text *t, const struct process *p)
 		KB(p->space->data), 0ul, 0ul, 0ul, 0ul, 0ul);
 }
 
-static void print_ids(struct text *t, const struct process *p, pid_type tid)
+static void print_ids(struct text *t, struct process *p, pid_type tid)
 {
 	text_print(t, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", p->pid, tid, parent_pid(p));
-	text_print(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", p->uid, p->euid, p->suid, p->euid, p->gid, p->egid, p->sgid, p->egid);
+	text_print(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", p->uid, p->euid, p->suid, p->fs.uid, p->gid, p->egid, p->sgid, p->fs.gid);
 	text_print(t, "FDSize:\t64\nGroups:\t");
-	for (unsigned i = 0; i < p->ngroups; i++)
-		text_print(t, "%u ", p->groups[i]);
+	struct group_list *groups = fs_context_groups(&p->fs);
+	for (size_t i = 0; groups && i < groups->n; i++)
+		text_print(t, "%u ", groups->id[i]);
+	group_list_put(groups);
 	text_print(t, "\nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", p->pid, tid, p->pgid, p->sid);
 }
 
@@ -173,7 +175,7 @@ static int make_status(struct text *t, struct vnode *v, void *arg)
 	print_ids(t, p, n->tid);
 	if (p->space)
 		print_memory(t, p);
-	text_print(t, "Threads:\t%u\nSigQ:\t%u/%lu\n", count_threads(p), p->signals.count, (unsigned long)p->limits[LIMIT_SIGPENDING].cur);
+	text_print(t, "Threads:\t%u\nSigQ:\t%u/%lu\n", count_threads(p), signal_queued(p->uid), (unsigned long)p->limits[LIMIT_SIGPENDING].cur);
 	text_print(t, "SigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\nSigCgt:\t%016lx\n", (unsigned long)s.pending,
 		(unsigned long)s.shared, (unsigned long)s.blocked, (unsigned long)s.ignored, (unsigned long)s.caught);
 	text_print(t, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\n", 0ul, (unsigned long)capabilities,
@@ -344,19 +346,13 @@ static int make_faults(struct text *t, struct vnode *v, void *arg)
 static int make_mounts(struct text *t, struct vnode *v, void *arg)
 {
 	(void)v, (void)arg;
-	proc_print_mounts(t);
-	return 0;
+	return proc_print_mounts(t);
 }
 
 static int make_mountinfo(struct text *t, struct vnode *v, void *arg)
 {
 	(void)v, (void)arg;
-	list_for_each(l, &mount_list) {
-		const struct mount *m = container_of(l, struct mount, all);
-		const char *rw = m->flags & MOUNT_READONLY ? "ro" : "rw";
-		text_print(t, "%lu 0 0:%lu / %s %s,relatime - %s %s %s\n", (unsigned long)m->dev, (unsigned long)m->dev, m->path, rw, m->type, m->source, rw);
-	}
-	return 0;
+	return proc_print_mountinfo(t);
 }
 
 static int make_cgroup(struct text *t, struct vnode *v, void *arg)

@@ -249,17 +249,13 @@ static int make_cmdline(struct text *t, struct vnode *v, void *arg)
 
 static int make_filesystems(struct text *t, struct vnode *v, void *arg)
 {
-	(void)v, (void)arg;
-	text_print(t, "nodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\n\tvfat\n");
-	return 0;
-}
+	bool on_device;
+	const char *type;
 
-void proc_print_mounts(struct text *t)
-{
-	list_for_each(l, &mount_list) {
-		const struct mount *m = container_of(l, struct mount, all);
-		text_print(t, "%s %s %s %s,relatime 0 0\n", m->source, m->path, m->type, m->flags & MOUNT_READONLY ? "ro" : "rw");
-	}
+	(void)v, (void)arg;
+	for (unsigned i = 0; (type = file_system_type(i, &on_device)); i++)
+		text_print(t, "%s\t%s\n", on_device ? "" : "nodev", type);
+	return 0;
 }
 
 static int make_devices(struct text *t, struct vnode *v, void *arg)

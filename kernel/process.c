@@ -184,6 +184,9 @@ struct process *process_create(struct process *parent, struct thread **thread)
 	waitq_init(&p->child_event);
 	waitq_init(&p->alone);
 	signal_init_process(p, parent);
+	mutex_init(&p->timers_lock, "timers", RANK_FILES + 1);
+	list_init(&p->cpu_timers);
+	itimer_init(p);
 	t->process = p;
 	*thread = t;
 	return p;
@@ -208,6 +211,7 @@ void process_drop_files(struct process *p)
 	p->files = NULL;
 	p->exe = NULL;
 	p->fs.root = p->fs.cwd = NULL;
+	p->fs.groups = NULL;
 	mutex_unlock(&tree_lock);
 
 	if (files)
@@ -217,9 +221,19 @@ void process_drop_files(struct process *p)
 	process_put_program(exe);
 }
 
+bool process_group_exists(pid_type group)
+{
+	list_for_each(l, &process_list)
+		if (container_of(l, struct process, all)->pgid == group)
+			return true;
+	return false;
+}
+
 void process_put_program(struct vnode *exe)
 {
-	if (exe)
-		vnode_end_run(exe);
+	if (!exe)
+		return;
+	vnode_end_run(exe);
+	mount_unuse(exe->mount);
 	vnode_put(exe);
 }

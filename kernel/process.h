@@ -22,7 +22,9 @@
 #include "arch/thread.h"
 #include "arch/time.h"
 #include "fs/vfs.h"
+#include "kernel/clock.h"
 #include "kernel/signal.h"
+#include "kernel/timer.h"
 #include "vm/sync.h"
 
 typedef int32_t pid_type;
@@ -33,7 +35,6 @@ enum {				/* indices of process->limits: RLIMIT_* */
 	LIMIT_CPU, LIMIT_FSIZE, LIMIT_DATA, LIMIT_STACK, LIMIT_CORE, LIMIT_RSS, LIMIT_NPROC, LIMIT_NOFILE, LIMIT_MEMLOCK, LIMIT_AS, LIMIT_LOCKS,
 	LIMIT_SIGPENDING, LIMIT_MSGQUEUE, LIMIT_NICE, LIMIT_RTPRIO, LIMIT_RTTIME, LIMITS
 };
-enum { GROUPS_MAX = 32 };
 #define LIMIT_NONE	(~(uint64_t)0)
 
 /* Processor time. */
@@ -41,11 +42,17 @@ struct cpu_time { uint64_t user_ns, kernel_ns; };
 static inline uint64_t cpu_time_all(struct cpu_time t) { return t.user_ns + t.kernel_ns; }
 static inline void cpu_time_add(struct cpu_time *to, struct cpu_time t) { to->user_ns += t.user_ns; to->kernel_ns += t.kernel_ns; }
 
-/* A thread's place in a wait queue.  Protected by the queue's lock. */
+/*
+ * A place in a wait queue.  Protected by the queue's lock.  It is a thread's, which is woken, and then it is out of the queue; or it has `told`, which is called with the
+ * queue locked (any context; it may take other queues' locks, of things that watch this one), and stays.
+ */
 struct waiter {
 	struct list link;
 	struct waitq *queue;		/* NULL: in none */
 	struct thread *thread;
+	bool (*told)(struct waiter *, unsigned events);		/* returns whether it has made use of it; NULL: the thread's */
+	unsigned want;			/* POLL_ bits that it is to be woken for (file_wake); 0: any */
+	bool exclusive;			/* of those, one that has use for it is enough */
 	bool woken;
 };
 
@@ -93,7 +100,7 @@ struct thread {
 		long (*go_on)(struct thread *);		/* NULL: there is none */
 		uint64_t deadline_ns;
 		vaddr_t address;			/* a sleep: where what remains is written; a futex: its word */
-		uint32_t op, expected, bits;		/* a futex */
+		uint32_t op, expected, bits;		/* a futex; a sleep by processor time: op is its clock */
 	} restart;
 	struct {			/* the fault signal of this thread: taken before all others; o */
 		struct siginfo info;	/* signo 0: none is waiting */
@@ -133,11 +140,9 @@ struct process {
 	struct vnode *exe;		/* the program, referenced; for /proc/PID/exe (vnode_path); p */
 	/*
 	 * Who it is: w.  For all threads at once, as POSIX has it and C libraries make it on Linux, where the call changes the calling thread alone; to make
-	 * the same call in each thread, as they do, changes nothing more.
+	 * the same call in each thread, as they do, changes nothing more.  The fs ids and the supplementary groups are in fs.
 	 */
 	uint32_t uid, euid, suid, gid, egid, sgid;
-	unsigned ngroups;		/* t */
-	uint32_t groups[GROUPS_MAX];	/* supplementary groups; t */
 	enum { PROCESS_ALIVE, PROCESS_ZOMBIE } state;	/* b */
 	int exit_status;		/* as wait4 reports it; s, fixed once `exiting` */
 	bool exiting;			/* exit_group, a fatal signal or the exit of the last thread: all are marked, signals leave it alone; s to set it, stays */
@@ -160,7 +165,6 @@ struct process {
 	bool stopping;			/* all threads are to stop, or have; s */
 	unsigned nstopped;		/* threads that have; s */
 	bool tell_continued;		/* the parent has not been told yet that SIGCONT came; s */
-	struct list itimer_link;	/* in the list of armed real-time timers: kernel/itimer.c, as `itimer` */
 
 	struct fault_stats dead_faults;	/* of the threads that have exited: process_faults; s */
 	struct fault_stats child_faults;	/* t */
@@ -170,7 +174,11 @@ struct process {
 	struct cpu_time dead_time;	/* s */
 	size_t max_resident;		/* pages; p */
 	size_t child_max_resident;	/* t */
-	struct { uint64_t next_ns, interval_ns; } itimer[3];	/* ITIMER_REAL, VIRTUAL, PROF */
+	struct mutex timers_lock;	/* kernel/itimer.c, kernel/posix_timer.c: what is set, the tree */
+	struct { uint64_t interval_ns[ITIMERS]; struct timer real; struct cpu_timer virtual, prof; } itimers;
+	struct list cpu_timers;		/* kernel/cpu_timer.c */
+	struct rb_root timers;		/* timer_create's, by their number; timers_lock */
+	int next_timer;			/* the number of the next; timers_lock */
 	struct { uint64_t cur, max; } limits[LIMITS];	/* w */
 	int32_t oom_score_adj;		/* w */
 	uint32_t personality;		/* w */
@@ -193,6 +201,7 @@ struct thread *thread_find(pid_type tid);	/* of a process, not one of the kernel
 struct process *process_of(pid_type tid);
 /* The leader's is that of the process. */
 static inline char *thread_name(struct thread *t) { return t->tid == t->process->pid ? t->process->name : t->name; }
+bool process_group_exists(pid_type);			/* tree_lock held */
 size_t process_count(void);			/* threads, and zombies: leak checks */
 /* The faults of all threads, dead ones too.  Takes signal_lock. */
 struct fault_stats process_faults(struct process *);

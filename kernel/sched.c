@@ -17,7 +17,7 @@
  * The address space follows lazily: a thread without one (idle, kernel threads) rests on whichever was there before.
  *
  * Time: no tick comes unless it is of use.  A processor that runs a thread ticks TICK_HZ times a second, for the slice; one that is idle is woken for the next sleep that ends, if
- * there is one.  Processor 0 keeps the timers of processes as well (kernel/itimer.c).  What a thread uses is counted in nanoseconds, at ticks and when it leaves; whether that was in user
+ * there is one, or the next timer of its own (kernel/timer.c).  What a thread uses is counted in nanoseconds, at ticks and when it leaves; whether that was in user
  * mode or in the kernel is what the last tick found.
  *
  * Locks: wait queue (RANK_WAITQ) → run queue (RANK_RUNQUEUE), both with interrupts off.  Two run queues: the second one by trylock only.
@@ -29,6 +29,7 @@
 #include "arch/uaccess.h"
 #include "fs/fat.h"
 #include "kernel/clock.h"
+#include "kernel/timer.h"
 #include "lib/string.h"
 #include "vm/heap.h"
 #include "vm/kspace.h"
@@ -447,24 +448,56 @@ void waiter_wake(struct waiter *w)
 	__atomic_store_n(&w->queue, NULL, __ATOMIC_RELEASE);	/* last: from now on the waiter, and its thread, may be gone */
 }
 
-enum wake_how { WAKE_ONE, WAKE_ALL };
+static bool tell_or_wake(struct waiter *w, unsigned events)
+{
+	if (w->told)
+		return w->told(w, events);
+	waiter_wake(w);
+	return true;
+}
 
-static void wake_some(struct waitq *q, enum wake_how how)
+bool waiters_wake(struct waitq *q, unsigned events)
+{
+	bool served = false, used = false;		/* one of the exclusive ones; anybody */
+
+	list_for_each_safe(l, &q->waiters) {
+		struct waiter *w = container_of(l, struct waiter, link);
+		bool exclusive = w->exclusive;
+		if ((w->want && !(w->want & events)) || (exclusive && served))
+			continue;
+		bool use = tell_or_wake(w, events);
+		served |= exclusive && use;
+		used |= use;
+	}
+	return used;
+}
+
+void file_wake(struct waitq *q, unsigned events)
 {
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);	/* the caller's condition is visible before we see nobody waiting */
 	if (list_empty(&q->waiters))
 		return;
 	unsigned long irq = spin_lock_irq(&q->lock);
-	while (!list_empty(&q->waiters)) {
-		waiter_wake(container_of(q->waiters.next, struct waiter, link));
-		if (how == WAKE_ONE)
-			break;
-	}
+	waiters_wake(q, events);
 	spin_unlock_irq(&q->lock, irq);
 }
 
-void wake_all(struct waitq *q) { wake_some(q, WAKE_ALL); }
-void wake_one(struct waitq *q) { wake_some(q, WAKE_ONE); }
+void wake_all(struct waitq *q)
+{
+	file_wake(q, ~0u);
+}
+
+/* Of threads that wait for the same. */
+void wake_one(struct waitq *q)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (list_empty(&q->waiters))
+		return;
+	unsigned long irq = spin_lock_irq(&q->lock);
+	if (!list_empty(&q->waiters))
+		waiter_wake(container_of(q->waiters.next, struct waiter, link));
+	spin_unlock_irq(&q->lock, irq);
+}
 
 /* q->lock held.  Sorted from the back: a later sleep mostly ends later. */
 static void add_sleeper(struct run_queue *q, struct thread *t, uint64_t deadline_ns)
@@ -585,7 +618,10 @@ void pager_pause(void)
 /* When this processor has something to do next.  Its queue is locked. */
 static uint64_t next_event(const struct run_queue *q)
 {
-	uint64_t next = q->cpu == 0 ? timers_next() : TIME_NEVER;
+	uint64_t next = timers_due(q->cpu);
+
+	if (q->cpu == 0 && load_next() < next)
+		next = load_next();
 
 	if (!list_empty(&q->sleepers) && container_of(q->sleepers.next, struct thread, timer)->deadline_ns < next)
 		next = container_of(q->sleepers.next, struct thread, timer)->deadline_ns;
@@ -643,8 +679,10 @@ static void tick(struct run_queue *q, struct thread *t, enum tick_mode mode, uin
 		return;
 	t->mode = mode;
 	sched_count_time();
-	if (t->process)
-		itimer_tick(t->process);
+	if (t->process) {
+		cpu_timer_tick(t->process);
+		limits_tick(t->process);
+	}
 	if (--t->slice <= 0 && (q->nready > 0 || others_wait(q)))
 		thread_work_add(t, WORK_RESCHEDULE);
 }
@@ -659,8 +697,9 @@ void kernel_tick(enum tick_mode mode)
 	if (now_ns >= q->tick_ns)
 		tick(q, current_thread(), mode, now_ns);
 	wake_sleepers(q, now_ns);
+	timers_fire(now_ns);
 	if (q->cpu == 0)
-		timers_tick(now_ns);
+		load_tick(now_ns);
 	spin_lock(&q->lock);
 	arm(q);
 	spin_unlock(&q->lock);
@@ -683,20 +722,21 @@ void sched_spun(void)
 	cpu_irq_enable();
 }
 
-void sched_timers_changed(void)
+void sched_timers_changed(unsigned cpu)
 {
 	unsigned long irq = cpu_irq_save();
-	spin_lock(&queues[0].lock);
-	bool earlier = next_event(&queues[0]) < queues[0].armed_ns, ours = cpu_index() == 0;
+	struct run_queue *q = &queues[cpu];
+	spin_lock(&q->lock);
+	bool earlier = next_event(q) < q->armed_ns, ours = cpu_index() == cpu;
 	if (earlier && ours) {
-		arm(&queues[0]);
+		arm(q);
 	} else if (earlier) {
-		queues[0].armed_ns = TIME_NEVER;			/* it sets its timer anew when it switches */
-		thread_work_add(queues[0].running, WORK_RESCHEDULE);
+		q->armed_ns = TIME_NEVER;			/* it sets its timer anew when it switches */
+		thread_work_add(q->running, WORK_RESCHEDULE);
 	}
-	spin_unlock(&queues[0].lock);
+	spin_unlock(&q->lock);
 	if (earlier && !ours)
-		cpu_kick(0);
+		cpu_kick(cpu);
 	cpu_irq_restore(irq);
 }
 

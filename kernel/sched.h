@@ -30,12 +30,11 @@ void waiter_remove(struct waiter *);			/* may be in no queue */
 void waiter_enter(struct waiter *, struct waitq *);
 void waiter_wake(struct waiter *);
 int  waiters_sleep(struct waiter *, size_t n, enum wait_how, uint64_t deadline_ns);
+/* file_wake with the queue locked: wakes and tells those that want one of the events.  Was any of them of use to somebody? */
+bool waiters_wake(struct waitq *, unsigned events);
 
-/* Upcalls of processor 0's tick to the timers of processes and the load (kernel/clock.c): interrupt context; and when they want one next.  What is due earlier than
- * before: sched_timers_changed. */
-void timers_tick(uint64_t now_ns);
-uint64_t timers_next(void);
-void sched_timers_changed(void);
+/* What is due on this processor may be due earlier than before: kernel/timer.c. */
+void sched_timers_changed(unsigned cpu);
 
 /* Counts what the current thread has used up to now: in its `time`. */
 void sched_count_time(void);

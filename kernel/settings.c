@@ -3,9 +3,11 @@
 #include "fs/fat.h"
 #include "lib/string.h"
 #include "vm/fault.h"
+#include "vm/stats.h"
 
 static const struct setting settings[] = {
 	{ "pager", "pager", { "ok", "slow", "eio" }, &fat_pager_mode, false },
+	{ "fault_cost", "fault_cost", { "auto", "on", "off" }, &stats_cost, true },
 	{ "fork", "fork", { "share", "copy" }, &fork_tables, true },
 	{ "transparent_hugepage", "enabled", { "always", "madvise", "never" }, &huge_policy, true },
 };

@@ -14,7 +14,6 @@
  */
 #include "kernel/sched.h"
 #include "kernel/syscall.h"
-#include "vm/heap.h"
 #include "lib/string.h"
 
 enum { SYS_RESTART_SYSCALL = 219 };
@@ -144,7 +143,7 @@ static void begin_stop(struct thread *t, int signo)
 static int take_signal(struct thread *t, struct siginfo *info, struct sigaction64 *action, bool *forced)
 {
 	struct process *p = t->process;
-	void *entry = NULL;
+	struct signal_taken taken = { NULL, false };
 	unsigned long irq = spin_lock_irq(&p->signal_lock);
 	bool first = thread_work(t, WORK_EXIT) || p->stopping;		/* other things come first */
 	int signo = first ? -1 : t->fault.info.signo;
@@ -153,7 +152,7 @@ static int take_signal(struct thread *t, struct siginfo *info, struct sigaction6
 		*info = t->fault.info;
 		t->fault.info.signo = 0;
 	} else if (signo == 0) {
-		signo = signal_take(t, t->blocked, info, &entry);
+		signo = signal_take(t, t->blocked, info, &taken);
 	}
 	if (signo > 0) {
 		struct sigaction64 *a = &p->actions[signo - 1];
@@ -165,7 +164,8 @@ static int take_signal(struct thread *t, struct siginfo *info, struct sigaction6
 		thread_work_done(t, WORK_SIGNAL);
 	}
 	spin_unlock_irq(&p->signal_lock, irq);
-	kfree(entry);
+	if (signo > 0 && !*forced)
+		signal_taken(info, &taken);
 	return signo;
 }
 
@@ -274,7 +274,6 @@ void signal_init_process(struct process *p, struct process *parent)
 	spin_init(&p->signal_lock, "signal", RANK_WAITQ - 1);
 	list_init(&p->signals.infos);
 	waitq_init(&p->stop_event);
-	list_init(&p->itimer_link);
 	if (parent) {
 		unsigned long irq = spin_lock_irq(&parent->signal_lock);
 		memcpy(p->actions, parent->actions, sizeof p->actions);
@@ -285,7 +284,6 @@ void signal_init_process(struct process *p, struct process *parent)
 void signal_init_thread(struct thread *t, const struct thread *other)
 {
 	list_init(&t->signals.infos);
-	t->altstack.flags = SS_DISABLE;
 	if (other) {
 		t->blocked = other->restore_mask ? other->saved_mask : other->blocked;
 		t->altstack = other->altstack;
@@ -307,5 +305,4 @@ void signal_exec(struct process *p)
 	struct thread *t = current_thread();
 	signal_reset(p);
 	memset(&t->altstack, 0, sizeof t->altstack);
-	t->altstack.flags = SS_DISABLE;
 }

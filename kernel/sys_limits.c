@@ -1,8 +1,9 @@
 /*
  * kernel/sys_limits.c - resource limits, resource use, priorities.
  *
- * Limits that the kernel obeys: STACK, DATA, AS, MEMLOCK, NOFILE, NPROC, SIGPENDING, CORE (there are no core files).  The others are kept and told.
+ * Limits that the kernel obeys: STACK, DATA, AS, MEMLOCK, NOFILE, NPROC, FSIZE, CPU, SIGPENDING, CORE (there are no core files).  The others are kept and told.
  */
+#include "kernel/clock.h"
 #include "kernel/sched.h"
 #include "kernel/syscall.h"
 #include "arch/uaccess.h"
@@ -41,6 +42,20 @@ static void apply_stack_limit(struct process *p, uint64_t limit)
 	write_unlock(&s->lock);
 }
 
+void limits_tick(struct process *p)
+{
+	uint64_t limit = __atomic_load_n(&p->limits[LIMIT_CPU].cur, __ATOMIC_RELAXED);
+	if (limit == LIMIT_NONE)
+		return;
+	uint64_t seconds = cpu_time_all(process_time(p)) / NS_PER_SECOND;
+	if (seconds < limit)
+		return;
+	bool over = seconds >= __atomic_load_n(&p->limits[LIMIT_CPU].max, __ATOMIC_RELAXED);
+	/* Again in a second, as on Linux; unless it has just been set anew. */
+	if (over || __atomic_compare_exchange_n(&p->limits[LIMIT_CPU].cur, &limit, limit + 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		signal_send_process(p, over ? SIGKILL : SIGXCPU, NULL);
+}
+
 /* tree_lock held. */
 static long change_limit(struct process *p, unsigned which, const struct limit *new, struct limit *old)
 {
@@ -56,7 +71,7 @@ static long change_limit(struct process *p, unsigned which, const struct limit *
 		return -EINVAL;
 	if ((new->max > old->max && self->euid != 0) || (which == LIMIT_NOFILE && new->max > NOFILE_MOST))
 		return -EPERM;
-	p->limits[which].cur = new->cur;
+	p->limits[which].cur = which == LIMIT_CPU && new->cur == 0 ? 1 : new->cur;
 	p->limits[which].max = new->max;
 	if (which == LIMIT_STACK)
 		apply_stack_limit(p, new->cur);
@@ -66,10 +81,10 @@ static long change_limit(struct process *p, unsigned which, const struct limit *
 static long limit_call(pid_type pid, unsigned which, vaddr_t new, vaddr_t old)
 {
 	struct limit wanted, before;
-	if (which >= LIMITS)
-		return -EINVAL;
 	if (new && user_get(wanted, new))
 		return -EFAULT;
+	if (which >= LIMITS)
+		return -EINVAL;
 	mutex_lock(&tree_lock);
 	long result = change_limit(pid == 0 ? current : process_of(pid), which, new ? &wanted : NULL, &before);
 	mutex_unlock(&tree_lock);

@@ -153,13 +153,16 @@ static long exec_at(int fd, char *path, const struct exec_strings *strings, unsi
 long sys_execveat(const unsigned long args[6])
 {
 	unsigned flags = (unsigned)args[4];
-	if (flags & ~(unsigned)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
-		return -EINVAL;
 	long result;
 	char *path = copy_path(args[1], &result);
 	if (!path)
 		return result;
-	result = exec_at((int)args[0], path, &(struct exec_strings){ UIO_USER, args[2], args[3] }, flags);
+	if (!*path && !(flags & AT_EMPTY_PATH))
+		result = -ENOENT;
+	else if (flags & ~(unsigned)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
+		result = -EINVAL;
+	else
+		result = exec_at((int)args[0], path, &(struct exec_strings){ UIO_USER, args[2], args[3] }, flags);
 	kfree(path);
 	return result;
 }

@@ -43,13 +43,13 @@ static void attached(struct object *, int change);
 /* Rights as in a mode, for owner, group and others. */
 static bool permitted(const struct ipc_perm *p, unsigned wanted)
 {
-	const struct process *me = current;
+	struct process *me = current;
 	unsigned granted = p->mode;
 
 	wanted |= wanted >> 6 | wanted >> 3;
 	if (me->euid == p->cuid || me->euid == p->uid)
 		granted >>= 6;
-	else if (me->egid == p->cgid || me->egid == p->gid)
+	else if (fs_context_in_group(&me->fs, p->cgid) || fs_context_in_group(&me->fs, p->gid))
 		granted >>= 3;
 	return !(wanted & ~granted & 7) || me->euid == 0;
 }

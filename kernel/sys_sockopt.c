@@ -39,7 +39,7 @@ static int set_buffer(struct unix_socket *s, int option, int32_t value)
 		return -EPERM;
 	if (option == SO_SNDBUF || option == SO_SNDBUFFORCE) {
 		s->options.send_buffer = buffer_size(value, forced, UNIX_SEND_MIN);
-		unix_wake(s, POLL_OUT | POLL_WRITE_NORMAL | POLL_WRITE_BAND);
+		unix_wake(s, POLL_ROOM);
 	} else {
 		s->options.receive_buffer = buffer_size(value, forced, UNIX_RECEIVE_MIN);
 	}

@@ -57,8 +57,8 @@ int vm_touch(struct space *, vaddr_t start, vaddr_t end, enum fault_access, stru
 /* Fetches what is mapped in [start, end), or only what is locked there, writable private pages as for writing; returns the first error of vm_touch, and goes on if it can. */
 enum populate { POPULATE_MAPPED, POPULATE_LOCKED };
 int vm_populate(struct space *, vaddr_t start, vaddr_t end, enum populate, struct fault_stats *who);
-/* mincore(2) for npages from start (page-aligned): one byte each; -ENOMEM: not all is mapped. */
-int vm_mincore(struct space *, vaddr_t start, size_t npages, unsigned char *to);
+/* mincore(2) for npages from start (page-aligned): one byte each, of as many as are mapped without a gap; -ENOMEM: none. */
+ssize vm_mincore(struct space *, vaddr_t start, size_t npages, unsigned char *to);
 /* msync(2): with MS_SYNC what is mapped is written back; -ENOMEM: not all is mapped; -EBUSY: a part is locked, and MS_INVALIDATE is among the flags. */
 enum msync_flags { MS_ASYNC = 1, MS_INVALIDATE = 2, MS_SYNC = 4 };
 int vm_msync(struct space *, vaddr_t start, size_t length, unsigned flags);
