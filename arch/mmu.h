@@ -108,6 +108,15 @@ int mmu_own(struct mmu *, vaddr_t start, vaddr_t end, enum mmu_own);
 
 /* Unmap: takes out all entries in [start, end), whose edges are owned; pages and tables that nobody has any more go to the gather. Cannot fail. */
 void mmu_unmap(struct mmu *, vaddr_t start, vaddr_t end, struct mmu_gather *);
+/* The same alone: flushed, and what was there given back, when it returns. */
+static inline void mmu_discard(struct mmu *mmu, vaddr_t start, vaddr_t end)
+{
+	struct mmu_gather gather;
+
+	mmu_gather_begin(&gather, mmu);
+	mmu_unmap(mmu, start, end, &gather);
+	mmu_gather_finish(&gather);
+}
 
 /*
  * Copy, for fork: dst, which nobody runs yet, gets the entries of src in [start, end), each counted.  MMU_COPY_PRIVATE takes the write right from both sides;

@@ -56,7 +56,11 @@ int signal_frame_push(struct arch_thread *, const struct signal_setup *);
  * extended state sane); gives back the mask and the altstack; -EFAULT for a frame that is unreadable or was tampered with. */
 int signal_frame_pop(struct arch_thread *, uint64_t *mask, void *altstack);
 
-/* e_machine for ELF, and the platform string for AT_PLATFORM, hwcap bits for AT_HWCAP. */
+/* Bytes of stack that a signal frame takes, the room lost to its alignment included. */
+size_t signal_frame_size(void);
+
+/* e_machine for ELF, and the platform string for AT_PLATFORM, hwcap bits for AT_HWCAP and AT_HWCAP2. */
 enum { ELF_MACHINE = ARCH_ELF_MACHINE };
 unsigned long arch_hwcap(void);
+unsigned long arch_hwcap2(void);
 const char *arch_platform(void);

@@ -333,6 +333,15 @@ size_t pipe_frames(const struct file *f)
 	return file_readable(f) ? ((const struct pipe *)f->data)->used : 1;
 }
 
+static int pipe_statfs(struct mount *m, struct linux_statfs *s)
+{
+	(void)m;
+	s->type = STATFS_PIPE;
+	return 0;
+}
+
+static struct mount pipe_mount = { .type = "pipefs", .source = "none", .statfs = pipe_statfs };
+
 /* The other side has to come before an open returns, and may have left again by then. */
 static int wait_for_other_side(struct file *f, unsigned before)
 {
@@ -347,17 +356,18 @@ static int wait_for_other_side(struct file *f, unsigned before)
 	return error;
 }
 
+/* A fifo; or, by way of /proc/PID/fd, a pipe: that waits for nobody. */
 int pipe_open(struct file *f)
 {
 	struct vnode *v = f->vnode;
-	bool reads = file_readable(f), writes = file_writable(f);
+	bool reads = file_readable(f), writes = file_writable(f), fifo = v->mount != &pipe_mount;
 	unsigned before = 0;
 
 	mutex_lock(&v->lock);
 	if (!v->pipe)
 		v->pipe = pipe_alloc();
 	struct pipe *p = v->pipe;
-	int error = !p ? -ENOMEM : !reads && f->flags & OPEN_NONBLOCK && p->readers == 0 ? -ENXIO : 0;
+	int error = !p ? -ENOMEM : fifo && !reads && f->flags & OPEN_NONBLOCK && p->readers == 0 ? -ENXIO : 0;
 	if (!error) {
 		f->data = p;
 		before = join(p, f);
@@ -369,7 +379,7 @@ int pipe_open(struct file *f)
 	if (error)
 		return error;
 	f->ops = &pipe_ops;
-	if (!(reads && writes) && !(f->flags & OPEN_NONBLOCK))
+	if (fifo && !(reads && writes) && !(f->flags & OPEN_NONBLOCK))
 		error = wait_for_other_side(f, before);
 	if (error)
 		pipe_leave(f);

@@ -41,8 +41,8 @@ void elf_close(struct elf_image *);
 int elf_interpreter(const struct elf_image *, char **path);
 /* May the stack be executed? */
 bool elf_wants_exec_stack(const struct elf_image *);
-/* Maps the segments into a space that is not in use yet; reads nothing.  -ENOEXEC, -ENOMEM. */
+/* Maps the segments into a space that is not in use yet, those of a position-independent program from `at` on; reads nothing.  -ENOEXEC, -ENOMEM. */
 enum elf_role { ELF_PROGRAM, ELF_INTERPRETER };
-int elf_map(struct elf_image *, struct space *, enum elf_role);
+int elf_map(struct elf_image *, struct space *, enum elf_role, vaddr_t at);
 /* With that space active: zeroes what lies between the end of a segment's file part and its page's end.  -EFAULT: it cannot be written. */
 int elf_zero_tails(const struct elf_image *);

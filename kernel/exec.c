@@ -9,9 +9,6 @@
  *   5. what cannot fail: the old space goes, signal handlers, descriptors and registers are reset.
  *
  * Once other threads have ended there is no way back: if memory runs out in the new space then, the process dies, as it does on Linux.
- *
- * Layout of the address space, Linux's without randomisation: the stack ends at USER_MAX; mappings grow downwards from below the range
- * that is kept for the stack (128 MiB at least); position-independent programs lie at two thirds of user memory; the break behind the program.
  */
 #include "kernel/exec.h"
 #include "kernel/files.h"
@@ -26,7 +23,7 @@
 #include "vm/heap.h"
 #include "vm/mmap.h"
 
-static const size_t STACK_GAP_MIN = (size_t)128 << 20, STACK_EXTRA = 32 * 4096;
+static const size_t STACK_EXTRA = 32 * 4096;
 
 static int  find_program(struct exec *, struct vnode *at, const char *path);
 static int  build_space(struct exec *);
@@ -47,9 +44,9 @@ long process_exec(struct vnode *at, const char *path, const struct exec_strings 
 	if (!error)
 		error = exec_gather(e, strings, path);
 	if (!error)
-		error = build_space(e);
-	if (!error)
 		error = find_identity(e);
+	if (!error)
+		error = build_space(e);
 	if (!error)
 		error = own_files(e);
 	bool alone = e->process->nthreads == 1;
@@ -152,23 +149,20 @@ static int map_file(struct exec *e, struct elf_image *image, struct file *file, 
 {
 	struct object *object;
 	int error = file_map_check(file, VM_READ | VM_EXEC, MAP_PRIVATE, &object);
-	return error ? error : elf_map(image, e->space, role);
+	return error ? error : elf_map(image, e->space, role, e->layout.program);
 }
 
 static int build_space(struct exec *e)
 {
 	struct space *s = e->space = space_create();
-	uint64_t limit = e->process->limits[LIMIT_STACK].cur;
-	size_t gap = STACK_GAP_MIN, most = USER_MAX / 6 * 5;
+	const struct exec_layout *layout = &e->layout;
 	bool exec_stack = elf_wants_exec_stack(&e->image);
 
 	if (!s)
 		return -ENOMEM;
-	if (limit > gap)
-		gap = limit < most ? limit : most;
-	s->stack_limit = limit < gap ? limit : gap;
-	s->stack_top = USER_MAX;
-	s->mmap_top = page_floor(USER_MAX - gap);
+	exec_choose_layout(e);
+	s->stack_limit = layout->stack_limit;
+	s->mmap_top = layout->mmap_top;
 	int error = map_file(e, &e->image, e->file, ELF_PROGRAM);
 	if (!error && e->interpreter_file)
 		error = map_file(e, &e->interpreter, e->interpreter_file, ELF_INTERPRETER);
@@ -176,11 +170,11 @@ static int build_space(struct exec *e)
 		error = vdso_map(s, &e->vdso);
 	if (error)
 		return error;
-	vm_set_brk(s, page_ceil(e->image.end));
+	vm_set_brk(s, page_ceil(e->image.end) + layout->brk_distance);
 	size_t initial = page_ceil(exec_stack_bytes(e)) + STACK_EXTRA;
 	if (initial > s->stack_limit)
 		initial = page_floor(s->stack_limit);
-	return vm_map_stack(s, USER_MAX, initial, VM_READ | VM_WRITE | (exec_stack ? VM_EXEC : 0));
+	return vm_map_stack(s, layout->stack_top, initial, VM_READ | VM_WRITE | (exec_stack ? VM_EXEC : 0));
 }
 
 /* set-user-ID and set-group-ID programs: what the new program will be. */
@@ -192,8 +186,10 @@ static int find_identity(struct exec *e)
 	if (error)
 		return error;
 	bool gains = !p->no_new_privileges && !(e->file->vnode->mount->flags & MOUNT_NO_SETID);
-	e->euid = gains && (attr.mode & S_ISUID) ? attr.uid : p->euid;
-	e->egid = gains && (attr.mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) ? attr.gid : p->egid;
+	bool set_uid = gains && (attr.mode & S_ISUID), set_gid = gains && (attr.mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
+	e->euid = set_uid ? attr.uid : p->euid;
+	e->egid = set_gid ? attr.gid : p->egid;
+	e->personality = p->personality & (set_uid || set_gid ? ~(uint32_t)PERSONALITY_UNSAFE : ~0u);
 	e->secure = e->euid != p->uid || e->egid != p->gid;
 	return 0;
 }
@@ -272,6 +268,7 @@ static void commit(struct exec *e)
 	memcpy(p->name, e->name, sizeof p->name);
 	p->euid = p->suid = p->fs.uid = e->euid;
 	p->egid = p->sgid = p->fs.gid = e->egid;
+	p->personality = e->personality;
 	before = p->exe;
 	p->exe = program;
 	p->executed = true;

@@ -71,6 +71,24 @@ bool files_shared(struct file_table *t)
 	return __atomic_load_n(&t->refs, __ATOMIC_RELAXED) > 1;
 }
 
+int files_unshare(struct process *p)
+{
+	struct file_table *shared = p->files, *own;
+
+	if (p->nthreads > 1)
+		return -EINVAL;
+	if (!files_shared(shared))
+		return 0;
+	own = files_copy(shared);
+	if (!own)
+		return -ENOMEM;
+	mutex_lock(&tree_lock);
+	p->files = own;
+	mutex_unlock(&tree_lock);
+	files_put(shared);
+	return 0;
+}
+
 /* A process that closes any descriptor of a file loses its record locks on it.  A socket that messages hold may have been held by nothing else. */
 static void close_file(struct file_table *t, struct file *f)
 {

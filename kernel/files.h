@@ -11,6 +11,12 @@ struct file_table *files_share(struct file_table *);	/* clone: the same table */
 bool files_shared(struct file_table *);			/* by several processes */
 void files_put(struct file_table *);			/* the last reference closes all; may sleep */
 void files_close_on_exec(struct file_table *);
+/*
+ * Other processes keep the table that they share with the current one, which gets a copy: 0 or -ENOMEM; -EINVAL: it has several threads, of which none can
+ * have its own.
+ */
+struct process;
+int files_unshare(struct process *);
 /* The file at fd with a reference, or NULL. */
 struct file *files_get(struct file_table *, int fd);
 /* Lowest free descriptor at or above `from`, takes over the reference if it succeeds; -EMFILE, -ENOMEM. */

@@ -94,6 +94,7 @@ static int copy_thread(struct thread *t, const struct clone_args *args)
 	if (arch_thread_fork(&t->arch, thread_stack_top(t), &self->arch) != 0)
 		return -ENOMEM;
 	signal_init_thread(t, self);
+	t->policy = self->policy;
 	if ((args->flags & CLONE_VM) && !(args->flags & CLONE_VFORK))
 		t->altstack.size = t->altstack.sp = 0;		/* two that run at once cannot share a signal stack */
 	if (args->stack)

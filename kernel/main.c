@@ -153,6 +153,8 @@ static bool take_word(const char *word)
 		init_path = value;
 	} else if ((value = value_of(word, "panic"))) {
 		panic_wanted = strcmp(value, "test") == 0;
+	} else if (strcmp(word, "norandmaps") == 0) {
+		return take_setting("randomize_va_space=0");
 	} else {
 		return take_setting(word);
 	}

@@ -486,6 +486,7 @@ static const struct proc_entry random_entries[] = {
 static const struct proc_entry kernel_entries[] = {
 	CONSTANT("cap_last_cap"), CONSTANT("core_pattern"), FILE("domainname", 0644, name_text), FILE("hostname", 0644, name_text), CONSTANT("ngroups_max"),
 	CONSTANT("osrelease"), CONSTANT("ostype"), CONSTANT("pid_max"), DIRECTORY("random", random_entries),
+	FILE("randomize_va_space", 0644, setting_text),
 	CONSTANT("shmall"), CONSTANT("shmmax"), CONSTANT("shmmni"), CONSTANT("threads-max"), CONSTANT("version"), END
 };
 static const struct proc_entry vm_entries[] = {

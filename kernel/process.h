@@ -114,6 +114,7 @@ struct thread {
 	vaddr_t set_child_tid;		/* clone: where the new thread writes its number when it runs first; o */
 	vaddr_t clear_child_tid;	/* set_tid_address; o */
 	vaddr_t robust_list;		/* w */
+	unsigned policy;		/* where its pages come from: kernel/sys_mempolicy.c; o */
 	struct vfork_wait *vfork;	/* the thread that waits for us to exec or exit; t */
 #ifdef LOCK_CHECK
 	struct { const void *lock; const char *name; unsigned rank; bool sleeps; } held[16];

@@ -1,5 +1,6 @@
 /* kernel/settings.c - settings that are one word of a few.  See settings.h. */
 #include "kernel/settings.h"
+#include "kernel/exec.h"
 #include "fs/fat.h"
 #include "lib/string.h"
 #include "vm/fault.h"
@@ -9,6 +10,7 @@ static const struct setting settings[] = {
 	{ "pager", "pager", { "ok", "slow", "eio" }, &fat_pager_mode, false },
 	{ "fault_cost", "fault_cost", { "auto", "on", "off" }, &stats_cost, true },
 	{ "fork", "fork", { "share", "copy" }, &fork_tables, true },
+	{ "randomize_va_space", "randomize_va_space", { "0", "1", "2" }, &randomize_maps, false },
 	{ "transparent_hugepage", "enabled", { "always", "madvise", "never" }, &huge_policy, true },
 };
 

@@ -178,25 +178,6 @@ long sys_close(const unsigned long args[6])
 	return files_close(current->files, (int)args[0]);
 }
 
-/* Other processes keep the table, this one gets a copy.  Threads have one table: none can have its own. */
-static int unshare_table(struct process *p)
-{
-	struct file_table *shared = p->files, *own;
-
-	if (p->nthreads > 1)
-		return -EINVAL;
-	if (!files_shared(shared))
-		return 0;
-	own = files_copy(shared);
-	if (!own)
-		return -ENOMEM;
-	mutex_lock(&tree_lock);
-	p->files = own;
-	mutex_unlock(&tree_lock);
-	files_put(shared);
-	return 0;
-}
-
 long sys_close_range(const unsigned long args[6])
 {
 	enum { RANGE_UNSHARE = 2, RANGE_CLOSE_ON_EXEC = 4 };
@@ -204,7 +185,7 @@ long sys_close_range(const unsigned long args[6])
 
 	if (flags & ~(unsigned)(RANGE_UNSHARE | RANGE_CLOSE_ON_EXEC) || first > last)
 		return -EINVAL;
-	int error = flags & RANGE_UNSHARE ? unshare_table(current) : 0;
+	int error = flags & RANGE_UNSHARE ? files_unshare(current) : 0;
 	if (error)
 		return error;
 	struct file_table *t = current->files;

@@ -81,6 +81,20 @@ long sys_mremap(const unsigned long args[6])
 	return fetch_locked(vm_mremap(current->space, args[0], args[1], args[2], (unsigned)args[3], args[4]), args[2]);
 }
 
+/* remap_file_pages(start, size, rights, index, flags): the rights are those that the mapping has, and 0 is to be said. */
+long sys_remap_file_pages(const unsigned long args[6])
+{
+	vaddr_t start = page_floor(args[0]), end = start + page_floor(args[1]);
+	uint64_t index = args[3];
+
+	if (args[2] || end <= start || end > USER_MAX || index + ((end - start) >> PAGE_SHIFT) < index)
+		return -EINVAL;
+	int error = vm_remap_pages(current->space, start, end, index);
+	if (!error && !(args[4] & MAP_NONBLOCK))
+		vm_populate(current->space, start, end, POPULATE_MAPPED, &current_thread()->faults);
+	return error;
+}
+
 long sys_madvise(const unsigned long args[6])
 {
 	return vm_madvise(current->space, args[0], args[1], (int)args[2], &current_thread()->faults);

@@ -339,15 +339,12 @@ static bool map_huge(struct fault *f)
 {
 	pfn_t block = frame_alloc(MMU_HUGE_ORDER, page_make(PAGE_ANON, 0), FRAME_USER);
 	struct mmu *mmu = &f->space->mmu;
-	struct mmu_gather gather;
 
 	if (block == PFN_NONE)
 		return false;
 	for (pfn_t i = 0; i < (pfn_t)1 << MMU_HUGE_ORDER; i++)
 		page_zero(direct(block + i));
-	mmu_gather_begin(&gather, mmu);
-	mmu_unmap(mmu, huge_start(f), huge_start(f) + MMU_TABLE_REACH, &gather);	/* the zero frame, where it was read */
-	mmu_gather_finish(&gather);
+	mmu_discard(mmu, huge_start(f), huge_start(f) + MMU_TABLE_REACH);	/* the zero frame, where it was read */
 	if (mmu_map_huge(mmu, huge_start(f), block, entry_rights(f)) == 0)
 		return true;
 	frame_free(block, MMU_HUGE_ORDER);

@@ -16,7 +16,7 @@
 #include "arch/mmu.h"
 #include "arch/thread.h"
 
-enum { STACK_CACHE = 8 };
+enum { STACK_CACHE = 32, STACKS_KEPT = 8 };	/* free stacks: so many, then all but a few go at once */
 
 static struct spinlock kspace_lock = SPINLOCK_INIT("kspace", RANK_KSPACE);
 static struct region_tree ranges;
@@ -26,29 +26,27 @@ static size_t stacks_cached;
 LOCK_GUARDS(kspace_lock, ranges);
 LOCK_GUARDS(kspace_lock, stack_cache);
 
-/* Takes out and frees the pages of [start, end), as far as there are any. */
-static void unmap_free(vaddr_t start, vaddr_t end)
+/* Pages that are on their way out: freed once no processor can reach them any more. */
+struct leaving { struct mmu_gather gather; size_t n; pfn_t frame[64]; };
+
+static void free_leaving(struct leaving *l)
 {
-	enum { CHUNK = 32 };
-	struct mmu_gather gather;
-	pfn_t frame[CHUNK];
+	mmu_gather_finish(&l->gather);
+	mapped_pages -= l->n;
+	while (l->n > 0)
+		frame_free(l->frame[--l->n], 0);
+}
 
-	while (start < end) {
-		size_t n = 0;
-		vaddr_t stop = end - start > CHUNK * PAGE_SIZE ? start + CHUNK * PAGE_SIZE : end;
-
-		for (vaddr_t va = start; va < stop; va += PAGE_SIZE) {
-			pfn_t pfn = mmu_query(&kernel_mmu, va).pfn;
-			if (pfn != PFN_NONE)
-				frame[n++] = pfn;
-		}
-		mmu_gather_begin(&gather, &kernel_mmu);
-		mmu_unmap(&kernel_mmu, start, stop, &gather);
-		mmu_gather_finish(&gather);
-		mapped_pages -= n;
-		while (n > 0)
-			frame_free(frame[--n], 0);
-		start = stop;
+static void take_out(struct leaving *l, const struct region *r)
+{
+	for (vaddr_t va = r->start + PAGE_SIZE; va < r->end - PAGE_SIZE; va += PAGE_SIZE) {
+		pfn_t pfn = mmu_query(&kernel_mmu, va).pfn;
+		if (pfn == PFN_NONE)
+			continue;
+		if (l->n == sizeof l->frame / sizeof *l->frame)
+			free_leaving(l);
+		mmu_unmap(&kernel_mmu, va, va + PAGE_SIZE, &l->gather);
+		l->frame[l->n++] = pfn;
 	}
 }
 
@@ -104,27 +102,6 @@ static struct region *range_create(size_t npages, unsigned flags)
 	return r;
 }
 
-static void range_destroy(struct region *r)
-{
-	unmap_free(r->start + PAGE_SIZE, r->end - PAGE_SIZE);
-	region_remove(&ranges, r);
-	kfree(r);
-}
-
-static void *range_alloc(size_t npages, enum kspace_how how, enum kernel_use use)
-{
-	spin_lock(&kspace_lock);
-	struct region *r = range_create(npages, how == KSPACE_LAZY ? REGION_LAZY : 0);
-
-	for (vaddr_t va = r ? r->start + PAGE_SIZE : 0; r && how == KSPACE_MAPPED && va < r->end - PAGE_SIZE; va += PAGE_SIZE)
-		if (map_one(va, use) < 0) {
-			range_destroy(r);
-			r = NULL;
-		}
-	spin_unlock(&kspace_lock);
-	return r ? (void *)(r->start + PAGE_SIZE) : NULL;
-}
-
 /* The range whose payload begins at p; kspace_lock held. */
 static struct region *range_at(const void *p)
 {
@@ -132,6 +109,37 @@ static struct region *range_at(const void *p)
 
 	assert(r && r->start + PAGE_SIZE == (vaddr_t)p);
 	return r;
+}
+
+/* All of them by one flush, which every processor has to answer. */
+static void ranges_destroy(void *const p[], size_t n)
+{
+	struct leaving leaving = { .n = 0 };
+
+	mmu_gather_begin(&leaving.gather, &kernel_mmu);
+	for (size_t i = 0; i < n; i++)
+		take_out(&leaving, range_at(p[i]));
+	free_leaving(&leaving);
+	for (size_t i = 0; i < n; i++) {
+		struct region *r = range_at(p[i]);
+		region_remove(&ranges, r);
+		kfree(r);
+	}
+}
+
+static void *range_alloc(size_t npages, enum kspace_how how, enum kernel_use use)
+{
+	spin_lock(&kspace_lock);
+	struct region *r = range_create(npages, how == KSPACE_LAZY ? REGION_LAZY : 0);
+	void *p = r ? (void *)(r->start + PAGE_SIZE) : NULL;
+
+	for (vaddr_t va = (vaddr_t)p; p && how == KSPACE_MAPPED && va < r->end - PAGE_SIZE; va += PAGE_SIZE)
+		if (map_one(va, use) < 0) {
+			ranges_destroy(&p, 1);
+			p = NULL;
+		}
+	spin_unlock(&kspace_lock);
+	return p;
 }
 
 void *kspace_alloc(size_t npages, enum kspace_how how)
@@ -142,7 +150,7 @@ void *kspace_alloc(size_t npages, enum kspace_how how)
 void kspace_free(void *p)
 {
 	spin_lock(&kspace_lock);
-	range_destroy(range_at(p));
+	ranges_destroy(&p, 1);
 	spin_unlock(&kspace_lock);
 }
 
@@ -169,18 +177,13 @@ void *kstack_alloc(void)
 void kstack_free(void *stack)
 {
 	spin_lock(&kspace_lock);
-	if (stacks_cached < STACK_CACHE) {
-		stack_cache[stacks_cached++] = stack;
-	} else {
-		/* The highest are kept: ranges are given out from the top, so that page tables further down can go. */
-		for (unsigned i = 0; i < STACK_CACHE; i++)
-			if (stack_cache[i] < stack) {
-				void *lower = stack_cache[i];
-				stack_cache[i] = stack;
-				stack = lower;
-			}
-		range_destroy(range_at(stack));
-	}
+	/* The highest come first, and stay: ranges are given out from the top, so that page tables further down can go. */
+	size_t i = stacks_cached++;
+	for (; i > 0 && stack_cache[i - 1] < stack; i--)
+		stack_cache[i] = stack_cache[i - 1];
+	stack_cache[i] = stack;
+	if (stacks_cached == STACK_CACHE)
+		ranges_destroy(stack_cache + (stacks_cached = STACKS_KEPT), STACK_CACHE - STACKS_KEPT);
 	spin_unlock(&kspace_lock);
 }
 

@@ -24,12 +24,8 @@ struct advice {
 
 static int discard(struct space *s, struct region *r, vaddr_t start, vaddr_t end)
 {
-	struct mmu_gather gather;
-
 	(void)r;
-	mmu_gather_begin(&gather, &s->mmu);
-	mmu_unmap(&s->mmu, start, end, &gather);
-	mmu_gather_finish(&gather);
+	mmu_discard(&s->mmu, start, end);
 	return 0;
 }
 
@@ -195,6 +191,23 @@ ssize vm_mincore(struct space *s, vaddr_t start, size_t npages, unsigned char *t
 	}
 	read_unlock(&s->lock);
 	return n || !npages ? (ssize)n : -ENOMEM;
+}
+
+int vm_set_policy(struct space *s, vaddr_t start, vaddr_t end, unsigned policy)
+{
+	write_lock(&s->lock);
+	int error = range_mapped_until(s, start, end) < end ? -EFAULT : range_mark(s, start, end, REGION_POLICY, policy << REGION_POLICY_SHIFT);
+	write_unlock(&s->lock);
+	return error;
+}
+
+int vm_policy(struct space *s, vaddr_t at)
+{
+	read_lock(&s->lock);
+	const struct region *r = region_find(&s->regions, at);
+	int policy = r && r->start <= at ? (int)(r->flags & REGION_POLICY) >> REGION_POLICY_SHIFT : -EFAULT;
+	read_unlock(&s->lock);
+	return policy;
 }
 
 /* What is locked has to stay as it is. */

@@ -12,11 +12,6 @@
 #include "vm/object.h"
 #include "lib/string.h"
 
-static vaddr_t as_error(int error)
-{
-	return (vaddr_t)(ssize)error;
-}
-
 /* ---- munmap ----------------------------------------------------------------------------------------------------------------- */
 
 int vm_munmap(struct space *s, vaddr_t start, size_t length)
@@ -157,6 +152,32 @@ out:
 	if (own)
 		object_put(own);
 	return at;
+}
+
+int vm_remap_pages(struct space *s, vaddr_t start, vaddr_t end, uint64_t index)
+{
+	write_lock(&s->lock);
+	struct region *r = region_find(&s->regions, start), what = { .object = NULL };
+	if (r && r->start <= start && (r->flags & REGION_SHARED))
+		what = region_like(r);
+	while (r && r->end < end && (r = region_next(r)))
+		if (r->start != what.end || r->object != what.object || r->flags != what.flags)
+			r = NULL;
+		else
+			what.end = r->end;
+	int error = !r || !what.object ? -EINVAL : index > (FILE_MAX - (end - start)) >> PAGE_SHIFT ? -EOVERFLOW
+		: object_will_map(what.object, what.rights, &what.flags);
+	if (!error) {
+		object_ref(what.object);		/* while it is mapped in neither way */
+		what.offset = index;
+		what.end = end - start;			/* the size */
+		vaddr_t at = mmap_locked(s, start, what, MAP_FIXED);
+		error = at == start ? 0 : (int)at;
+		object_mapped(what.object, what.flags);
+		object_put(what.object);
+	}
+	write_unlock(&s->lock);
+	return error;
 }
 
 /* ---- mprotect --------------------------------------------------------------------------------------------------------------- */

@@ -31,6 +31,9 @@ void vm_truncate(struct object *, uint64_t size);
 /* A hole in an object without a pager: the bytes [from, to) become zeros, their pages go from all mappings; private copies stay.  Locks as above. */
 void vm_punch(struct object *, uint64_t from, uint64_t to);
 
+/* remap_file_pages(2): a stretch of one shared mapping shows the object's pages from index on. */
+int vm_remap_pages(struct space *, vaddr_t start, vaddr_t end, uint64_t index);
+
 enum mremap_flags { MREMAP_MAYMOVE = 1, MREMAP_FIXED = 2, MREMAP_DONTUNMAP = 4 };
 /* mremap(2): the address, or a negative errno. */
 vaddr_t vm_mremap(struct space *, vaddr_t from, size_t old_size, size_t new_size, unsigned flags, vaddr_t to);
@@ -59,6 +62,9 @@ enum populate { POPULATE_MAPPED, POPULATE_LOCKED };
 int vm_populate(struct space *, vaddr_t start, vaddr_t end, enum populate, struct fault_stats *who);
 /* mincore(2) for npages from start (page-aligned): one byte each, of as many as are mapped without a gap; -ENOMEM: none. */
 ssize vm_mincore(struct space *, vaddr_t start, size_t npages, unsigned char *to);
+/* The NUMA policy of a range, packed in six bits (kernel/sys_mempolicy.c), and that at an address: -EFAULT: not all is mapped; -ENOMEM. */
+int vm_set_policy(struct space *, vaddr_t start, vaddr_t end, unsigned policy);
+int vm_policy(struct space *, vaddr_t at);
 /* msync(2): with MS_SYNC what is mapped is written back; -ENOMEM: not all is mapped; -EBUSY: a part is locked, and MS_INVALIDATE is among the flags. */
 enum msync_flags { MS_ASYNC = 1, MS_INVALIDATE = 2, MS_SYNC = 4 };
 int vm_msync(struct space *, vaddr_t start, size_t length, unsigned flags);

@@ -168,15 +168,12 @@ unsigned range_holes(struct space *s, vaddr_t start, vaddr_t end)
 void range_unmap(struct space *s, vaddr_t start, vaddr_t end, struct reserve *reserve)
 {
 	struct region *r = region_find(&s->regions, start);
-	struct mmu_gather gather;
 
 	assert(write_held(&s->lock));
 	if (!r || r->start >= end)
 		return;
 	space_note_peak(s);
-	mmu_gather_begin(&gather, &s->mmu);
-	mmu_unmap(&s->mmu, start, end, &gather);
-	mmu_gather_finish(&gather);
+	mmu_discard(&s->mmu, start, end);
 	if (r->start < start && r->end > end)
 		split(s, r, end, reserve);
 	if (r->start < start) {

@@ -8,6 +8,8 @@
 
 enum { MAX_REGIONS = 65530, STACK_GUARD = 1 << 20 };	/* as Linux: vm.max_map_count, the gap below a stack */
 
+static inline vaddr_t as_error(int error) { return (vaddr_t)(ssize)error; }
+
 /* Puts a region with its bounds and object set into the space (and into its object's list, with a reference), or takes it out. */
 void region_attach(struct space *, struct region *);
 void region_detach(struct space *, struct region *);

@@ -26,6 +26,8 @@ enum region_flags {
 	REGION_LOCKONFAULT = 2048,	/* beside REGION_LOCKED: from their first touch on, they are not fetched before */
 	REGION_DONTFORK = 4096,		/* a child does not get it */
 	REGION_WIPEONFORK = 8192,	/* a child gets it empty */
+	REGION_POLICY = 0x3f << 16,	/* what mbind said, for get_mempolicy */
+	REGION_POLICY_SHIFT = 16,
 };
 
 struct region {

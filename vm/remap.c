@@ -9,11 +9,6 @@
 #include "vm/range.h"
 #include "vm/object.h"
 
-static vaddr_t as_error(int error)
-{
-	return (vaddr_t)(ssize)error;
-}
-
 struct remap {
 	struct space *space;
 	vaddr_t from, to;		/* to: the fixed place, or with DONTUNMAP a hint, if flags say so */

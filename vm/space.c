@@ -224,16 +224,11 @@ size_t space_owned(struct space *s)
 
 void space_reap(struct space *s)
 {
-	struct mmu_gather gather;
-
 	if (s->reaped || __atomic_load_n(&s->refs, __ATOMIC_ACQUIRE) > 1 || !write_trylock(&s->lock))
 		return;
 	s->reaped = true;
-	if (s->mmu.resident > s->peak_resident)
-		s->peak_resident = s->mmu.resident;
-	mmu_gather_begin(&gather, &s->mmu);
-	mmu_unmap(&s->mmu, 0, USER_MAX, &gather);
-	mmu_gather_finish(&gather);
+	space_note_peak(s);
+	mmu_discard(&s->mmu, 0, USER_MAX);
 	write_unlock(&s->lock);
 }
 

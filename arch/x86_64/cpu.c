@@ -135,6 +135,12 @@ unsigned long arch_hwcap(void)
 	return cpu_features.hwcap;
 }
 
+unsigned long arch_hwcap2(void)
+{
+	enum { HWCAP2_FSGSBASE = 2 };
+	return cpu_features.fsgsbase ? HWCAP2_FSGSBASE : 0;
+}
+
 const char *arch_platform(void)
 {
 	return "x86_64";

@@ -137,6 +137,11 @@ int signal_frame_push(struct arch_thread *t, const struct signal_setup *s)
 	return 0;
 }
 
+size_t signal_frame_size(void)
+{
+	return frame_xstate_size() + 63 + sizeof(struct signal_frame) + 15 + 8;
+}
+
 /* Would the processor take it?  size: how much of the area the frame gave. */
 static bool xstate_sane(struct xstate *x, size_t size)
 {

@@ -7,6 +7,7 @@
 #	make smp-soak INSTRUCTIONS=200000000000 SMP=4	racestress on several processors, for so many instructions; into tests/logs/racestress.txt
 #	make fuzz-soak CALLS=10000000 SMP=4	random system calls, so many; into its part of tests/logs/callfuzz.txt
 #	make boots N=500 SMP=4	so many boots in a row; into tests/logs/boots.txt
+#	make test-stress	Debian's stress-ng and memtester on 1 and 4 processors, a quarter of an hour; SECONDS=10 PROCESSORS=1,4 STRESSORS='vm brk' LOG=...
 #	make guest-expected	writes down what this Linux answers to the programs in compare/
 #
 # Each is built twice: with musl, and with glibc, which takes other ways into the kernel.
@@ -22,6 +23,8 @@ build/guest/glibc/%: tests/guest/%.c tests/guest/tap.h tests/guest/rows.h abi/fa
 	$(say) TEST $<
 	@mkdir -p $(@D)
 	$(Q)gcc $(GUEST_CFLAGS) -o $@ $<
+# Position-independent, for its own place is looked at.
+build/guest/glibc/layout: GUEST_CFLAGS := $(GUEST_CFLAGS:-static=-fPIE -static-pie)
 build/guest/big: build/guest/musl/file_map
 	$(Q)$< --make $@
 
@@ -85,3 +88,10 @@ N ?= 500
 boots:
 	$(Q)$(MAKE) --no-print-directory -s all DEBUG=$(DEBUG)
 	$(Q)DEBUG=$(DEBUG) tests/run/boots $(N) $(SMP) tests/logs/boots.txt
+
+SECONDS ?= 10
+PROCESSORS ?= 1,4
+.PHONY: test-stress
+test-stress:
+	$(Q)$(MAKE) --no-print-directory -s all DEBUG=$(DEBUG)
+	$(Q)DEBUG=$(DEBUG) tests/guest/stress --seconds $(SECONDS) --processors $(PROCESSORS) $(if $(STRESSORS),$(STRESSORS),--log $(or $(LOG),tests/logs/stress-ng.txt))

@@ -250,17 +250,17 @@ TEST(stacks_are_kept_for_reuse)
 {
 	(void)state;
 	start();
-	void *stack[20];
-	for (int i = 0; i < 20; i++) {
+	void *stack[40];
+	for (int i = 0; i < 40; i++) {
 		stack[i] = kstack_alloc();
 		assert_non_null(stack[i]);
 		assert_true(sim_kernel_faults((uint8_t *)stack[i] - 1, FAULT_WRITE));
 	}
 	assert_non_null(strstr(kspace_describe((vaddr_t)stack[0] - 1), "stack"));
-	for (int i = 0; i < 20; i++)
+	for (int i = 0; i < 40; i++)
 		kstack_free(stack[i]);
 	size_t kept = kstack_cached();
-	assert_true(kept > 0 && kept < 20);
+	assert_true(kept > 0 && kept < 40);
 	check_sound();
 	for (size_t i = 0; i < kept; i++)
 		stack[i] = kstack_alloc();
@@ -274,12 +274,12 @@ TEST(the_highest_stacks_are_kept)
 {
 	(void)state;
 	start();
-	void *stack[12];
-	for (int i = 0; i < 12; i++) {
+	void *stack[32];
+	for (int i = 0; i < 32; i++) {
 		stack[i] = kstack_alloc();
 		assert_true(i == 0 || stack[i] < stack[i - 1]);
 	}
-	for (int i = 11; i >= 0; i--)
+	for (int i = 31; i >= 0; i--)
 		kstack_free(stack[i]);
 	size_t kept = kstack_cached(), found = 0;
 	for (size_t i = 0; i < kept; i++) {
