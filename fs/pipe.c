@@ -386,14 +386,6 @@ int pipe_open(struct file *f)
 	return error;
 }
 
-static int pipe_statfs(struct mount *m, struct linux_statfs *s)
-{
-	(void)m;
-	s->type = STATFS_PIPE;
-	return 0;
-}
-
-static struct mount pipe_mount = { .type = "pipefs", .source = "none", .statfs = pipe_statfs };
 static const struct vnode_ops pipe_vnode_ops = { .setattr = vnode_setattr };
 static uint64_t pipe_numbers;			/* atomic */
 

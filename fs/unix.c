@@ -263,19 +263,8 @@ static int socket_statfs(struct mount *m, struct linux_statfs *s)
 	return 0;
 }
 
-static int socket_setattr(struct vnode *v, const struct vattr *attr, unsigned which)
-{
-	if (which & VATTR_MODE)
-		v->mode = (v->mode & S_IFMT) | (attr->mode & 07777);
-	if (which & VATTR_UID)
-		v->uid = attr->uid;
-	if (which & VATTR_GID)
-		v->gid = attr->gid;
-	return 0;
-}
-
 static struct mount socket_mount = { .type = "sockfs", .source = "none", .statfs = socket_statfs };
-static const struct vnode_ops socket_vnode_ops = { .setattr = socket_setattr };
+static const struct vnode_ops socket_vnode_ops = { .setattr = vnode_setattr };
 static uint64_t socket_numbers;			/* atomic */
 
 /* A file that is not a socket yet: it has no data. */
