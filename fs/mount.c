@@ -21,6 +21,7 @@ void fs_context_init(struct fs_context *fs)
 	mount_use(root_vnode->mount);
 	mount_use(root_vnode->mount);
 	spin_init(&fs->lock, "fs context", RANK_LEAF);
+	list_init(&fs->sharers);
 }
 
 /* ---- users ------------------------------------------------------------------------------------------------------------- */

@@ -16,6 +16,7 @@ struct fs_context {
 	struct vnode *root, *cwd;	/* referenced; lock: fs_context_root and _cwd give references of one's own */
 	uint32_t umask;
 	uint32_t uid, gid;		/* whose rights count: equal to the effective ones, until setfsuid */
+	struct list sharers;		/* a ring: those of other processes that stand where this one stands */
 	struct group_list *groups;	/* further groups that it is in; NULL: none; lock */
 };
 /* Group numbers in rising order; it does not change once a context has it. */
@@ -30,7 +31,13 @@ bool fs_context_in_group(struct fs_context *, uint32_t gid);
 void fs_context_init(struct fs_context *);
 void fs_context_copy(struct fs_context *to, struct fs_context *from);		/* fork */
 void fs_context_drop(struct fs_context *);					/* exit, nobody else uses it; leaves NULL */
+/* From now on, what is changed of the place and umask of one is changed in both (CLONE_FS); no more.  A mark that those have in common which share. */
+void fs_context_share(struct fs_context *with, struct fs_context *);
+void fs_context_unshare(struct fs_context *);
+const void *fs_context_shared(struct fs_context *);
+uint32_t fs_context_set_umask(struct fs_context *, uint32_t);			/* the one before */
 /* With a reference; NULL: it has been dropped. */
+enum fs_place { FS_ROOT, FS_CWD };
 struct vnode *fs_context_root(struct fs_context *);
 struct vnode *fs_context_cwd(struct fs_context *);
 /* Take over the reference to a directory. */

@@ -301,8 +301,10 @@ static void leave(struct vnode *v)
 	vnode_put(v);
 }
 
-static void set_place(struct fs_context *fs, struct vnode **place, struct vnode *v)
+static void set_place(struct fs_context *fs, enum fs_place which, struct vnode *v)
 {
+	struct vnode **place = which == FS_ROOT ? &fs->root : &fs->cwd;
+
 	mount_use(v->mount);
 	spin_lock(&fs->lock);
 	struct vnode *old = *place;
@@ -313,13 +315,74 @@ static void set_place(struct fs_context *fs, struct vnode **place, struct vnode 
 
 struct vnode *fs_context_root(struct fs_context *fs) { return get_place(fs, &fs->root); }
 struct vnode *fs_context_cwd(struct fs_context *fs)  { return get_place(fs, &fs->cwd); }
-void fs_context_set_root(struct fs_context *fs, struct vnode *v) { set_place(fs, &fs->root, v); }
-void fs_context_set_cwd(struct fs_context *fs, struct vnode *v)  { set_place(fs, &fs->cwd, v); }
+
+/*
+ * Processes that were made with CLONE_FS stand in one place: each has a context of its own, in a ring, and what one changes is changed in all of them, one after the other.
+ */
+static struct mutex share_lock = { .rank = RANK_MOUNT + 1, .name = "shared places" };
+static struct spinlock ring_lock = SPINLOCK_INIT("shared places", RANK_LEAF);		/* rings; with share_lock to change one */
+
+static void set_all(struct fs_context *fs, enum fs_place which, struct vnode *v)
+{
+	mutex_lock(&share_lock);
+	list_for_each(l, &fs->sharers)
+		set_place(container_of(l, struct fs_context, sharers), which, vnode_ref(v));
+	set_place(fs, which, v);
+	mutex_unlock(&share_lock);
+}
+
+void fs_context_set_root(struct fs_context *fs, struct vnode *v) { set_all(fs, FS_ROOT, v); }
+void fs_context_set_cwd(struct fs_context *fs, struct vnode *v)  { set_all(fs, FS_CWD, v); }
+
+uint32_t fs_context_set_umask(struct fs_context *fs, uint32_t umask)
+{
+	mutex_lock(&share_lock);
+	list_for_each(l, &fs->sharers)
+		__atomic_store_n(&container_of(l, struct fs_context, sharers)->umask, umask, __ATOMIC_RELAXED);
+	uint32_t before = __atomic_exchange_n(&fs->umask, umask, __ATOMIC_RELAXED);
+	mutex_unlock(&share_lock);
+	return before;
+}
+
+void fs_context_share(struct fs_context *with, struct fs_context *fs)
+{
+	mutex_lock(&share_lock);
+	spin_lock(&ring_lock);
+	list_push(&with->sharers, &fs->sharers);
+	spin_unlock(&ring_lock);
+	set_place(fs, FS_ROOT, fs_context_root(with));		/* it may have moved since it was copied */
+	set_place(fs, FS_CWD, fs_context_cwd(with));
+	fs->umask = with->umask;
+	mutex_unlock(&share_lock);
+}
+
+void fs_context_unshare(struct fs_context *fs)
+{
+	mutex_lock(&share_lock);
+	spin_lock(&ring_lock);
+	if (fs->sharers.next)				/* else it never was one */
+		list_remove(&fs->sharers);
+	spin_unlock(&ring_lock);
+	mutex_unlock(&share_lock);
+}
+
+const void *fs_context_shared(struct fs_context *fs)
+{
+	const struct fs_context *first = fs;
+
+	spin_lock(&ring_lock);
+	list_for_each(l, &fs->sharers)
+		if (container_of(l, struct fs_context, sharers) < first)
+			first = container_of(l, struct fs_context, sharers);
+	spin_unlock(&ring_lock);
+	return first;
+}
 
 void fs_context_copy(struct fs_context *to, struct fs_context *from)
 {
 	*to = (struct fs_context){ .umask = from->umask, .uid = from->uid, .gid = from->gid };
 	spin_init(&to->lock, "fs context", RANK_LEAF);
+	list_init(&to->sharers);
 	spin_lock(&from->lock);
 	to->root = vnode_ref(from->root);
 	to->cwd = vnode_ref(from->cwd);

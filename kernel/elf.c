@@ -189,6 +189,23 @@ static void find_headers(struct elf_image *image)
 			image->phdr = image->header.phoff - s->offset + s->vaddr + image->bias;
 }
 
+/* Code begins with the lowest segment and ends with the last that can be executed; data begin with the highest. */
+static void find_bounds(struct elf_image *image)
+{
+	image->code_start = USER_MAX;
+	for_each_load(image, s) {
+		vaddr_t start = s->vaddr + image->bias, end = start + s->filesz;
+		if (start < image->code_start)
+			image->code_start = start;
+		if (start > image->data_start)
+			image->data_start = start;
+		if (s->flags & SEGMENT_X && end > image->code_end)
+			image->code_end = end;
+		if (end > image->data_end)
+			image->data_end = end;
+	}
+}
+
 int elf_map(struct elf_image *image, struct space *space, enum elf_role role, vaddr_t at)
 {
 	int error = image->header.type == TYPE_DYN ? choose_bias(image, space, role, at) : 0;
@@ -205,6 +222,7 @@ int elf_map(struct elf_image *image, struct space *space, enum elf_role role, va
 	if (image->entry >= USER_MAX)
 		return -ENOEXEC;
 	find_headers(image);
+	find_bounds(image);
 	return 0;
 }
 

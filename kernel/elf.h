@@ -30,6 +30,7 @@ struct elf_image {
 	vaddr_t entry;
 	vaddr_t phdr;				/* where the program headers are in memory; 0: nowhere */
 	vaddr_t end;				/* above the last segment: the break starts there */
+	vaddr_t code_start, code_end, data_start, data_end;	/* as Linux tells them, without regard to pages */
 };
 
 enum { PATH_OF_INTERPRETER = 4096 };

@@ -28,7 +28,7 @@ static const size_t STACK_EXTRA = 32 * 4096;
 static int  find_program(struct exec *, struct vnode *at, const char *path);
 static int  build_space(struct exec *);
 static int  find_identity(struct exec *);
-static int  own_files(struct exec *);
+static int  own_tables(struct exec *);
 static int  enter_space(struct exec *);
 static void commit(struct exec *);
 static void drop(struct exec *);
@@ -48,18 +48,22 @@ long process_exec(struct vnode *at, const char *path, const struct exec_strings 
 	if (!error)
 		error = build_space(e);
 	if (!error)
-		error = own_files(e);
+		error = own_tables(e);
 	bool alone = e->process->nthreads == 1;
+	const pid_type tid = current_thread()->tid;
 	if (!error)
 		error = process_end_others(e->process);
 	if (!error) {
 		error = enter_space(e);
+		current_thread()->futex_left = false;	/* it did not end after all */
 		if (error && !alone)
 			signal_send_process(e->process, SIGKILL, NULL);
 	}
 	if (!error)
 		commit(e);
 	drop(e);
+	if (!error)
+		trace_exec(tid);
 	return error;
 }
 
@@ -185,7 +189,7 @@ static int find_identity(struct exec *e)
 	int error = vfs_getattr(e->file->vnode, &attr);
 	if (error)
 		return error;
-	bool gains = !p->no_new_privileges && !(e->file->vnode->mount->flags & MOUNT_NO_SETID);
+	bool gains = !p->no_new_privileges && !(e->file->vnode->mount->flags & MOUNT_NO_SETID) && !current_thread()->trace;	/* who is traced gains nothing */
 	bool set_uid = gains && (attr.mode & S_ISUID), set_gid = gains && (attr.mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
 	e->euid = set_uid ? attr.uid : p->euid;
 	e->egid = set_gid ? attr.gid : p->egid;
@@ -194,13 +198,15 @@ static int find_identity(struct exec *e)
 	return 0;
 }
 
-/* A table of descriptors that other processes use, too, is left to them. */
-static int own_files(struct exec *e)
+/* A table of descriptors, or of signal actions, that other processes use, too, is left to them. */
+static int own_tables(struct exec *e)
 {
-	if (!files_shared(e->process->files))
-		return 0;
-	e->files = files_copy(e->process->files);
-	return e->files ? 0 : -ENOMEM;
+	struct process *p = e->process;
+	if (files_shared(p->files) && !(e->files = files_copy(p->files)))
+		return -ENOMEM;
+	if (__atomic_load_n(&signal_actions_of(p)->refs, __ATOMIC_RELAXED) > 1 && !(e->actions = signal_actions_create(p)))
+		return -ENOMEM;
+	return 0;
 }
 
 /* ---- 4. entering it -------------------------------------------------------------------- */
@@ -230,16 +236,21 @@ static int enter_space(struct exec *e)
 	return error;
 }
 
-static void take_files(struct exec *e)
+static void take_tables(struct exec *e)
 {
 	struct process *p = e->process;
-	if (!e->files)
-		return;
+	struct file_table *files = p->files;
+	struct signal_actions *actions = signal_actions_of(p);
 	mutex_lock(&tree_lock);
-	struct file_table *shared = p->files;
-	p->files = e->files;
-	e->files = shared;			/* to be put by drop */
+	if (e->files)
+		p->files = e->files;
+	unsigned long irq = spin_lock_irq(&p->signal_lock);
+	if (e->actions)
+		p->actions = e->actions->action;
+	spin_unlock_irq(&p->signal_lock, irq);
 	mutex_unlock(&tree_lock);
+	e->files = e->files ? files : NULL;	/* the shared ones, to be put by drop */
+	e->actions = e->actions ? actions : NULL;
 }
 
 /* ---- 5. no way back ---------------------------------------------------------------------- */
@@ -255,20 +266,25 @@ static void commit(struct exec *e)
 	if (e->space)
 		process_note_resident(p, e->space);	/* the old one; the first process had none */
 	thread_release_vfork(t);
+	t->rseq.at = 0;
 	p->barrier_registered = false;
-	take_files(e);
+	take_tables(e);
 	files_close_on_exec(p->files);
 	posix_timers_drop(p);
 	signal_exec(p);
-	if (e->secure)
+	if (e->euid != p->euid || e->egid != p->egid)
 		p->death_signal = 0;
 	frame_exec(&t->arch, e->interpreter_file ? e->interpreter.entry : e->image.entry, e->stack);
 
 	mutex_lock(&tree_lock);
 	memcpy(p->name, e->name, sizeof p->name);
+	bool gained = e->euid != p->uid || e->egid != p->gid;
+	p->undumpable = e->euid != p->uid || e->egid != p->gid;
 	p->euid = p->suid = p->fs.uid = e->euid;
 	p->egid = p->sgid = p->fs.gid = e->egid;
 	p->personality = e->personality;
+	capabilities_exec(p, gained);
+	p->layout = e->told;
 	before = p->exe;
 	p->exe = program;
 	p->executed = true;
@@ -283,6 +299,7 @@ static void drop(struct exec *e)
 		space_put(e->space);
 	if (e->files)
 		files_put(e->files);
+	signal_actions_put(e->actions);
 	elf_close(&e->image);
 	elf_close(&e->interpreter);
 	drop_program(e);

@@ -40,8 +40,10 @@ struct exec {
 	struct space *space;			/* the new one; once the process has it, the old one */
 	struct exec_layout layout;
 	struct file_table *files;		/* a copy of a shared one, or NULL; then, the shared one */
+	struct signal_actions *actions;		/* the same */
 	vaddr_t vdso;				/* where its header is; 0: nowhere */
 	vaddr_t stack;				/* where the new program's stack pointer is */
+	struct program_layout told;		/* for /proc */
 	char name[16];
 	uint32_t euid, egid, personality;
 	bool secure;

@@ -22,6 +22,7 @@ static const size_t STRINGS_LEAST = 131072, STRINGS_MOST = (size_t)6 << 20;
 
 enum auxv_type { AT_NULL, AT_PHDR = 3, AT_PHENT, AT_PHNUM, AT_PAGESZ, AT_BASE, AT_FLAGS, AT_ENTRY, AT_UID = 11, AT_EUID, AT_GID, AT_EGID,
 	AT_PLATFORM, AT_HWCAP, AT_CLKTCK, AT_SECURE = 23, AT_RANDOM = 25, AT_HWCAP2, AT_EXECFN = 31, AT_VDSO = 33, AT_MINSIGSTKSZ = 51, AUXV_ENTRIES = 22 };
+_Static_assert(2 * AUXV_ENTRIES <= AUXV_WORDS_MAX, "a process keeps the vector");
 
 /* ---- gathering ------------------------------------------------------------------------ */
 
@@ -153,6 +154,7 @@ void exec_drop_strings(struct exec *e)
 
 /* Words that go to the stack in rising order, a buffer at a time. */
 struct writer {
+	struct program_layout *layout;	/* keeps the auxiliary vector, too */
 	vaddr_t at;
 	size_t n;
 	int error;
@@ -176,8 +178,11 @@ static void put(struct writer *w, uint64_t word)
 
 static void put_aux(struct writer *w, enum auxv_type type, uint64_t value)
 {
+	struct program_layout *l = w->layout;
 	put(w, type);
 	put(w, value);
+	l->auxv[l->auxv_words++] = type;
+	l->auxv[l->auxv_words++] = value;
 }
 
 size_t exec_stack_bytes(const struct exec *e)
@@ -269,7 +274,7 @@ int exec_write_stack(struct exec *e)
 	vaddr_t platform = (strings - e->layout.stack_offset - PLATFORM_MAX) & ~(vaddr_t)15;
 	vaddr_t random = platform - RANDOM_BYTES;
 	size_t words = 1 + e->argc + 1 + e->envc + 1 + 2 * (AUXV_ENTRIES - 1);
-	struct writer w = { .at = (random - words * sizeof(uint64_t)) & ~(vaddr_t)15 };
+	struct writer w = { .layout = &e->told, .at = (random - words * sizeof(uint64_t)) & ~(vaddr_t)15 };
 	struct cursor c = { .page = e->first, .at = strings };
 	struct space *s = e->space;
 
@@ -279,6 +284,7 @@ int exec_write_stack(struct exec *e)
 	if (error)
 		return error;
 	e->stack = w.at;
+	e->told = (struct program_layout){ e->image.code_start, e->image.code_end, e->image.data_start, e->image.data_end, e->stack, 0, { 0 } };
 	put(&w, e->argc);
 	s->arg_start = strings;
 	put_pointers(&w, &c, e->argc);

@@ -20,6 +20,7 @@
 #include "fs/fat.h"
 #include "fs/job.h"
 #include "fs/memfd.h"
+#include "kernel/pidfd.h"
 #include "kernel/main.h"
 #include "kernel/clock.h"
 #include "kernel/files.h"
@@ -236,6 +237,7 @@ static void start_init(void *boot_info)
 	struct process *p = current;
 	if (memfd_init())
 		kprintf("no memory for memfd\n");
+	pidfd_init();
 	if (anon_init())
 		kprintf("no memory for files without a place\n");
 	if (vdso_init())

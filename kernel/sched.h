@@ -57,6 +57,7 @@ void sched_use_space(struct space *);
 void sched_spun(void);
 /* Is this the thread of a processor?  It is compared, not looked at. */
 bool sched_is_running(const void *thread);
+bool sched_sleeps(const struct thread *);	/* it has left its processor, and waits for something */
 /* The processor where it runs, or ran last. */
 unsigned sched_cpu_of(const struct thread *);
 /*
@@ -69,6 +70,14 @@ void sched_release_others(void);
 /* What the boot stack does once all else runs. */
 void sched_idle(void) __attribute__((noreturn));
 
+/* Ticks of a turn with nice value 0; more or less as it is lower or higher. */
+enum { SLICE_TICKS = 3 };
+void sched_set_policy(struct thread *, struct sched_policy);
+/* What it runs with: of its policy, or of one that waits for a mutex of its (FUTEX_LOCK_PI); 0: neither is real-time. */
+int sched_priority(const struct thread *);
+void sched_boost(struct thread *, int priority);	/* 0: it is not awaited any more */
+/* May the current process give a thread of this one so low a nice value?  (kernel/sys_sched.c) */
+bool sched_may_have_nice(const struct process *, int nice);
 /* It may run on the processors of the mask alone, one of which there is; one that runs elsewhere goes to one of them at its next switch. */
 void sched_set_affinity(struct thread *, uint64_t mask);
 

@@ -18,7 +18,7 @@
 #pragma once
 #include "abi/signal.h"
 #include "lib/list.h"
-#include "vm/types.h"
+#include "vm/sync.h"
 
 struct process;
 struct thread;
@@ -28,6 +28,15 @@ struct signal_queue {
 	uint64_t pending;		/* bit signo - 1 */
 	struct list infos;		/* of struct signal_info, in the order of sending */
 };
+
+/* What a process does about signals, or several that were made with CLONE_SIGHAND.  lock (RANK_WAITQ - 1, after signal_lock): structures, which are more than one word. */
+struct signal_actions { struct spinlock lock; unsigned refs /* atomic */; struct sigaction64 action[SIGNALS]; };
+struct signal_actions *signal_actions_create(const struct process *from);	/* as that process has them, or (NULL) all default; NULL: no memory */
+struct signal_actions *signal_actions_of(const struct process *);
+void signal_actions_put(struct signal_actions *);				/* NULL is allowed */
+/* One structure: read whole; changed. signal_lock held. */
+struct sigaction64 signal_action_get(const struct process *, int signo);
+void signal_action_set(struct process *, int signo, const struct sigaction64 *);
 
 /* TIMER_ states are those of a timer's entry: its signal is not pending; is; or would be, if it were not ignored. */
 enum info_kind { INFO_PLAIN, INFO_TIMER_IDLE, INFO_TIMER_QUEUED, INFO_TIMER_IGNORED };
@@ -79,8 +88,8 @@ void signal_set_mask(uint64_t blocked);
 void signal_mask_for_call(uint64_t blocked);
 long signal_mask_return(long result);
 
-/* A new process: the parent's actions, nothing pending.  A new thread of it: the mask and alternate stack of the other. */
-void signal_init_process(struct process *, struct process *parent);
+/* A new process: nothing pending.  A new thread of it: the mask and alternate stack of the other. */
+void signal_init_process(struct process *);
 void signal_init_thread(struct thread *, const struct thread *other);
 /* Handlers become default; what is ignored stays so. */
 void signal_reset(struct process *);

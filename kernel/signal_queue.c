@@ -178,8 +178,10 @@ static void act_at_once(struct process *p, int signo, struct list *gone)
 		if (p->stopped)
 			p->continued = p->tell_continued = true;
 		signal_cancel_stop(p);
+		trace_continued(p);
 	} else if (signo == SIGKILL) {
 		signal_cancel_stop(p);
+		trace_let_die(p);
 	} else if (signal_bit(signo) & STOP_SIGNALS) {
 		forget_locked(p, signal_bit(SIGCONT), gone);
 	}
@@ -264,6 +266,16 @@ void signal_thread_left(struct process *p, struct thread *t)
 			withdraw(container_of(l, struct signal_info, link));
 }
 
+static bool is_traced(const struct process *p, const struct thread *to)
+{
+	if (to)
+		return to->trace != NULL;
+	list_for_each(l, &p->threads)
+		if (container_of(l, struct thread, siblings)->trace)
+			return true;
+	return false;
+}
+
 /*
  * Ignored?  A signal that is blocked is kept: its handler may be another one by the time it is unblocked.  For one of the process the leader's mask counts, as on Linux, while
  * there is a leader.
@@ -272,6 +284,8 @@ static bool discard(struct process *p, struct thread *to, int signo)
 {
 	if (!is_ignored(p, signo))
 		return false;
+	if (is_traced(p, to))
+		return false;			/* its tracer wants to know of it */
 	if (!to && !list_empty(&p->threads))
 		to = container_of(p->threads.next, struct thread, siblings);
 	return !to || !((to->blocked | to->awaited) & signal_bit(signo));
@@ -501,7 +515,7 @@ int signal_permitted(const struct process *p, int signo)
 	const struct process *me = current;
 	if (signo < 0 || signo > SIGNALS)
 		return -EINVAL;
-	if (me->euid == 0 || me->euid == p->suid || me->euid == p->uid || me->uid == p->suid || me->uid == p->uid)
+	if (capable(CAP_KILL) || me->euid == p->suid || me->euid == p->uid || me->uid == p->suid || me->uid == p->uid)
 		return 0;
 	return signo == SIGCONT && me->sid == p->sid ? 0 : -EPERM;
 }

@@ -48,7 +48,7 @@ static int64_t clip(int64_t x, int64_t least, int64_t most)
 /* In Linux's order. */
 static long check(const struct timex *t)
 {
-	bool root = current->euid == 0;
+	bool root = capable(CAP_SYS_TIME);
 	int64_t fraction = t->modes & ADJ_NANO ? (int64_t)NS_PER_SECOND : 1000000;
 
 	if (t->modes & ADJ_SINGLE) {

@@ -1,7 +1,7 @@
 /*
  * kernel/sys_identity.c - user and group numbers of a process.
  *
- * Root (effective user 0) may take any; others may take what they are, were or saved.  The effective ones decide about files
+ * Who has CAP_SETUID or CAP_SETGID (as root has) may take any; others may take what they are, were or saved.  The effective ones decide about files
  * (process->fs).  They are those of all threads: see process.h.  Protected by: written under tree_lock; single words are read without.
  */
 #include "kernel/process.h"
@@ -11,18 +11,25 @@
 #define UNCHANGED ((uint32_t)-1)
 
 /* Users and groups follow the same rules. */
-struct identity { uint32_t *real, *effective, *saved, *file; };
+struct identity { uint32_t *real, *effective, *saved, *file; enum capability change; };
 
-static struct identity user_of(struct process *p)  { return (struct identity){ &p->uid, &p->euid, &p->suid, &p->fs.uid }; }
-static struct identity group_of(struct process *p) { return (struct identity){ &p->gid, &p->egid, &p->sgid, &p->fs.gid }; }
+static struct identity user_of(struct process *p)  { return (struct identity){ &p->uid, &p->euid, &p->suid, &p->fs.uid, CAP_SETUID }; }
+static struct identity group_of(struct process *p) { return (struct identity){ &p->gid, &p->egid, &p->sgid, &p->fs.gid, CAP_SETGID }; }
 
 static bool may_take(const struct identity *i, uint32_t id)
 {
-	return current->euid == 0 || id == UNCHANGED || id == *i->real || id == *i->effective || id == *i->saved;
+	return capable(i->change) || id == UNCHANGED || id == *i->real || id == *i->effective || id == *i->saved;
 }
 
 static void set(const struct identity *i, uint32_t real, uint32_t effective, uint32_t saved)
 {
+	struct process *p = current;
+	const struct user_numbers before = { p->uid, p->euid, p->suid };
+
+	if (effective != UNCHANGED && effective != *i->effective) {
+		p->undumpable = true;
+		p->death_signal = 0;
+	}
 	if (real != UNCHANGED)
 		*i->real = real;
 	if (effective != UNCHANGED)
@@ -30,13 +37,15 @@ static void set(const struct identity *i, uint32_t real, uint32_t effective, uin
 	if (saved != UNCHANGED)
 		*i->saved = saved;
 	*i->file = *i->effective;
+	if (i->change == CAP_SETUID)
+		capabilities_follow(p, &before);
 }
 
 static long set_one_locked(struct identity i, uint32_t id)
 {
 	if (id == UNCHANGED)
 		return -EINVAL;
-	if (current->euid == 0)
+	if (capable(i.change))
 		set(&i, id, id, id);
 	else if (id == *i.real || id == *i.saved)
 		set(&i, UNCHANGED, id, UNCHANGED);
@@ -47,15 +56,12 @@ static long set_one_locked(struct identity i, uint32_t id)
 
 static long set_pair_locked(struct identity i, uint32_t real, uint32_t effective)
 {
-	bool root = current->euid == 0;
-	if (!root && real != UNCHANGED && real != *i.real && real != *i.effective)
+	if (!capable(i.change) && real != UNCHANGED && real != *i.real && real != *i.effective)
 		return -EPERM;
 	if (!may_take(&i, effective))
 		return -EPERM;
 	bool saves = real != UNCHANGED || (effective != UNCHANGED && effective != *i.real);
-	set(&i, real, effective, UNCHANGED);
-	if (saves)
-		*i.saved = *i.effective;
+	set(&i, real, effective, !saves ? UNCHANGED : effective != UNCHANGED ? effective : *i.effective);
 	return 0;
 }
 
@@ -145,7 +151,7 @@ long sys_setgroups(const unsigned long args[6])
 {
 	size_t n = (uint32_t)args[0];
 
-	if (current->euid != 0)
+	if (!capable(CAP_SETGID))
 		return -EPERM;
 	if (n > GROUPS_MAX)
 		return -EINVAL;

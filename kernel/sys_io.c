@@ -60,6 +60,21 @@ static ssize move(struct file *f, enum direction direction, struct uio *uio, uin
 	return error ? error : file_write(f, uio, pos);
 }
 
+/* For /proc/PID/io and the like: a call has moved so much, or failed. */
+static void count_io(enum direction direction, ssize done)
+{
+	struct counts *c = &current_thread()->counts;
+	uint64_t bytes = done > 0 ? (uint64_t)done : 0;
+
+	if (direction == IO_READ) {
+		c->reads++;
+		c->bytes_read += bytes;
+	} else {
+		c->writes++;
+		c->bytes_written += bytes;
+	}
+}
+
 /* May these bytes be moved?  In Linux's order: where, then whether. */
 static int check_move(const struct file *f, enum direction direction, const uint64_t *pos)
 {
@@ -81,6 +96,7 @@ static long io_one(int fd, enum direction direction, vaddr_t base, size_t n, uin
 	if (!done)
 		done = user_range(base, n) ? move(f, direction, &uio, pos) : -EFAULT;
 	file_put(f);
+	count_io(direction, done);
 	return io_result(done);
 }
 
@@ -230,6 +246,7 @@ static long io_vector(int fd, enum direction direction, vaddr_t from, size_t cou
 		vector_drop(&vec);
 	}
 	file_put(f);
+	count_io(direction, done);
 	return io_result(done);
 }
 

@@ -228,7 +228,7 @@ long sys_vmcheck(const unsigned long args[6])
 long sys_allocfail(const unsigned long args[6])
 {
 	long left = (long)alloc_fail_at;
-	if (current->euid != 0)
+	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
 	if (args[1] > ALLOCFAIL_ALL)
 		return -EINVAL;

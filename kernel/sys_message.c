@@ -20,7 +20,7 @@ struct ucred64 unix_self_effective(void) { return (struct ucred64){ current->pid
 
 uint64_t unix_rights_limit(void)
 {
-	return current->euid == 0 ? ~(uint64_t)0 : current->limits[LIMIT_NOFILE].cur;
+	return capable(CAP_SYS_RESOURCE) || capable(CAP_SYS_ADMIN) ? ~(uint64_t)0 : current->limits[LIMIT_NOFILE].cur;
 }
 
 /* ---- what a message carries: sending ----------------------------------------------------------------------------------- */
@@ -58,13 +58,13 @@ static bool is_one_of(uint32_t id, uint32_t a, uint32_t b, uint32_t c)
 	return id == a || id == b || id == c;
 }
 
-/* Only root may pretend to be another. */
+/* To pretend to be another takes a capability for each of the numbers. */
 static int take_cred(struct unix_out *out, const struct ucred64 *c)
 {
 	const struct process *p = current;
-	bool root = p->euid == 0;
 
-	if (!root && (c->pid != p->pid || !is_one_of(c->uid, p->uid, p->euid, p->suid) || !is_one_of(c->gid, p->gid, p->egid, p->sgid)))
+	if ((c->pid != p->pid && !capable(CAP_SYS_ADMIN)) || (!is_one_of(c->uid, p->uid, p->euid, p->suid) && !capable(CAP_SETUID))
+		|| (!is_one_of(c->gid, p->gid, p->egid, p->sgid) && !capable(CAP_SETGID)))
 		return -EPERM;
 	if (c->uid == ~0u || c->gid == ~0u)
 		return -EINVAL;

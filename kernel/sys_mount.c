@@ -222,7 +222,7 @@ static int mount_at(struct vnode *on, unsigned long flags, struct mount_strings 
 		flags &= ~MS_MAGIC_MASK;
 	if (flags & MS_NOUSER)
 		return -EINVAL;
-	if (current->euid != 0)
+	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
 	take_common_options(s->options, &own);
 	if (flags & MS_REMOUNT)
@@ -266,7 +266,7 @@ long sys_umount2(const unsigned long args[6])
 	long result = vnode_at(AT_CWD, args[0], flags & NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0, &v);
 	if (result)
 		return result;
-	if (current->euid != 0)
+	if (!capable(CAP_SYS_ADMIN))
 		result = -EPERM;
 	else if (v != v->mount->root || (flags & EXPIRE && flags & (FORCE | DETACH)))
 		result = -EINVAL;

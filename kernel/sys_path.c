@@ -94,7 +94,7 @@ static long link_at(int from_fd, vaddr_t from, int dirfd, vaddr_t path, unsigned
 
 	if (flags & ~(unsigned)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
-	if (flags & AT_EMPTY_PATH && current->euid != 0)
+	if (flags & AT_EMPTY_PATH && !capable(CAP_DAC_READ_SEARCH))
 		return -ENOENT;
 	long result = vnode_at(from_fd, from, (flags & AT_EMPTY_PATH) | (flags & AT_SYMLINK_FOLLOW ? 0 : AT_SYMLINK_NOFOLLOW), &v);
 	if (result)
@@ -366,12 +366,12 @@ long sys_chroot(const unsigned long args[6])
 	if (result)
 		return result;
 	result = may_stand_at(v);
-	if (!result && current->euid != 0)
+	if (!result && !capable(CAP_SYS_CHROOT))
 		result = -EPERM;
 	return stand_at(fs_context_set_root, v, result);
 }
 
 long sys_umask(const unsigned long args[6])
 {
-	return (long)__atomic_exchange_n(&current->fs.umask, (uint32_t)args[0] & 0777, __ATOMIC_RELAXED);
+	return (long)fs_context_set_umask(&current->fs, (uint32_t)args[0] & 0777);
 }

@@ -36,11 +36,11 @@ long sys_rt_sigaction(const unsigned long args[6])
 		return -EINVAL;
 
 	unsigned long irq = spin_lock_irq(&p->signal_lock);
-	old = p->actions[signo - 1];
+	old = signal_action_get(p, signo);
 	if (new_at) {
 		new.flags &= SA_KNOWN;
 		new.mask &= ~(signal_bit(SIGKILL) | signal_bit(SIGSTOP));
-		p->actions[signo - 1] = new;
+		signal_action_set(p, signo, &new);
 	}
 	spin_unlock_irq(&p->signal_lock, irq);
 	if (new_at) {

@@ -35,7 +35,7 @@ static int set_buffer(struct unix_socket *s, int option, int32_t value)
 {
 	bool forced = option == SO_SNDBUFFORCE || option == SO_RCVBUFFORCE;
 
-	if (forced && current->euid != 0)
+	if (forced && !capable(CAP_NET_ADMIN))
 		return -EPERM;
 	if (option == SO_SNDBUF || option == SO_SNDBUFFORCE) {
 		s->options.send_buffer = buffer_size(value, forced, UNIX_SEND_MIN);
@@ -80,7 +80,7 @@ static int set_linger(struct unix_socket *s, vaddr_t from, size_t size)
 
 static int set_flag(struct unix_socket *s, int option, bool on)
 {
-	if (option == SO_DEBUG && on && current->euid != 0)
+	if (option == SO_DEBUG && on && !capable(CAP_NET_ADMIN))
 		return -EACCES;
 	if (on)
 		__atomic_fetch_or(&s->options.flags, BIT(option), __ATOMIC_RELAXED);
@@ -91,7 +91,7 @@ static int set_flag(struct unix_socket *s, int option, bool on)
 
 static int set_priority(struct unix_socket *s, int32_t value)
 {
-	if ((value < 0 || value > PRIORITY_MAX) && current->euid != 0)
+	if ((value < 0 || value > PRIORITY_MAX) && !capable(CAP_NET_ADMIN))
 		return -EPERM;
 	s->options.priority = value;
 	return 0;

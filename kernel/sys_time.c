@@ -136,7 +136,7 @@ long sys_clock_settime(const unsigned long args[6])
 		return -EFAULT;
 	if (!timespec_valid(&t))
 		return -EINVAL;
-	if (current->euid != 0)
+	if (!capable(CAP_SYS_TIME))
 		return -EPERM;
 	clock_set_realtime(ns_of_timespec(&t));
 	return 0;
@@ -167,7 +167,7 @@ long sys_settimeofday(const unsigned long args[6])
 		return -EFAULT;
 	if (args[0] && t.sec < 0)
 		return -EINVAL;
-	if (current->euid != 0)
+	if (!capable(CAP_SYS_TIME))
 		return -EPERM;
 	if (args[1] && (z.minutes_west > MOST_MINUTES_WEST || z.minutes_west < -MOST_MINUTES_WEST))
 		return -EINVAL;

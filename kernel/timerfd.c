@@ -187,7 +187,7 @@ long sys_timerfd_create(const unsigned long args[6])
 		return -EINVAL;
 	if (!alarm && clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME)
 		return -EINVAL;
-	if (alarm && current->euid != 0)
+	if (alarm && !capable(CAP_WAKE_ALARM))
 		return -EPERM;
 	struct timerfd *t = kzalloc(sizeof *t);
 	if (!t)

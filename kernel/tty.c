@@ -261,7 +261,7 @@ int tty_open(struct file *f, struct tty *t, enum tty_life life)
 	f->pos = life == TTY_NEVER_HANGS_UP ? NO_HANGUP : __atomic_load_n(&t->hangups, __ATOMIC_RELAXED);
 	mutex_lock(&t->lock);
 	int error = t->driver->may_open ? t->driver->may_open(t) : 0;
-	if (!error && t->exclusive && current->euid != 0)
+	if (!error && t->exclusive && !capable(CAP_SYS_ADMIN))
 		error = -EBUSY;
 	if (!error) {
 		f->data = t;

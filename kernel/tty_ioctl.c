@@ -161,7 +161,7 @@ static long put_int(vaddr_t to, int32_t value)
 static long simulate_input(struct tty *t, vaddr_t from)
 {
 	uint8_t c;
-	if (!is_ours(t) && current->euid != 0)
+	if (!is_ours(t) && !capable(CAP_SYS_ADMIN))
 		return -EPERM;
 	if (user_get(c, from))
 		return -EFAULT;
@@ -189,7 +189,7 @@ static long set_discipline(vaddr_t from)
 
 static long hang_up(struct tty *t)
 {
-	if (current->euid != 0)
+	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
 	tty_hang_up(t);
 	return 0;

@@ -168,7 +168,7 @@ long tty_set_controlling(struct file *f, struct tty *t, unsigned long arg)
 	mutex_lock(&tree_lock);
 	if (me->sid == me->pid && t->session == me->sid) {
 		/* it is ours already */
-	} else if (me->sid != me->pid || me->tty || (t->session && (arg != 1 || me->euid != 0)) || (!file_readable(f) && me->euid != 0)) {
+	} else if (me->sid != me->pid || me->tty || (t->session && (arg != 1 || !capable(CAP_SYS_ADMIN))) || (!file_readable(f) && !capable(CAP_SYS_ADMIN))) {
 		result = -EPERM;
 	} else if (tty_hung_up(f)) {
 		result = -EIO;
@@ -237,7 +237,7 @@ void tty_session_ends(struct process *leader, enum tty_leave how)
 long sys_vhangup(const unsigned long args[6])
 {
 	(void)args;
-	if (current->euid != 0)
+	if (!capable(CAP_SYS_TTY_CONFIG))
 		return -EPERM;
 	struct tty *t = tty_controlling();
 	if (t)

@@ -327,7 +327,7 @@ static bool wants_huge(const struct fault *f)
 {
 	const struct region *r = f->region;
 
-	if (!f->entry.bare || f->access != FAULT_WRITE || r->object || (r->flags & (REGION_GROWSDOWN | REGION_NOHUGE)))
+	if (!f->entry.bare || f->space->no_huge || f->access != FAULT_WRITE || r->object || (r->flags & (REGION_GROWSDOWN | REGION_NOHUGE)))
 		return false;
 	if (huge_policy != HUGE_ALWAYS && (huge_policy == HUGE_NEVER || !(r->flags & REGION_HUGE)))
 		return false;

@@ -19,7 +19,7 @@
 #include "arch/x86_64/x86.h"
 #include "lib/print.h"
 
-enum { PIT_HZ = 1193182, PIT_TICK = 0x40, PIT_SPEAKER = 0x42, PIT_COMMAND = 0x43, SPEAKER_PORT = 0x61, IRQ_TIMER = 0 };
+enum { PIT_HZ = 1193182, PIT_TICK = 0x40, PIT_SPEAKER = 0x42, PIT_COMMAND = 0x43, SPEAKER_PORT = 0x61 };
 enum { SPEAKER_GATE = 1, SPEAKER_SOUND = 2, SPEAKER_OUT = 0x20 };
 enum { SAMPLES = 3, SAMPLE_MS = 10, PATIENCE = 1 << 22 /* reads of a port: seconds */, NS_PER_MS = 1000000 };
 enum { TIMER_MIN_NS = 1000, TIMER_MAX_NS = 2000000000 };
