@@ -22,11 +22,11 @@ int vfs_getattr(struct vnode *v, struct vattr *attr)
 /* The rules of chmod, chown, utimensat and truncate; may take bits off attr->mode, and add to *which. */
 static int check_setattr(struct fs_context *fs, const struct vnode *v, struct vattr *attr, unsigned *which)
 {
-	bool owner = fs->uid == 0 || fs->uid == v->uid;
+	bool owns = fs->uid == v->uid, owner = owns || fs_has(fs, FS_OWNER);
 
-	if (*which & VATTR_UID && fs->uid != 0 && !(owner && attr->uid == v->uid))
+	if (*which & VATTR_UID && !fs_has(fs, FS_CHOWN) && !(owns && attr->uid == v->uid))
 		return -EPERM;
-	if (*which & VATTR_GID && fs->uid != 0 && !(owner && (attr->gid == v->gid || fs_context_in_group(fs, attr->gid))))
+	if (*which & VATTR_GID && !fs_has(fs, FS_CHOWN) && !(owns && (attr->gid == v->gid || fs_context_in_group(fs, attr->gid))))
 		return -EPERM;
 	if (*which & (VATTR_CHOWN | VATTR_SIZE)) {
 		attr->mode = *which & VATTR_CHOWN ? S_ISDIR(v->mode) ? v->mode : vfs_mode_without_set_ids(fs, v) : vfs_mode_after_change(fs, v);
@@ -34,7 +34,7 @@ static int check_setattr(struct fs_context *fs, const struct vnode *v, struct va
 	}
 	if (*which & VATTR_MODE && !owner && !(*which & VATTR_SIZE))
 		return -EPERM;
-	if (*which & VATTR_MODE && fs->uid != 0 && !fs_context_in_group(fs, *which & VATTR_GID ? attr->gid : v->gid))
+	if (*which & VATTR_MODE && !fs_has(fs, FS_SET_ID) && !fs_context_in_group(fs, *which & VATTR_GID ? attr->gid : v->gid))
 		attr->mode &= ~(uint32_t)S_ISGID;
 	if (*which & VATTR_NOW && !owner)
 		return vfs_permission(fs, v, MAY_WRITE);

@@ -17,7 +17,7 @@ void mount_number(struct mount *m)
 
 void fs_context_init(struct fs_context *fs)
 {
-	*fs = (struct fs_context){ .root = vnode_ref(root_vnode), .cwd = vnode_ref(root_vnode), .umask = 022 };
+	*fs = (struct fs_context){ .root = vnode_ref(root_vnode), .cwd = vnode_ref(root_vnode), .umask = 022, .rights = FS_RIGHTS_ALL };
 	mount_use(root_vnode->mount);
 	mount_use(root_vnode->mount);
 	spin_init(&fs->lock, "fs context", RANK_LEAF);

@@ -29,7 +29,7 @@ int own_new(struct fs_context *fs, struct vnode *dir, const char *name, size_t l
 	v->gid = dir->mode & S_ISGID ? dir->gid : fs->gid;
 	if (dir->mode & S_ISGID && S_ISDIR(v->mode))
 		v->mode |= S_ISGID;
-	else if (dir->mode & S_ISGID && (v->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && fs->uid != 0 && !fs_context_in_group(fs, dir->gid))
+	else if (dir->mode & S_ISGID && (v->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && !fs_has(fs, FS_SET_ID) && !fs_context_in_group(fs, dir->gid))
 		v->mode &= ~(uint32_t)S_ISGID;		/* nobody gives away the rights of a group that he is not in */
 	return vnode_set_link(v, dir, name, len);
 }
@@ -41,7 +41,7 @@ static int may_delete(struct fs_context *fs, const struct vnode *dir, const stru
 
 	if (error)
 		return error;
-	if (dir->mode & 01000 && fs->uid != 0 && fs->uid != v->uid && fs->uid != dir->uid)
+	if (dir->mode & 01000 && !fs_has(fs, FS_OWNER) && fs->uid != v->uid && fs->uid != dir->uid)
 		return -EPERM;
 	if (directory != (bool)S_ISDIR(v->mode))
 		return directory ? -ENOTDIR : -EISDIR;
@@ -66,7 +66,7 @@ static int may_link(struct fs_context *fs, const struct vnode *v, const struct v
 {
 	if (v->mount != dir->mount)
 		return -EXDEV;
-	if (fs->uid == 0 || fs->uid == v->uid)
+	if (fs_has(fs, FS_OWNER) || fs->uid == v->uid)
 		return 0;
 	bool safe = S_ISREG(v->mode) && !(v->mode & S_ISUID) && (v->mode & (S_ISGID | S_IXGRP)) != (S_ISGID | S_IXGRP);
 	return safe && vfs_permission(fs, v, MAY_READ | MAY_WRITE) == 0 ? 0 : -EPERM;
@@ -95,7 +95,7 @@ static int call_maker(struct vnode *dir, const struct walk *w, const struct maki
 		*out = NULL;
 		return ops->link ? link_locked(dir, w, what->existing) : -EPERM;
 	}
-	if ((S_ISCHR(what->mode) || S_ISBLK(what->mode)) && w->fs->uid != 0)
+	if ((S_ISCHR(what->mode) || S_ISBLK(what->mode)) && !fs_has(w->fs, FS_MKNOD))
 		return -EPERM;
 	if (what->target)
 		return ops->symlink ? ops->symlink(dir, w->last, w->last_len, what->target, out) : -EPERM;
@@ -293,6 +293,8 @@ static int check_rename(const struct renaming *r)
 		return -EINVAL;
 	if (replaced && vnode_is_below(from_dir, replaced))
 		return exchange ? -EINVAL : -ENOTEMPTY;
+	if (moved == replaced)			/* two names of one file: nothing is done, and anybody may */
+		return 0;
 	error = may_delete(fs, from_dir, moved, directory);
 	if (!error)
 		error = !replaced ? may_create(fs, to_dir) : may_delete(fs, to_dir, replaced, exchange ? (bool)S_ISDIR(replaced->mode) : directory);
@@ -369,7 +371,7 @@ static int rename_in_dirs(struct renaming *r)
 	}
 	if (!error)
 		error = check_rename(r);
-	if (!error && r->moved != r->replaced) {		/* two names of one file: nothing to do */
+	if (!error && r->moved != r->replaced) {
 		bool goes = r->replaced && !(r->flags & RENAME_EXCHANGE);
 		if (goes)
 			mutex_lock_nested(&r->replaced->lock);

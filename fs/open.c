@@ -34,12 +34,8 @@ static int check_type(const struct vnode *v, unsigned flags)
 	case S_IFDIR:
 		return flags & OPEN_CREATE || rights_needed(flags) & MAY_WRITE ? -EISDIR : 0;
 	case S_IFBLK:
-		return v->mount->flags & MOUNT_NO_DEVICES ? -EACCES : -ENXIO;
 	case S_IFCHR:
 		return v->mount->flags & MOUNT_NO_DEVICES ? -EACCES : 0;
-	case S_IFSOCK:
-	case 0:					/* anon.c */
-		return -ENXIO;
 	default:
 		return 0;
 	}
@@ -100,8 +96,10 @@ static int check_and_open(struct fs_context *fs, struct vnode *v, unsigned flags
 
 	if (!error && !(flags & OPEN_PATH))
 		error = vfs_permission(fs, v, rights_needed(flags));
-	if (!error && flags & OPEN_NO_ATIME && fs->uid != 0 && fs->uid != v->uid)
+	if (!error && flags & OPEN_NO_ATIME && !fs_has(fs, FS_OWNER) && fs->uid != v->uid)
 		error = -EPERM;
+	if (!error && !(flags & OPEN_PATH) && (S_ISBLK(v->mode) || S_ISSOCK(v->mode) || !(v->mode & S_IFMT) /* anon.c */))
+		error = -ENXIO;
 	if (!error)
 		return open_vnode(fs, v, flags, out);
 	vnode_put(v);
@@ -144,7 +142,9 @@ static int find_or_create(struct walk *w, unsigned flags, uint32_t mode, struct 
 		*out = vnode_ref(w->dir);
 		return 0;
 	}
-	if (w->kind != LAST_NAME || w->slash)
+	if (w->kind != LAST_NAME)
+		return flags & OPEN_EXCLUSIVE ? -EEXIST : -EISDIR;
+	if (w->slash)
 		return -EISDIR;
 	mutex_lock(&w->dir->lock);
 	int error = dir_lookup_locked(w->dir, w->last, w->last_len, out);

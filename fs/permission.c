@@ -1,7 +1,7 @@
 /*
  * fs/permission.c - who may do what with a file: owner, group and others, and the groups that a process is a member of.
  *
- * What a context says of its user is what Linux calls the fs ids: root there overrides the bits.
+ * What a context says of its user is what Linux calls the fs ids; its rights override the bits.
  *
  * Lock: fs->lock guards which list of groups a context has; a list never changes, and lives as long as a context or a reader has it.
  */
@@ -96,26 +96,32 @@ bool fs_context_in_group(struct fs_context *fs, uint32_t gid)
 	return member;
 }
 
+/* Do the context's rights make up for the bits?  What nobody may run nobody does. */
+static bool overrides(const struct fs_context *fs, uint32_t mode, unsigned may)
+{
+	if (fs_has(fs, FS_READ_SEARCH) && (S_ISDIR(mode) ? !(may & MAY_WRITE) : may == MAY_READ))
+		return true;
+	return fs_has(fs, FS_OVERRIDE) && (S_ISDIR(mode) || !(may & MAY_EXECUTE) || mode & 0111);
+}
+
 int vfs_permission(struct fs_context *fs, const struct vnode *v, unsigned may)
 {
 	unsigned granted = v->mode;
 
 	if (may & MAY_WRITE && v->mount->flags & MOUNT_READONLY && (S_ISREG(v->mode) || S_ISDIR(v->mode) || S_ISLNK(v->mode)))
 		return -EROFS;
-	if (fs->uid == 0)
-		return may & MAY_EXECUTE && !S_ISDIR(v->mode) && !(v->mode & 0111) ? -EACCES : 0;
 	if (v->uid == fs->uid)
 		granted >>= 6;
 	else if ((granted >> 3 ^ granted) & may & 7 && fs_context_in_group(fs, v->gid))	/* else the group makes no difference */
 		granted >>= 3;
-	return may & ~granted ? -EACCES : 0;
+	return may & ~granted & 7 && !overrides(fs, v->mode, may) ? -EACCES : 0;
 }
 
 uint32_t vfs_mode_after_change(struct fs_context *fs, const struct vnode *v)
 {
 	uint32_t mode = v->mode;
 
-	if (!S_ISREG(mode) || fs->uid == 0)
+	if (!S_ISREG(mode) || fs_has(fs, FS_SET_ID))
 		return mode;
 	return vfs_mode_without_set_ids(fs, v);
 }
@@ -124,7 +130,7 @@ uint32_t vfs_mode_without_set_ids(struct fs_context *fs, const struct vnode *v)
 {
 	uint32_t mode = v->mode & ~(uint32_t)S_ISUID;
 
-	if (mode & S_ISGID && (mode & S_IXGRP || (fs->uid != 0 && !fs_context_in_group(fs, v->gid))))
+	if (mode & S_ISGID && (mode & S_IXGRP || (!fs_has(fs, FS_SET_ID) && !fs_context_in_group(fs, v->gid))))
 		mode &= ~(uint32_t)S_ISGID;
 	return mode;
 }

@@ -363,6 +363,8 @@ int pipe_open(struct file *f)
 	bool reads = file_readable(f), writes = file_writable(f), fifo = v->mount != &pipe_mount;
 	unsigned before = 0;
 
+	if (!reads && !writes)			/* access 3: nobody would count it */
+		return -EINVAL;
 	mutex_lock(&v->lock);
 	if (!v->pipe)
 		v->pipe = pipe_alloc();

@@ -16,9 +16,17 @@ struct fs_context {
 	struct vnode *root, *cwd;	/* referenced; lock: fs_context_root and _cwd give references of one's own */
 	uint32_t umask;
 	uint32_t uid, gid;		/* whose rights count: equal to the effective ones, until setfsuid */
+	uint64_t rights;		/* enum fs_right: beyond what the numbers allow */
 	struct list sharers;		/* a ring: those of other processes that stand where this one stands */
 	struct group_list *groups;	/* further groups that it is in; NULL: none; lock */
 };
+/* Linux's capabilities about files, as bits. */
+enum fs_right {
+	FS_CHOWN = 1 << 0, FS_OVERRIDE = 1 << 1 /* CAP_DAC_OVERRIDE */, FS_READ_SEARCH = 1 << 2, FS_OWNER = 1 << 3, FS_SET_ID = 1 << 4, FS_ADMIN = 1 << 21, FS_MKNOD = 1 << 27,
+	FS_RIGHTS_BY_USER = FS_CHOWN | FS_OVERRIDE | FS_READ_SEARCH | FS_OWNER | FS_SET_ID | FS_MKNOD,	/* setfsuid away from user 0 takes them, and back to it gives them */
+	FS_RIGHTS_ALL = FS_RIGHTS_BY_USER | FS_ADMIN,
+};
+static inline bool fs_has(const struct fs_context *fs, enum fs_right right) { return fs->rights & right; }
 /* Group numbers in rising order; it does not change once a context has it. */
 struct group_list { unsigned refs /* atomic */; size_t n; uint32_t id[]; };
 struct group_list *group_list_create(size_t n);					/* n numbers to be filled in and sorted; NULL: no memory */

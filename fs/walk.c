@@ -14,6 +14,8 @@ int dir_lookup_locked(struct vnode *dir, const char *name, size_t len, struct vn
 {
 	if (!dir->ops->lookup)
 		return -ENOTDIR;
+	if (len > NAME_MAX_BYTES)
+		return -ENAMETOOLONG;
 	int error = dir->ops->lookup(dir, name, len, out);
 	if (!error && (!(*out)->parent || (*out)->unlinked)) {
 		error = vnode_set_link(*out, dir, name, len);
@@ -111,7 +113,7 @@ static void walk_enter(struct walk *w, struct vnode *dir)
 }
 
 /* Takes the next component off the rest: w->last, kind, slash. */
-static int next_component(struct walk *w)
+static void next_component(struct walk *w)
 {
 	const char *end = w->rest;
 
@@ -123,14 +125,11 @@ static int next_component(struct walk *w)
 	while (*end == '/')
 		end++;
 	w->rest = end;
-	if (w->last_len > NAME_MAX_BYTES)
-		return -ENAMETOOLONG;
 	w->kind = LAST_NAME;
 	if (w->last[0] == '.' && w->last_len == 1)
 		w->kind = LAST_DOT;
 	else if (w->last[0] == '.' && w->last_len == 2 && w->last[1] == '.')
 		w->kind = LAST_DOT_DOT;
-	return 0;
 }
 
 /* Enters the directory w->last, which is not the last component. */
@@ -161,10 +160,11 @@ int walk_to_last(struct walk *w)
 		if (!S_ISDIR(w->dir->mode))
 			return -ENOTDIR;
 		int error = vfs_permission(w->fs, w->dir, MAY_EXECUTE);
-		if (!error)
-			error = next_component(w);
-		if (error || *w->rest == '\0')
+		if (error)
 			return error;
+		next_component(w);
+		if (*w->rest == '\0')
+			return 0;
 		error = descend(w);
 		if (error)
 			return error;
@@ -380,7 +380,7 @@ const void *fs_context_shared(struct fs_context *fs)
 
 void fs_context_copy(struct fs_context *to, struct fs_context *from)
 {
-	*to = (struct fs_context){ .umask = from->umask, .uid = from->uid, .gid = from->gid };
+	*to = (struct fs_context){ .umask = from->umask, .uid = from->uid, .gid = from->gid, .rights = from->rights };
 	spin_init(&to->lock, "fs context", RANK_LEAF);
 	list_init(&to->sharers);
 	spin_lock(&from->lock);

@@ -34,13 +34,13 @@ static int check(struct fs_context *fs, struct vnode *v, const char *name, unsig
 	enum space space = space_of(name);
 	int refused = may & MAY_WRITE ? -EPERM : -ENODATA, error = 0;
 
-	if (space == SPACE_TRUSTED && fs->uid != 0)
+	if (space == SPACE_TRUSTED && !fs_has(fs, FS_ADMIN))
 		return refused;
 	if (space == SPACE_USER && !S_ISREG(v->mode) && !S_ISDIR(v->mode))
 		return refused;
-	if (space == SPACE_USER && S_ISDIR(v->mode) && v->mode & S_ISVTX && may & MAY_WRITE && fs->uid != 0 && fs->uid != v->uid)
+	if (space == SPACE_USER && S_ISDIR(v->mode) && v->mode & S_ISVTX && may & MAY_WRITE && !fs_has(fs, FS_OWNER) && fs->uid != v->uid)
 		return -EPERM;
-	if (space == SPACE_SECURITY && may & MAY_WRITE && fs->uid != 0)
+	if (space == SPACE_SECURITY && may & MAY_WRITE && !fs_has(fs, FS_ADMIN))
 		return -EPERM;
 	if (space == SPACE_NONE || space == SPACE_USER)
 		error = vfs_permission(fs, v, may);
@@ -175,7 +175,7 @@ ssize vfs_list_xattrs(struct fs_context *fs, struct vnode *v, char *to, size_t s
 	mutex_lock(&v->lock);
 	list_for_each(at, v->ops->xattrs(v)) {
 		const struct xattr *x = container_of(at, struct xattr, link);
-		if (space_of(x->bytes) == SPACE_TRUSTED && fs->uid != 0)
+		if (space_of(x->bytes) == SPACE_TRUSTED && !fs_has(fs, FS_ADMIN))
 			continue;
 		if (size && x->name_len + 1 <= size - len)
 			memcpy(to + len, x->bytes, x->name_len + 1);

@@ -1,7 +1,7 @@
 /*
  * kernel/capability.h - what a process may do beyond what its user and group numbers allow: Linux's capabilities.
  *
- * They are those of all threads of a process, as its numbers are (kernel/process.h).  Rights to files go by the numbers alone: user 0 has all of them.
+ * They are those of all threads of a process, as its numbers are (kernel/process.h).  Those about files are in fs->rights as well (my_fs).
  */
 #pragma once
 #include "vm/types.h"

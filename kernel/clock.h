@@ -51,7 +51,8 @@ uint64_t load_next(void);			/* when it wants the next */
 void load_get(unsigned long load[3]);
 
 /*
- * kernel/cpu_timer.c: timers by the processor time of a process or thread.  They are looked at by the tick of whoever uses it, so they fire up to a tick late.
+ * kernel/cpu_timer.c: timers by the processor time of a process or thread.  They are looked at by the tick of whoever uses it, which comes early for them;
+ * so they fire a millisecond late, or up to a tick where several threads use the time, or one has just got its processor.
  * p: the process that it belongs to, the current one but at its end.
  */
 struct cpu_timer {

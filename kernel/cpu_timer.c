@@ -6,6 +6,8 @@
 #include "kernel/clock.h"
 #include "kernel/sched.h"
 
+enum { CLOSEST_NS = 1000000 };			/* ticks come no closer to each other, however short an interval is */
+
 static struct spinlock cpu_timer_lock = SPINLOCK_INIT("processor timers", RANK_WAITQ - 2);
 
 void cpu_timer_init(struct cpu_timer *t, bool user, int tid, uint64_t (*fire)(struct cpu_timer *, uint64_t))
@@ -36,13 +38,22 @@ uint64_t cpu_timer_now(struct process *p, const struct cpu_timer *t)
 	return used(time, t->user);
 }
 
+/* The current thread has so much to use until a timer is due: a tick comes then, if none comes before. */
+static void tick_after(uint64_t left_ns)
+{
+	if (left_ns < NS_PER_TICK)
+		sched_tick_by(time_now_ns() + (left_ns > CLOSEST_NS ? left_ns : CLOSEST_NS));
+}
+
 void cpu_timer_arm(struct process *p, struct cpu_timer *t, uint64_t at_ns)
 {
+	uint64_t now_ns = cpu_timer_now(p, t);
 	unsigned long irq = spin_lock_irq(&cpu_timer_lock);
 	list_remove(&t->link);
 	t->at_ns = at_ns;
 	list_append(&p->cpu_timers, &t->link);
 	spin_unlock_irq(&cpu_timer_lock, irq);
+	tick_after(at_ns > now_ns ? at_ns - now_ns : 0);
 }
 
 void cpu_timer_cancel(struct cpu_timer *t)
@@ -58,6 +69,7 @@ void cpu_timer_tick(struct process *p)
 
 	if (list_empty(&p->cpu_timers))
 		return;				/* one that is being set is seen at the next tick */
+	uint64_t least_ns = TIME_NEVER;
 	unsigned long irq = spin_lock_irq(&cpu_timer_lock);
 	struct cpu_time time = process_time(p);
 	list_for_each_safe(l, &p->cpu_timers) {
@@ -65,11 +77,13 @@ void cpu_timer_tick(struct process *p)
 		if (t->tid && t->tid != self->tid)
 			continue;
 		uint64_t now_ns = used(t->tid ? self->time : time, t->user);
-		if (now_ns < t->at_ns)
-			continue;
-		t->at_ns = t->fire(t, now_ns);
+		if (now_ns >= t->at_ns)
+			t->at_ns = t->fire(t, now_ns);
 		if (t->at_ns == TIME_NEVER)
 			list_remove(&t->link);
+		else if (t->at_ns - now_ns < least_ns)
+			least_ns = t->at_ns - now_ns;
 	}
 	spin_unlock_irq(&cpu_timer_lock, irq);
+	tick_after(least_ns);
 }

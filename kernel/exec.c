@@ -16,6 +16,7 @@
 #include "kernel/posix_timer.h"
 #include "kernel/sched.h"
 #include "kernel/signal.h"
+#include "kernel/sys_file.h"
 #include "kernel/vdso.h"
 #include "arch/cpu.h"
 #include "arch/uaccess.h"
@@ -81,7 +82,7 @@ static int open_executable(struct fs_context *fs, struct vnode *at, const char *
 		error = vfs_walk(fs, at, path, WALK_FOLLOW, &vnode);
 	if (error)
 		return error;
-	kernel.uid = kernel.gid = 0;
+	kernel.rights = FS_RIGHTS_ALL;
 	if (!S_ISREG(vnode->mode) || vnode->mount->flags & MOUNT_NO_EXEC)
 		error = -EACCES;
 	else
@@ -110,7 +111,7 @@ static void drop_program(struct exec *e)
 
 static int find_program(struct exec *e, struct vnode *at, const char *path)
 {
-	struct fs_context *fs = &e->process->fs;
+	struct fs_context *fs = my_fs();
 	const char *program = path;
 
 	set_name(e, path);

@@ -768,6 +768,18 @@ void sched_count_time(void)
 	spin_unlock_irq(&q->lock, irq);
 }
 
+void sched_tick_by(uint64_t ns)
+{
+	unsigned long irq = cpu_irq_save();
+	struct run_queue *q = here();
+	spin_lock(&q->lock);
+	if (ns < q->tick_ns) {
+		q->tick_ns = ns;
+		arm(q);
+	}
+	spin_unlock_irq(&q->lock, irq);
+}
+
 static bool others_wait(const struct run_queue *q)
 {
 	for (unsigned i = 0; i < cpu_count; i++)

@@ -33,6 +33,8 @@ int  waiters_sleep(struct waiter *, size_t n, enum wait_how, uint64_t deadline_n
 /* file_wake with the queue locked: wakes and tells those that want one of the events.  Was any of them of use to somebody? */
 bool waiters_wake(struct waitq *, unsigned events);
 
+/* The current thread is to be ticked by then. */
+void sched_tick_by(uint64_t ns);
 /* What is due on this processor may be due earlier than before: kernel/timer.c. */
 void sched_timers_changed(unsigned cpu);
 

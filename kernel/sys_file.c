@@ -11,7 +11,15 @@
 
 struct fs_context *my_fs(void)
 {
-	return &current->fs;
+	struct process *p = current;
+	uint64_t rights = p->capabilities.effective;
+
+	if (p->fs.uid == 0 && p->euid != 0)
+		rights |= p->capabilities.permitted & FS_RIGHTS_BY_USER;
+	else if (p->fs.uid != 0 && p->euid == 0)
+		rights &= ~(uint64_t)FS_RIGHTS_BY_USER;
+	p->fs.rights = rights & FS_RIGHTS_ALL;
+	return &p->fs;
 }
 
 int path_get(struct path *p, vaddr_t from)
@@ -334,7 +342,7 @@ static long set_flags(struct file *f, unsigned flags)
 {
 	const unsigned changeable = OPEN_APPEND | OPEN_NONBLOCK | OPEN_ASYNC | OPEN_DIRECT | OPEN_NO_ATIME;
 
-	if (flags & ~f->flags & OPEN_NO_ATIME && my_fs()->uid != 0 && my_fs()->uid != f->vnode->uid)
+	if (flags & ~f->flags & OPEN_NO_ATIME && !fs_has(my_fs(), FS_OWNER) && my_fs()->uid != f->vnode->uid)
 		return -EPERM;
 	file_change_flags(f, changeable, flags & changeable);
 	return 0;

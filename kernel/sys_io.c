@@ -473,7 +473,7 @@ static ssize copy_range(struct file *in, vaddr_t in_at, struct file *out, vaddr_
 long sys_copy_file_range(const unsigned long args[6])
 {
 	struct file *in = files_get(current->files, (int)args[0]), *out = files_get(current->files, (int)args[2]);
-	ssize n = out && in ? copy_range(in, args[1], out, args[3], args[4], (unsigned)args[5]) : -EBADF;
+	ssize n = out && in && !((in->flags | out->flags) & OPEN_PATH) ? copy_range(in, args[1], out, args[3], args[4], (unsigned)args[5]) : -EBADF;
 
 	file_put(out);
 	file_put(in);

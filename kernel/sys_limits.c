@@ -104,7 +104,8 @@ long sys_prlimit64(const unsigned long args[6])
 
 long sys_getrlimit(const unsigned long args[6])
 {
-	return args[1] ? limit_call(0, (unsigned)args[0], 0, args[1]) : -EFAULT;
+	long error = limit_call(0, (unsigned)args[0], 0, args[1]);
+	return error || args[1] ? error : -EFAULT;
 }
 
 long sys_setrlimit(const unsigned long args[6])

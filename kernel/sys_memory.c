@@ -127,11 +127,11 @@ long sys_mincore(const unsigned long args[6])
 
 long sys_msync(const unsigned long args[6])
 {
-	unsigned long flags = args[2];
+	unsigned flags = (unsigned)args[2];
 
-	if ((flags & ~(unsigned long)(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) || ((flags & MS_ASYNC) && (flags & MS_SYNC)) || (args[0] & PAGE_MASK))
+	if ((flags & ~(unsigned)(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) || ((flags & MS_ASYNC) && (flags & MS_SYNC)) || (args[0] & PAGE_MASK))
 		return -EINVAL;
-	return vm_msync(current->space, args[0], args[1], (unsigned)flags);
+	return vm_msync(current->space, args[0], args[1], flags);
 }
 
 long sys_mlock(const unsigned long args[6])

@@ -7,7 +7,7 @@
 #include "kernel/process.h"
 #include "kernel/syscall.h"
 
-/* Directories are never shared between processes, nor System V adjustments, of which there are none; what threads share they cannot have apart. */
+/* What is owed to System V semaphores is never shared between processes; what threads share they cannot have apart. */
 long sys_unshare(const unsigned long args[6])
 {
 	const unsigned of_threads = CLONE_THREAD | CLONE_SIGHAND | CLONE_VM;
@@ -22,11 +22,16 @@ long sys_unshare(const unsigned long args[6])
 		flags |= CLONE_THREAD;
 	if ((flags & (of_threads | CLONE_FS)) && p->nthreads > 1)
 		return -EINVAL;
+	if ((flags & CLONE_SIGHAND) && __atomic_load_n(&signal_actions_of(p)->refs, __ATOMIC_RELAXED) > 1)
+		return -EINVAL;
 	if ((flags & CLONE_VM) && __atomic_load_n(&p->space->refs, __ATOMIC_RELAXED) > 1)
 		return -EINVAL;
 	if (flags & CLONE_NAMESPACES)
-		return (flags & CLONE_NEWUSER) || p->euid == 0 ? -EINVAL : -EPERM;
-	return flags & CLONE_FILES ? files_unshare(p) : 0;
+		return (flags & CLONE_NEWUSER) || capable(CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
+	int error = flags & CLONE_FILES ? files_unshare(p) : 0;
+	if (!error && flags & CLONE_FS)
+		fs_context_unshare(&p->fs);
+	return error;
 }
 
 /* setns(fd, kinds): no file here stands for a namespace. */

@@ -68,7 +68,7 @@ static long symlink_at(vaddr_t target, int dirfd, vaddr_t path)
 
 	if (result)
 		return result;
-	result = place_get(&p, dirfd, path);
+	result = *to.text ? place_get(&p, dirfd, path) : -ENOENT;
 	if (!result) {
 		result = vfs_symlink(my_fs(), p.at, p.path.text, to.text);
 		place_drop(&p);
@@ -289,7 +289,7 @@ static long getdents(const unsigned long args[6], enum entry_format format)
 
 	if (!f)
 		return -EBADF;
-	long result = f->flags & OPEN_PATH ? -EBADF : read_directory(f, args[1], (unsigned)args[2], format);
+	long result = f->flags & OPEN_PATH ? -EBADF : read_directory(f, args[1], (int)args[2] < 0 ? 0 : (size_t)(int)args[2], format);
 	file_put(f);
 	return result;
 }

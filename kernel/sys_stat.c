@@ -143,6 +143,7 @@ static long access_at(int dirfd, vaddr_t path, unsigned may, unsigned flags)
 	if (!(flags & AT_EACCESS)) {		/* the real ids count, also on the way */
 		fs.uid = current->uid;
 		fs.gid = current->gid;
+		fs.rights = current->uid ? 0 : current->capabilities.permitted & FS_RIGHTS_ALL;
 	}
 	if (p.path.text[0] == '\0' && flags & AT_EMPTY_PATH)
 		v = p.at ? vnode_ref(p.at) : fs_context_cwd(&fs);

@@ -365,9 +365,9 @@ static struct itimerval64 itimerval_of(struct itimer_value v)
 
 long sys_getitimer(const unsigned long args[6])
 {
-	if (args[0] >= ITIMERS)
+	if ((unsigned)args[0] >= ITIMERS)
 		return -EINVAL;
-	struct itimerval64 v = itimerval_of(itimer_get(current, (enum itimer_which)args[0]));
+	struct itimerval64 v = itimerval_of(itimer_get(current, (enum itimer_which)(int)args[0]));
 	return user_put(args[1], v);
 }
 
@@ -377,10 +377,10 @@ long sys_setitimer(const unsigned long args[6])
 
 	if (args[1] && user_get(new, args[1]))
 		return -EFAULT;
-	if (args[0] >= ITIMERS || !timeval_valid(&new.interval) || !timeval_valid(&new.value))
+	if ((unsigned)args[0] >= ITIMERS || !timeval_valid(&new.interval) || !timeval_valid(&new.value))
 		return -EINVAL;
 	struct itimer_value v = { ns_of_timeval(&new.value), ns_of_timeval(&new.interval) };
-	struct itimerval64 old = itimerval_of(itimer_set(current, (enum itimer_which)args[0], v));
+	struct itimerval64 old = itimerval_of(itimer_set(current, (enum itimer_which)(int)args[0], v));
 	return args[2] ? user_put(args[2], old) : 0;
 }
 

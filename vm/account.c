@@ -12,10 +12,8 @@ static size_t committed;		/* pages, of all spaces and objects; atomic */
 
 /* ---- committed memory ------------------------------------------------------------------------------------------------------- */
 
-static size_t lesser(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
+static size_t lesser(size_t a, size_t b) { return a < b ? a : b; }
+static size_t beyond(size_t a, size_t b) { return a > b ? a - b : 0; }
 
 size_t commit_limit(void)
 {
@@ -109,11 +107,6 @@ bool account_may_lock_any(void)
 bool account_may_lock(size_t npages)
 {
 	return within(npages, VM_LIMIT_MEMLOCK) || vm_privileged();
-}
-
-static size_t beyond(size_t a, size_t b)
-{
-	return a > b ? a - b : 0;
 }
 
 int account_more(struct space *s, const struct region *r, size_t npages, struct range_sum gone)

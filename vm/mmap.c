@@ -117,7 +117,7 @@ vaddr_t vm_mmap(struct space *s, vaddr_t hint, size_t length, unsigned rights, u
 	int error = check_mmap(hint, length, flags, object, offset);
 	bool shared = (flags & MAP_TYPE) != MAP_PRIVATE;
 	struct object *own = NULL;
-	vaddr_t at;
+	vaddr_t at = 0;
 
 	if (error)
 		return as_error(error);
@@ -134,24 +134,20 @@ vaddr_t vm_mmap(struct space *s, vaddr_t hint, size_t length, unsigned rights, u
 		what.flags |= REGION_COMMITTED;
 	if (!object && shared) {
 		own = what.object = object_create(NULL, NULL, page_ceil(length));
-		if (!own || (reserves && object_commit(own) < 0)) {
-			at = as_error(-ENOMEM);
-			goto out;
-		}
+		error = !own || (reserves && object_commit(own) < 0) ? -ENOMEM : 0;
 	}
-	if (shared && (error = object_will_map(what.object, what.rights, &what.flags)) < 0) {
-		at = as_error(error);
-		goto out;
+	if (!error && shared)
+		error = object_will_map(what.object, what.rights, &what.flags);
+	if (!error) {
+		write_lock(&s->lock);
+		at = mmap_locked(s, hint, what, flags);
+		write_unlock(&s->lock);
+		if (shared)
+			object_mapped(what.object, what.flags);
 	}
-	write_lock(&s->lock);
-	at = mmap_locked(s, hint, what, flags);
-	write_unlock(&s->lock);
-	if (shared)
-		object_mapped(what.object, what.flags);
-out:
 	if (own)
 		object_put(own);
-	return at;
+	return error ? as_error(error) : at;
 }
 
 int vm_remap_pages(struct space *s, vaddr_t start, vaddr_t end, uint64_t index)

@@ -13,10 +13,14 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/ipc.h>
 #include <sys/ioctl.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 
@@ -542,7 +546,47 @@ static int do_signals(void)
 	return 0;
 }
 
+/* Files to wait with: one that could be made but not watched goes all the same. */
+static int do_readiness(void)
+{
+	struct itimerspec soon = { { 0, 0 }, { 0, 1000000 } };
+	struct epoll_event e = { .events = EPOLLIN };
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	int made[] = { eventfd(1, 0), timerfd_create(CLOCK_MONOTONIC, 0), signalfd(-1, &set, 0), epoll_create1(0) }, ep = epoll_create1(0), error = 0;
+
+	for (int i = 0; i < 4; i++) {
+		if (made[i] < 0 || ep < 0)
+			return ENOMEM;
+		if (epoll_ctl(ep, EPOLL_CTL_ADD, made[i], &e))
+			error = errno;
+	}
+	timerfd_settime(made[1], 0, &soon, NULL);
+	if (!error && (epoll_wait(ep, &e, 1, -1) != 1))
+		error = errno;
+	return error;
+}
+
+static int do_timers(void)
+{
+	struct itimerspec soon = { { 0, 0 }, { 0, 1000000 } };
+	struct timespec limit = { 1, 0 };
+	sigset_t set;
+	int id;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGALRM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	if (syscall(SYS_timer_create, CLOCK_MONOTONIC, NULL, &id))
+		return errno;
+	syscall(SYS_timer_settime, id, 0, &soon, NULL);
+	return sigtimedwait(&set, NULL, &limit) == SIGALRM ? 0 : errno;
+}
+
 static const struct operation files[] = {
+	{ "files to wait with", do_readiness, NULL, NULL, ALLOCFAIL_SELF, 0 },
+	{ "timers", do_timers, NULL, NULL, ALLOCFAIL_SELF, 0 },
 	{ "pipe", do_pipe, fill_memory, NULL, ALLOCFAIL_SELF, 0 },
 	{ "read of a file", do_read, open_self, NULL, ALLOCFAIL_SELF, 0 },
 	{ "new file", do_create, fill_memory, drop_file, ALLOCFAIL_SELF, 0 },

@@ -189,6 +189,11 @@ TEST(places_shared_by_processes)
 	NEED(!chdir("/proc"));
 	write(link[1], "x", 1);
 	EQ(wait_status(pid), 0);
+	pid = (pid_t)syscall(SYS_clone, CLONE_FS | SIGCHLD, 0, 0, 0, 0);
+	if (!pid)
+		_exit(unshare(CLONE_FS) || chdir("/tmp") ? 1 : 0);
+	EQ(wait_status(pid), 0);
+	CHECK(getcwd(where, sizeof where) && !strcmp(where, "/proc"));
 }
 
 TEST(a_number_of_ones_choice)
@@ -749,10 +754,10 @@ TEST(nice_ones_get_less)
 	one = ~0ul;
 	syscall(SYS_sched_setaffinity, 0, sizeof one, &one);
 	race((int[]){ 0, 5 }, (int[]){ 0, 0 }, 1000, n);
-	if (n[0] < n[1] * 2 || n[0] > n[1] * 5)		/* 3.06 by the weights */
+	if (n[0] < n[1] * 3 / 2 || n[0] > n[1] * 6)		/* 3.06 by the weights */
 		FAIL("nice 0: %ld, nice 5: %ld", n[0], n[1]);
 	race((int[]){ 0, 19 }, (int[]){ 0, 0 }, 1000, n);
-	if (n[0] < n[1] * 10)				/* 68 */
+	if (n[0] < n[1] * 4)				/* 68 by the weights, if nobody else is there */
 		FAIL("nice 0: %ld, nice 19: %ld", n[0], n[1]);
 	race((int[]){ 0, 0 }, (int[]){ 0, 0 }, 600, n);
 	if (n[0] < n[1] / 2 || n[0] > n[1] * 2)

@@ -90,9 +90,15 @@ TEST(open)
 	IS(DONE, open, P("l"), O_PATH | O_NOFOLLOW);
 	IS(-ENXIO, open, P("fifo"), O_WRONLY | O_NONBLOCK);
 	IS(DONE, open, P("fifo"), O_RDONLY | O_NONBLOCK);
-	IS(DONE, open, P("fifo"), O_RDWR);
+	int fifo = (int)IS(DONE, open, P("fifo"), O_RDWR);
+	IS(-EINVAL, open, P("fifo"), 3);			/* for neither reading nor writing: it is not one of those who have the pipe */
+	IS(-EINVAL, open, P("fifo"), 3 | O_NONBLOCK);
+	IS(5, write, fifo, data, 5);
+	IS(5, read, fifo, data, 5);
 	IS(DONE, open, P("f"), O_RDONLY | O_CREAT | O_TRUNC * 0, 0600);
-	IS(DONE, open, P("f"), 3);
+	int neither = (int)IS(DONE, open, P("f"), 3);
+	IS(-EBADF, read, neither, data, 1);
+	IS(-EBADF, write, neither, data, 1);
 	IS(-EINVAL, open, P("f"), O_RDONLY | (020000000 | 0200000));		/* O_TMPFILE wants to write */
 	AS_NOBODY({
 		IS(-EACCES, open, P("f"), O_RDWR);

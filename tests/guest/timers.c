@@ -349,6 +349,30 @@ TEST(timer_for_a_thread)
 	FAILS(syscall(SYS_timer_create, CLOCK_MONOTONIC, &e, &id), EINVAL);
 }
 
+/* The C library's way: a thread of its own waits for the signal. */
+static volatile int called, called_with;
+static void note_call(union sigval v)
+{
+	called_with = v.sival_int;
+	__atomic_fetch_add(&called, 1, __ATOMIC_SEQ_CST);
+}
+
+TEST(timer_calls_a_function)
+{
+	struct sigevent e = { .sigev_notify = SIGEV_THREAD, .sigev_value.sival_int = 77, .sigev_notify_function = note_call };
+	struct itimerspec s = spec(10 * MS, 10 * MS), off = spec(0, 0);
+	timer_t t;
+
+	NEED(!timer_create(CLOCK_MONOTONIC, &e, &t));
+	EQ(timer_settime(t, 0, &s, NULL), 0);
+	for (int i = 0; i < 200 && called < 3; i++)
+		sleep_ms(10);
+	CHECK(called >= 3);
+	EQ(called_with, 77);
+	EQ(timer_settime(t, 0, &off, NULL), 0);
+	EQ(timer_delete(t), 0);
+}
+
 TEST(timer_ignored)
 {
 	timer_t t = new_timer(CLOCK_MONOTONIC, SIGEV_SIGNAL, SIGUSR2, 0);
@@ -381,6 +405,26 @@ TEST(timer_of_cpu_time)
 		EQ(timer_left(t), 0);
 		EQ(syscall(SYS_timer_delete, ID(t)), 0);
 	}
+}
+
+/* The time of work is met much better than by ticks of 10 ms, most of the time. */
+TEST(timer_of_cpu_time_is_exact)
+{
+	int good = 0;
+	timer_t t = new_timer(CLOCK_PROCESS_CPUTIME_ID, SIGEV_SIGNAL, SIGUSR1, 0);
+
+	handle(SIGUSR1, note_tid, 0);
+	for (int i = 0; i < 20; i++) {
+		long long began = now_ns(CLOCK_PROCESS_CPUTIME_ID);
+		main_got = 0;
+		set_timer(t, 0, 13 * MS, 0);
+		while (!main_got)
+			;
+		long long took = now_ns(CLOCK_PROCESS_CPUTIME_ID) - began;
+		CHECK(took >= 13 * MS);
+		good += took < 18 * MS;
+	}
+	CHECK(good >= 10);
 }
 
 TEST(timer_errors)

@@ -548,6 +548,80 @@ __attribute__((constructor)) static void say(void)
 	_exit(0);
 }
 
+/* These capabilities and no others, in effect. */
+static void keep(uint64_t capabilities)
+{
+	struct { uint32_t version; int pid; } header = { 0x20080522, 0 };
+	struct { uint32_t effective, permitted, inheritable; } data[2] = {
+		{ (uint32_t)capabilities, (uint32_t)capabilities, 0 }, { (uint32_t)(capabilities >> 32), (uint32_t)(capabilities >> 32), 0 } };
+	NEED(!syscall(SYS_capset, &header, data));
+}
+
+TEST(rights_beyond_the_numbers)
+{
+	enum { CHOWN, DAC_OVERRIDE, DAC_READ_SEARCH, FOWNER, FSETID, SETUID = 7, MKNOD = 27 };
+	int status;
+
+	ROOT_ONLY();
+	enter();
+	make("f", 0600, ANNA, STAFF);
+	NEED(!mkdir("d", 0700) && !chown("d", ANNA, STAFF));
+	CHILD(status) {						/* user 0, and none */
+		keep(0);
+		EQ(can_open("f", O_RDONLY), EACCES);
+		FAILS(chmod("f", 0644), EPERM);
+		FAILS(chown("f", 0, -1), EPERM);
+		FAILS(mknod("c", S_IFCHR | 0600, 0x103), EPERM);
+		FAILS(chdir("d"), EACCES);
+	}
+	EQ(status, 0);
+	CHILD(status) {						/* to read all, and to look into all directories */
+		keep(1 << DAC_READ_SEARCH);
+		EQ(can_open("f", O_RDONLY), 0);
+		EQ(can_open("f", O_RDWR), EACCES);
+		EQ(can_open("d", O_RDONLY), 0);
+		FAILS(mkdir("d/x", 0700), EACCES);
+	}
+	EQ(status, 0);
+	CHILD(status) {						/* another user, with some of root's */
+		NEED(!syscall(SYS_prctl, 8, 1, 0, 0, 0));	/* PR_SET_KEEPCAPS */
+		become(BERT, GUESTS);
+		EQ(can_open("f", O_RDONLY), EACCES);		/* kept, but not in effect */
+		keep(1 << CHOWN | 1 << FOWNER);
+		EQ(can_open("f", O_RDONLY), EACCES);
+		EQ(chmod("f", 0640), 0);
+		EQ(chown("f", BERT, GUESTS), 0);
+		EQ(can_open("f", O_RDWR), 0);
+		EQ(chmod("f", 02750), 0);
+		EQ(mode_of("f"), 02750);
+		EQ(chown("f", ANNA, STAFF), 0);
+		EQ(chmod("f", 02750), 0);
+		EQ(mode_of("f"), 0750);				/* that would need FSETID */
+	}
+	EQ(status, 0);
+	CHILD(status) {						/* away from user 0 the fs id takes them along */
+		EQ(setfsuid(BERT), 0);
+		EQ(can_open("f", O_RDWR), EACCES);
+		EQ(setfsuid(0), BERT);
+		EQ(can_open("f", O_RDWR), 0);
+	}
+	EQ(status, 0);
+	CHILD(status) {						/* access() asks for the real user, who has what is permitted */
+		keep(1 << SETUID | 1 << DAC_OVERRIDE);
+		EQ(access("f", R_OK | W_OK), 0);
+		NEED(!setresuid(ANNA, 0, 0));
+		FAILS(access("d", 8), EINVAL);
+		EQ(access("f", R_OK | W_OK), 0);		/* the owner */
+		NEED(!setresuid(BERT, 0, 0));
+		FAILS(access("f", R_OK), EACCES);
+		EQ(can_open("f", O_RDWR), 0);
+	}
+	EQ(status, 0);
+	unlink("f");
+	rmdir("d");
+	leave();
+}
+
 TEST(who_may_be_signalled)
 {
 	ROOT_ONLY();

@@ -40,7 +40,7 @@ static const char *in_core(unsigned from, size_t n)
 	unsigned char byte[64];
 
 	memset(word, 0, sizeof word);
-	assert_int_equal(vm_mincore(s, page(from), n, byte), 0);
+	assert_int_equal(vm_mincore(s, page(from), n, byte), n);
 	for (size_t i = 0; i < n; i++)
 		word[i] = (char)('0' + byte[i]);
 	return word;
@@ -225,7 +225,7 @@ TEST(mincore_knows_the_cache)
 	object_peek(read.object, 1000, &frame);
 	spin_unlock(&read.object->lock);
 	assert_int_equal(frame, PFN_NONE);
-	assert_int_equal(vm_mincore(s, page(8), 3, byte), -ENOMEM);
+	assert_int_equal(vm_mincore(s, page(8), 3, byte), 2);
 	assert_int_equal(vm_mincore(s, page(20), 1, byte), -ENOMEM);
 	assert_int_equal(read.reads, 1);
 	drop_space(s);

@@ -206,11 +206,13 @@ TEST(open_errors)
 	assert_int_equal(open_file("/t/l", OPEN_NOFOLLOW | OPEN_PATH, &f), 0);
 	file_put(f);
 	fs.uid = 5;
+	fs.rights = 0;
 	assert_int_equal(open_file("/t/f", OPEN_WRITE, &f), -EACCES);
 	assert_int_equal(open_file("/t/f", OPEN_READ, &f), 0);
 	file_put(f);
 	assert_int_equal(touch("/new"), -EACCES);
 	fs.uid = 0;
+	fs.rights = FS_RIGHTS_ALL;
 	assert_int_equal(unlink_file("/t/l"), 0);
 	assert_int_equal(unlink_file("/t/f"), 0);
 }

@@ -321,7 +321,7 @@ static void one_call(void)
 	case 20: case 21: move_bytes(true); break;
 	case 22: move_bytes(false); break;
 	case 23: case 24: change_directory(a); break;
-	case 25: fs.uid = fs.gid = byte() % 3; break;
+	case 25: fs.uid = fs.gid = byte() % 3; fs.rights = fs.uid ? 0 : FS_RIGHTS_ALL; break;
 	case 26: set_one(a); break;
 	case 27: look_at(a); break;
 	case 28: close_one(); break;
@@ -372,6 +372,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 static void clean_up(void)
 {
 	fs.uid = fs.gid = 0;
+	fs.rights = FS_RIGHTS_ALL;
 	vnode_put(fs.cwd);
 	fs.cwd = vnode_ref(fs.root);
 	audit_all();

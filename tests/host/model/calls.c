@@ -366,14 +366,15 @@ enum outcome op_mincore(struct process *p, const unsigned long *a)
 {
 	static unsigned char resident[REF_PAGES];
 	size_t page = page_of(arena_address(a[0])), n = a[1] < arena_pages - page ? a[1] : arena_pages - page;
-	int error = vm_mincore(p->space, address_of(page), n, resident);
+	size_t mapped = ref_mapped(p->ref, page, n);
+	ssize told = vm_mincore(p->space, address_of(page), n, resident);
 
-	for (size_t i = 0; !error && i < n; i++) {
-		bool present = mmu_query(&p->space->mmu, address_of(page + i)).pfn != PFN_NONE;
-		if (p->ref->page[page + i].object < 0 ? resident[i] != present : present && resident[i] != 1)
-			differ("mincore says %d of page %lx", resident[i], address_of(page + i));
+	for (ssize i = 0; i < told; i++) {
+		bool present = mmu_query(&p->space->mmu, address_of(page + (size_t)i)).pfn != PFN_NONE;
+		if (p->ref->page[page + (size_t)i].object < 0 ? resident[i] != present : present && resident[i] != 1)
+			differ("mincore says %d of page %lx", resident[i], address_of(page + (size_t)i));
 	}
-	return expect_error("mincore", error, ref_mapped(p->ref, page, n) == n ? 0 : -ENOMEM);
+	return expect_error("mincore", (int)told, mapped || !n ? (int)mapped : -ENOMEM);
 }
 
 /* Does the page's region say so? */
