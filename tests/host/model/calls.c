@@ -22,6 +22,15 @@ static int range_errno(vaddr_t at, size_t length, int if_empty, int if_too_long)
 	return length > USER_MAX ? if_too_long : 0;
 }
 
+/* A length that leads beyond user memory, but not around, ends with the arena: the call does what it can, and gives -ENOMEM. */
+static bool cut_at_end(vaddr_t at, size_t *length)
+{
+	if (at & PAGE_MASK || *length <= USER_MAX || at + *length < at)
+		return false;
+	*length = address_of(arena_pages) - at;
+	return true;
+}
+
 /* A stack wants this many pages free below it. */
 static size_t guard_above(const struct ref_process *r, size_t page)
 {
@@ -142,10 +151,13 @@ static bool protected_already(struct process *p, size_t page, size_t n, unsigned
 enum outcome op_mprotect(struct process *p, const unsigned long *a)
 {
 	vaddr_t at = arena_address(a[0]);
-	size_t length = arena_clip(at, a[1]), page = page_of(at), n = pages_in(length), good = 0;
+	size_t length = arena_clip(at, a[1]), page = page_of(at), n, good = 0;
 	unsigned rights = a[2] & VM_RIGHTS;
-	int error = vm_mprotect(p->space, at, length, rights), expected = range_errno(at, length, 0, -ENOMEM);
+	int error = vm_mprotect(p->space, at, length, rights);
+	bool cut = cut_at_end(at, &length);
+	int expected = range_errno(at, length, 0, -ENOMEM);
 
+	n = pages_in(length);
 	if (expected || length == 0)
 		return expect_error("mprotect", error, expected);
 	ref_changed(p->ref, page, n);
@@ -154,7 +166,8 @@ enum outcome op_mprotect(struct process *p, const unsigned long *a)
 	/* 'No memory' is also what it says of a hole, behind which nothing is changed: was it refused before it began? */
 	if (error == -ENOMEM && memory_was_refused() && !protected_already(p, page, good, rights))
 		return OUT_REFUSED;
-	return expect_error("mprotect", error, ref_protect(p->ref, page, n, rights));
+	expected = ref_protect(p->ref, page, n, rights);
+	return expect_error("mprotect", error, expected ? expected : cut ? -ENOMEM : 0);
 }
 
 /* ---- mremap -------------------------------------------------------------------------------------------------------------------------- */
@@ -336,7 +349,7 @@ enum outcome op_madvise(struct process *p, const unsigned long *a)
 	vaddr_t at = arena_address(a[0]);
 	bool populates = a[2] == MADV_POPULATE_READ || a[2] == MADV_POPULATE_WRITE;
 	/* Between two pages that are populated another thread may change the first: what was copied then is not to be known. */
-	size_t length = populates && running->threads > 1 ? a[1] % PAGE_SIZE : arena_clip(at, a[1]), page = page_of(at), n = pages_in(length);
+	size_t length = populates && running->threads > 1 ? a[1] % PAGE_SIZE : arena_clip(at, a[1]), page = page_of(at), n;
 	bool acts = populates || (a[2] >= MADV_FREE && a[2] <= MADV_DOFORK) || (a[2] >= MADV_WIPEONFORK && a[2] <= MADV_DONTNEED_LOCKED) || a[2] == MADV_DONTNEED;
 	bool alone = a[2] != MADV_WILLNEED || running->threads == 1;	/* it reads, while another may change the mappings */
 	int error = vm_madvise(p->space, at, length, alone ? (int)a[2] : MADV_NORMAL, NULL);
@@ -345,7 +358,9 @@ enum outcome op_madvise(struct process *p, const unsigned long *a)
 		return OUT_REFUSED;		/* the tables at the edges could not be made its own: nothing has been done */
 	if (!acts && !is_hint(a[2]))
 		return expect_error("madvise", error, -EINVAL);
-	int expected = range_errno(at, length, 0, length > (size_t)-1 - PAGE_MASK || at + length < at ? -EINVAL : -ENOMEM);
+	bool cut = cut_at_end(at, &length);
+	int expected = range_errno(at, length, 0, -EINVAL);
+	n = pages_in(length);
 	if (expected || length == 0)
 		return expect_error("madvise", error, expected);
 	ref_changed(p->ref, page, n);
@@ -359,7 +374,7 @@ enum outcome op_madvise(struct process *p, const unsigned long *a)
 	} else {
 		expected = advise(p->ref, page, n, a[2]);
 	}
-	return expect_error("madvise", error, expected);
+	return expect_error("madvise", error, expected ? expected : cut ? -ENOMEM : 0);
 }
 
 enum outcome op_mincore(struct process *p, const unsigned long *a)
@@ -425,10 +440,13 @@ enum outcome op_mlock(struct process *p, const unsigned long *a)
 enum outcome op_msync(struct process *p, const unsigned long *a)
 {
 	vaddr_t at = page_floor(arena_address(a[0]));
-	size_t length = arena_clip(at, a[1]), page = page_of(at), n = pages_in(length);
+	size_t length = arena_clip(at, a[1]), page = page_of(at), n;
 	unsigned flags = a[2] % 2 ? MS_ASYNC : MS_SYNC;
-	int error = vm_msync(p->space, at, length, flags), expected = range_errno(at, length, 0, -ENOMEM);
+	int error = vm_msync(p->space, at, length, flags);
+	bool cut = cut_at_end(at, &length);
+	int expected = range_errno(at, length, 0, -ENOMEM);
 
+	n = pages_in(length);
 	if (expected || length == 0)
 		return expect_error("msync", error, expected);
 	for (size_t i = page; flags == MS_SYNC && i < page + n; i++) {
@@ -436,7 +454,7 @@ enum outcome op_msync(struct process *p, const unsigned long *a)
 		if (r->mapped && r->shared && r->object < FILES && file_is_written_back((unsigned)r->object))
 			compare_disk((unsigned)r->object, r->index, 1);
 	}
-	return expect_error("msync", error, ref_mapped(p->ref, page, n) == n ? 0 : -ENOMEM);
+	return expect_error("msync", error, !cut && ref_mapped(p->ref, page, n) == n ? 0 : -ENOMEM);
 }
 
 /* ---- brk -------------------------------------------------------------------------------------------------------------------------------- */
