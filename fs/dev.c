@@ -9,7 +9,7 @@
 #include "lib/print.h"
 #include "lib/string.h"
 
-struct device { const char *name; uint64_t rdev; uint32_t mode; const struct file_ops *ops; };
+struct device { const char *name; uint64_t rdev, numbers /* of that many from rdev on */; uint32_t mode; const struct file_ops *ops; };
 
 enum { DEVICES_MAX = 64 };
 static struct device devices[DEVICES_MAX];
@@ -22,17 +22,27 @@ static void make_node(struct mount *m, const struct device *d)
 		kprintf("dev: no node for %s\n", d->name);
 }
 
-void dev_register(const char *name, uint64_t rdev, uint32_t mode, const struct file_ops *ops)
+static void add(struct device d)
 {
 	assert(device_count < DEVICES_MAX);
-	devices[device_count] = (struct device){ name, rdev, mode, ops };
+	devices[device_count] = d;
 	make_node(dev_fs, &devices[device_count++]);
+}
+
+void dev_register(const char *name, uint64_t rdev, uint32_t mode, const struct file_ops *ops)
+{
+	add((struct device){ name, rdev, 1, mode, ops });
+}
+
+void dev_register_range(uint64_t rdev, uint64_t numbers, const struct file_ops *ops)
+{
+	add((struct device){ NULL, rdev, numbers, 0, ops });
 }
 
 int dev_open(struct file *f)
 {
 	for (unsigned i = 0; i < device_count; i++)
-		if (S_ISCHR(f->vnode->mode) && devices[i].rdev == f->vnode->rdev) {
+		if (S_ISCHR(f->vnode->mode) && f->vnode->rdev - devices[i].rdev < devices[i].numbers) {
 			f->ops = devices[i].ops;
 			return f->ops->open ? f->ops->open(f) : 0;
 		}

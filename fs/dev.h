@@ -11,6 +11,8 @@
 
 /* name: "tty1", relative to /dev; NULL: no node.  mode: permissions.  The strings and ops stay. Before or after dev_mount. */
 void dev_register(const char *name, uint64_t rdev, uint32_t mode, const struct file_ops *);
+/* All numbers from rdev on, so many, without nodes. */
+void dev_register_range(uint64_t rdev, uint64_t numbers, const struct file_ops *);
 /* null, zero, full, random, urandom. */
 void dev_register_memory(void);
 /* For vfs_open: sets file->ops by the vnode's number and calls their open; -ENXIO. */

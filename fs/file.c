@@ -111,6 +111,49 @@ ssize file_write(struct file *f, struct uio *uio, uint64_t *pos)
 	return n;
 }
 
+size_t parts_left(const struct parts *p)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n; i++)
+		n += p->part[i].left;
+	return n;
+}
+
+/* false: the part has some left, so that its memory faulted or enough was moved. */
+static bool next_part(struct parts *p)
+{
+	if (p->part->left)
+		return false;
+	p->part++;
+	p->n--;
+	return true;
+}
+
+size_t parts_in(struct parts *p, void *to, size_t n)
+{
+	size_t done = 0;
+
+	while (p->n && done < n) {
+		done += uio_in(p->part, (char *)to + done, n - done);
+		if (!next_part(p))
+			break;
+	}
+	return done;
+}
+
+size_t parts_out(struct parts *p, const void *from, size_t n)
+{
+	size_t done = 0;
+
+	while (p->n && done < n) {
+		done += uio_out(p->part, (const char *)from + done, n - done);
+		if (!next_part(p))
+			break;
+	}
+	return done;
+}
+
 static ssize object_file_read(struct file *f, struct uio *uio, uint64_t *pos)
 {
 	ssize n = object_read(f->vnode->object, uio, *pos);
@@ -228,11 +271,11 @@ int64_t file_seek(struct file *f, int64_t offset, int whence)
 ssize file_path(struct vnode *root, struct file *f, char *to, size_t size)
 {
 	struct vnode *v = f->vnode;
-	bool pipe = S_ISFIFO(v->mode) && !v->parent;
+	bool numbered = (S_ISFIFO(v->mode) || S_ISSOCK(v->mode)) && !v->parent;
 
-	if (!pipe && !f->ops->name)
+	if (!numbered && !f->ops->name)
 		return vnode_path(root, v, to, size);
-	int len = pipe ? snprintf(to, size, "pipe:[%llu]", (unsigned long long)v->ino) : snprintf(to, size, "%s", f->ops->name);
+	int len = numbered ? snprintf(to, size, "%s:[%llu]", S_ISSOCK(v->mode) ? "socket" : "pipe", (unsigned long long)v->ino) : snprintf(to, size, "%s", f->ops->name);
 	return len >= 0 && (size_t)len < size ? len : -ERANGE;
 }
 

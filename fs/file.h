@@ -25,6 +25,16 @@ enum { POLL_IN = 1, POLL_PRI = 2, POLL_OUT = 4, POLL_ERR = 8, POLL_HUP = 16, POL
 
 struct text;
 
+/* Bytes from or to several places, one after the other. */
+struct parts { struct uio *part; size_t n; };
+size_t parts_left(const struct parts *);
+/* As uio_in and uio_out: fewer bytes than asked for only when user memory faulted, or parts are at their end. */
+size_t parts_in(struct parts *, void *to, size_t n);
+size_t parts_out(struct parts *, const void *from, size_t n);
+
+/* Results beside errno: as EINTR, but the call is never restarted; as EPIPE, but no SIGPIPE. */
+enum { EINTR_FINAL = 600, EPIPE_QUIET };
+
 /*
  * *pos is file->pos or a copy (pread).  read and write return bytes, 0 at the end, or an errno, and advance *pos.  All may sleep; an interrupted sleep is
  * -EINTR (the system call restarts it where Linux does).  NULL: -EINVAL, ioctl -ENOTTY, poll: always ready.
@@ -34,6 +44,8 @@ struct file_ops {
 	int (*open)(struct file *);	/* of devices: the file is complete but for this; may replace ops and data */
 	ssize (*read)(struct file *, struct uio *, uint64_t *pos);
 	ssize (*write)(struct file *, struct uio *, uint64_t *pos);
+	ssize (*read_parts)(struct file *, struct parts *);		/* readv and writev, where what is moved at once belongs together; or NULL */
+	ssize (*write_parts)(struct file *, struct parts *);
 	long (*ioctl)(struct file *, unsigned command, unsigned long arg);
 	int64_t (*seek)(struct file *, int64_t offset, int whence);	/* NULL: file_seek's way; file_no_seek: -ESPIPE, and pread and pwrite too */
 	unsigned (*poll)(struct file *, struct waitq **queue);		/* see file_poll */

@@ -58,8 +58,8 @@ static void lost_name(struct vnode *v, const struct vnode *dir, const char *name
 
 /* ---- making ------------------------------------------------------------------------------------------------------------ */
 
-/* What is to be made: a node by mode and rdev, a symbolic link to target, or a link to an existing vnode. */
-struct making { uint32_t mode; uint64_t rdev; const char *target; struct vnode *existing; };
+/* What is to be made: a node by mode and rdev, a symbolic link to target, or a link to an existing vnode.  made: where its vnode is given out; or NULL. */
+struct making { uint32_t mode; uint64_t rdev; const char *target; struct vnode *existing; struct vnode **made; };
 
 /* Others' files may be linked to only if they could as well be copied: Linux with protected_hardlinks, as distributions set it. */
 static int may_link(struct fs_context *fs, const struct vnode *v, const struct vnode *dir)
@@ -127,6 +127,8 @@ static int make_locked(struct walk *w, const struct making *what)
 		dir->ops->unlink(dir, w->last, w->last_len, v);
 	else
 		notify_name(dir, IN_CREATE, w->last, w->last_len, v, 0);
+	if (!error && what->made)
+		*what->made = vnode_ref(v);
 	vnode_put(v);
 	return error;
 }
@@ -161,6 +163,13 @@ int vfs_make(struct fs_context *fs, struct vnode *at, const char *path, uint32_t
 	struct making what = { .mode = mode, .rdev = rdev };
 
 	return make(fs, at, path, &what);
+}
+
+int vfs_make_node(struct fs_context *fs, const char *path, uint32_t mode, struct vnode **out)
+{
+	struct making what = { .mode = mode, .made = out };
+
+	return make(fs, NULL, path, &what);
 }
 
 int vfs_symlink(struct fs_context *fs, struct vnode *at, const char *path, const char *target)

@@ -68,6 +68,7 @@ int vfs_open(struct fs_context *, struct vnode *at, const char *path, unsigned f
 int vfs_open_vnode(struct fs_context *, struct vnode *, unsigned flags, struct file **out);
 
 int vfs_make(struct fs_context *, struct vnode *at, const char *path, uint32_t mode, uint64_t rdev);	/* mkdir, mknod: by the type in mode */
+int vfs_make_node(struct fs_context *, const char *path, uint32_t mode, struct vnode **out);	/* that which is no device; out: referenced */
 int vfs_symlink(struct fs_context *, struct vnode *at, const char *path, const char *target);
 int vfs_link(struct fs_context *, struct vnode *to, struct vnode *at, const char *path);
 enum unlink_what { UNLINK_FILE, UNLINK_DIRECTORY };

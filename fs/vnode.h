@@ -19,6 +19,7 @@ struct vnode;
 struct file;
 struct mount;
 struct pipe;
+struct unix_socket;
 struct lock_list;
 
 struct vattr { uint32_t mode, uid, gid, nlink; uint64_t ino, size, rdev, blocks /* of 512 bytes */; struct timespec64 atime, mtime, ctime, btime /* 0: not known */; };
@@ -80,6 +81,7 @@ struct vnode {
 	uint64_t ino, rdev;
 	struct object *object;		/* contents of a regular file; NULL: none, or not yet (open makes it); from then on it stays */
 	struct pipe *pipe;		/* an open fifo's, or that of a pipe without a name; lock */
+	struct unix_socket *socket;	/* the socket that is bound to it; unix_lock */
 	struct watched_vnode *watched;	/* its watches (fs/inotify.c), or NULL */
 	struct lock_list *locks;	/* advisory locks (fs/locks.c), or NULL; locks_mutex */
 	struct vnode *parent;		/* directory in which it was found last, referenced; NULL: a root, or never looked up */

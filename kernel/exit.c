@@ -231,7 +231,7 @@ static void become_zombie(struct process *p, struct thread *t)
 
 static void leave_tree(struct process *p, struct thread *t)
 {
-	tty_session_ends(p);
+	tty_session_ends(p, TTY_LEADER_EXITS);
 	mutex_lock(&tree_lock);
 	trace_tracer_left(p);
 	trace_thread_left(t, p->exit_status);

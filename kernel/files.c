@@ -7,6 +7,7 @@
  */
 #include "kernel/files.h"
 #include "fs/pipe.h"
+#include "fs/unix.h"
 #include "kernel/process.h"
 #include "fs/locks.h"
 #include "vm/heap.h"
@@ -88,13 +89,16 @@ int files_unshare(struct process *p)
 	return 0;
 }
 
-/* A process that closes any descriptor of a file loses its record locks on it. */
+/* A process that closes any descriptor of a file loses its record locks on it.  A socket that messages hold may have been held by nothing else. */
 static void close_file(struct file_table *t, struct file *f)
 {
 	if (!f)
 		return;
+	bool in_flight = unix_in_flight(f);
 	locks_drop_owner(f->vnode, t);
 	file_put(f);
+	if (in_flight)
+		unix_collect();
 }
 
 void files_put(struct file_table *t)
@@ -162,6 +166,17 @@ static int install_locked(struct file_table *t, struct file *f, int from, bool c
 	if (from <= t->lowest_free)
 		t->lowest_free = fd + 1;
 	return fd;
+}
+
+int files_check_room(struct file_table *t)
+{
+	mutex_lock(&t->lock);
+	int fd = t->lowest_free;
+	while (fd < t->nslots && t->slots[fd].file)
+		fd++;
+	int error = fd >= limit() ? -EMFILE : 0;
+	mutex_unlock(&t->lock);
+	return error;
 }
 
 int files_install(struct file_table *t, struct file *f, int from, bool close_on_exec)

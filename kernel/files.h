@@ -21,7 +21,9 @@ int files_unshare(struct process *);
 struct file *files_get(struct file_table *, int fd);
 /* Lowest free descriptor at or above `from`, takes over the reference if it succeeds; -EMFILE, -ENOMEM. */
 int files_install(struct file_table *, struct file *, int from, bool close_on_exec);
-/* The same at this descriptor, in place of what is there (which is closed); returns fd, or -EBADF (beyond the limit), -ENOMEM. */
+/* Would there be a descriptor now?  0, -EMFILE: for calls that must not lose what they would install. */
+int files_check_room(struct file_table *);
+/* files_install at this descriptor, in place of what is there (which is closed); returns fd, or -EBADF (beyond the limit), -ENOMEM. */
 int files_replace(struct file_table *, struct file *, int fd, bool close_on_exec);
 int files_close(struct file_table *, int fd);		/* 0, -EBADF */
 /* Takes back what was installed, unless another thread has closed or replaced it already. The caller's own reference stays. */

@@ -240,7 +240,6 @@ static void inherit(struct process *child, struct process *parent)
 	child->gid = parent->gid;
 	child->egid = parent->egid;
 	child->sgid = parent->sgid;
-	child->tty = parent->tty;
 	child->no_new_privileges = parent->no_new_privileges;
 	child->barrier_registered = parent->barrier_registered;
 	child->oom_score_adj = parent->oom_score_adj;
@@ -319,6 +318,7 @@ static int enter_tree(struct process *child, struct thread *t, struct process *p
 			child->exit_signal = parent->exit_signal;
 		child->pgid = parent->pgid;
 		child->sid = parent->sid;
+		child->tty = parent->tty;
 		list_append(&child->parent->children, &child->sibling);
 	}
 	mutex_unlock(&tree_lock);

@@ -64,7 +64,9 @@ void kernel_main(const struct boot_info *boot)
 	clock_init();
 	time_init();
 	dev_register_memory();
-	tty_init();
+	tty_init_controlling();
+	console_tty_init();
+	pty_init();
 	job_init();
 	cpu_irq_enable();		/* whatever interrupts call is ready */
 	cpu_start_others();
@@ -243,6 +245,7 @@ static void start_init(void *boot_info)
 	mount_at("/", mount_image(boot_info));
 	fs_context_init(&p->fs);
 	mount_at("/dev", dev_mount());
+	mount_at("/dev/pts", pty_mount());
 	mount_at("/dev/shm", tmpfs_mount());
 	mount_at("/tmp", tmpfs_mount());
 	mount_at("/proc", proc_mount());

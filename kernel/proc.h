@@ -42,7 +42,7 @@ struct process *proc_lock_thread(const struct proc_node *, struct thread **t);
 bool proc_may_inspect(const struct process *);
 
 /* What a directory of the machine or of a process contains. */
-extern const struct proc_entry proc_root_entries[], proc_process_entries[], proc_thread_entries[], sys_root_entries[];
+extern const struct proc_entry proc_root_entries[], proc_process_entries[], proc_thread_entries[], proc_net_entries[], sys_root_entries[];
 extern const struct vnode_ops proc_pagemap_ops, proc_mem_ops, proc_ns_ops, proc_fd_ops, proc_fdinfo_ops, proc_task_ops, proc_exe_ops, proc_cwd_ops, proc_root_link_ops, proc_self_ops,
 	proc_thread_self_ops, sys_cpu_ops;
 extern const struct proc_entry sys_cpu_entry;		/* the directory of one processor */

@@ -115,7 +115,7 @@ static int make_stat(struct text *t, struct vnode *v, void *arg)
 	char state = state_letter(p, thread);
 
 	text_print(t, "%d (%s) %c %d %d %d %d %d %u ", n->tid, name_of(p, thread), state, parent_pid(p), p->pgid, p->sid,	/* 1 to 9 */
-		(int)tty_device(p->tty), p->tty ? p->tty->foreground : -1, flags_of(p));
+		p->tty ? (int)p->tty->device : 0, p->tty ? p->tty->foreground : -1, flags_of(p));
 	text_print(t, "%lu %lu %lu %lu ", (unsigned long)stats_minor(&a.faults), (unsigned long)stats_minor(&p->child_faults),	/* 10 to 13 */
 		(unsigned long)stats_major(&a.faults), (unsigned long)stats_major(&p->child_faults));
 	text_print(t, "%lu %lu %lu %lu %d %d %u 0 %lu ", (unsigned long)(a.time.user_ns / NS_PER_TICK), (unsigned long)(a.time.kernel_ns / NS_PER_TICK),	/* 14 to 22 */
@@ -453,7 +453,7 @@ static const struct synth stat_text = { .make = make_stat }, status_text = { .ma
 	LINK("cwd", proc_cwd_ops), FILE("environ", 0400, proc_environ_text), LINK("exe", proc_exe_ops), FILE("faults", 0444, faults_text), \
 	DIRECTORY("fd", 0500, proc_fd_ops), DIRECTORY("fdinfo", 0555, proc_fdinfo_ops), FILE("io", 0400, io_text), FILE("limits", 0444, limits_text), \
 	FILE("maps", 0444, proc_maps_text), PLACES("mem", 0600, proc_mem_ops), FILE("mountinfo", 0444, mountinfo_text), FILE("mounts", 0444, mounts_text), \
-	TABLE("ns", 0511, proc_ns_entries), FILE("oom_adj", 0644, oom_score_adj_text), FILE("oom_score", 0444, oom_score_text), \
+	TABLE("net", 0555, proc_net_entries), TABLE("ns", 0511, proc_ns_entries), FILE("oom_adj", 0644, oom_score_adj_text), FILE("oom_score", 0444, oom_score_text), \
 	FILE("oom_score_adj", 0644, oom_score_adj_text), PLACES("pagemap", 0400, proc_pagemap_ops), FILE("personality", 0400, personality_text), \
 	LINK("root", proc_root_link_ops), FILE("smaps", 0444, proc_smaps_text), FILE("smaps_rollup", 0444, proc_smaps_rollup_text), \
 	FILE("stat", 0444, stat_text), FILE("statm", 0444, proc_statm_text), FILE("status", 0444, status_text), FILE("wchan", 0444, wchan_text)

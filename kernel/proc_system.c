@@ -3,6 +3,7 @@
  */
 #include "arch/mmu.h"
 #include "fs/fat.h"
+#include "fs/unix.h"
 #include "kernel/clock.h"
 #include "kernel/life.h"
 #include "kernel/proc.h"
@@ -10,6 +11,7 @@
 #include "kernel/sched.h"
 #include "kernel/settings.h"
 #include "kernel/system.h"
+#include "lib/print.h"
 #include "lib/string.h"
 #include "vm/account.h"
 #include "vm/frame.h"
@@ -295,7 +297,7 @@ static int make_filesystems(struct text *t, struct vnode *v, void *arg)
 static int make_devices(struct text *t, struct vnode *v, void *arg)
 {
 	(void)v, (void)arg;
-	text_print(t, "Character devices:\n  1 mem\n  4 ttyS\n  5 /dev/tty\n  5 /dev/console\n\nBlock devices:\n");
+	text_print(t, "Character devices:\n  1 mem\n  4 ttyS\n  5 /dev/tty\n  5 /dev/console\n  5 /dev/ptmx\n136 pts\n\nBlock devices:\n");
 	return 0;
 }
 
@@ -508,6 +510,13 @@ static int take_overcommit(struct vnode *v, void *arg, char *string, size_t len)
 	return 0;
 }
 
+static int make_unix(struct text *t, struct vnode *v, void *arg)
+{
+	(void)v, (void)arg;
+	unix_print_all(t);
+	return 0;
+}
+
 /* ---- the tables ------------------------------------------------------------------------------------- */
 
 #define TEXT(name_, ...) static const struct synth name_ = { __VA_ARGS__ }
@@ -536,6 +545,7 @@ TEXT(loadavg_text, .make = make_loadavg);
 TEXT(meminfo_text, .make = proc_make_meminfo);
 TEXT(stat_text, .make = make_stat);
 TEXT(swaps_text, .make = make_swaps);
+TEXT(unix_text, .make = make_unix);
 TEXT(uptime_text, .make = make_uptime);
 TEXT(version_text, .make = make_version);
 TEXT(vmstat_text, .make = make_vmstat);
@@ -574,22 +584,27 @@ static const struct proc_entry sys_entries[] = {
 static const struct proc_entry sysvipc_entries[] = {
 	FILE("msg", 0444, proc_msg_text), FILE("sem", 0444, proc_sem_text), FILE("shm", 0444, proc_shm_text), END
 };
-static ssize mounts_readlink(struct vnode *v, char *to, size_t size)
+/* /proc/mounts and /proc/net are those of the process that looks. */
+static ssize own_readlink(struct vnode *v, char *to, size_t size)
 {
-	static const char target[] = "self/mounts";
-	size_t n = size < sizeof target - 1 ? size : sizeof target - 1;
-	(void)v;
+	const struct proc_node *node = v->data;
+	char target[32];
+	size_t n = (size_t)snprintf(target, sizeof target, "self/%s", node->entry->name);
+
+	n = n < size ? n : size;
 	memcpy(to, target, n);
 	return (ssize)n;
 }
-static const struct vnode_ops mounts_ops = { .readlink = mounts_readlink };
+static const struct vnode_ops own_ops = { .readlink = own_readlink };
+const struct proc_entry proc_net_entries[] = { FILE("unix", 0444, unix_text), END };
 
 const struct proc_entry proc_root_entries[] = {
 	FILE("buddyinfo", 0444, buddyinfo_text), FILE("cmdline", 0444, cmdline_text), FILE("cpuinfo", 0444, cpuinfo_text),
 	FILE("devices", 0444, devices_text), FILE("diskstats", 0444, nothing_text), FILE("faults", 0444, faults_text),
 	FILE("filesystems", 0444, filesystems_text), FILE("interrupts", 0444, interrupts_text),
 	FRAMES("kpagecount", proc_kpagecount_ops), FRAMES("kpageflags", proc_kpageflags_ops), FILE("loadavg", 0444, loadavg_text), FILE("lock_stat", 0444, lock_stat_text), FILE("meminfo", 0444, meminfo_text),
-	FILE("modules", 0444, nothing_text), { .name = "mounts", .mode = S_IFLNK | 0777, .ops = &mounts_ops }, FILE("partitions", 0444, partitions_text),
+	FILE("modules", 0444, nothing_text), { .name = "mounts", .mode = S_IFLNK | 0777, .ops = &own_ops },
+	{ .name = "net", .mode = S_IFLNK | 0777, .ops = &own_ops }, FILE("partitions", 0444, partitions_text),
 	{ .name = "self", .mode = S_IFLNK | 0777, .ops = &proc_self_ops }, FILE("stat", 0444, stat_text), FILE("swaps", 0444, swaps_text),
 	DIRECTORY("sys", sys_entries), DIRECTORY("sysvipc", sysvipc_entries), { .name = "thread-self", .mode = S_IFLNK | 0777, .ops = &proc_thread_self_ops },
 	FILE("uptime", 0444, uptime_text), FILE("version", 0444, version_text), FILE("vmstat", 0444, vmstat_text), FILE("zoneinfo", 0444, zoneinfo_text), END

@@ -192,7 +192,8 @@ struct process {
 	bool subreaper;			/* takes in the orphans among its descendants; w */
 	bool no_new_privileges;		/* set-user-ID bits do nothing; w */
 	bool barrier_registered;	/* membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED); w */
-	struct tty *tty;		/* controlling terminal; t, read as a word */
+	struct tty *tty;		/* controlling terminal: it is there as long as this says so; t */
+	pid_type lost_foreground;	/* of a session leader whose terminal hung up: the group that was in the foreground; t */
 
 	struct spinlock signal_lock;
 	struct sigaction64 *actions;	/* SIGNALS of them, of a struct signal_actions; s, and that one's lock for a whole structure; which: p */

@@ -255,22 +255,15 @@ long sys_dup3(const unsigned long args[6])
 
 /* ---- pipes ------------------------------------------------------------------------------------------------------------- */
 
-static long make_pipe(vaddr_t to, unsigned flags)
+/* The table gets references of its own: another thread may close what is there at once. */
+long files_install_pair(struct file_table *t, struct file *ends[2], bool close_on_exec, vaddr_t to)
 {
-	struct file_table *t = current->files;
-	struct file *ends[2];
-	int fds[2], installed = 0;
-	bool close_on_exec = flags & OPEN_CLOSE_ON_EXEC;
+	int fds[2], installed = 0, error = 0;
 
-	if (flags & ~(unsigned)(OPEN_CLOSE_ON_EXEC | OPEN_NONBLOCK | OPEN_DIRECT))
-		return -EINVAL;
-	int error = pipe_create(ends, flags & (OPEN_NONBLOCK | OPEN_DIRECT));
-	if (error)
-		return error;
-	ends[0]->vnode->uid = current->euid;
-	ends[0]->vnode->gid = current->egid;
-
-	/* The table gets references of its own: another thread may close what is there at once. */
+	for (int i = 0; i < 2; i++) {
+		ends[i]->vnode->uid = current->euid;
+		ends[i]->vnode->gid = current->egid;
+	}
 	for (int i = 0; i < 2 && !error; i++) {
 		fds[i] = files_install(t, file_ref(ends[i]), 0, close_on_exec);
 		error = fds[i] < 0 ? fds[i] : 0;
@@ -286,6 +279,16 @@ static long make_pipe(vaddr_t to, unsigned flags)
 		file_put(ends[i]);
 	}
 	return error;
+}
+
+static long make_pipe(vaddr_t to, unsigned flags)
+{
+	struct file *ends[2];
+
+	if (flags & ~(unsigned)(OPEN_CLOSE_ON_EXEC | OPEN_NONBLOCK | OPEN_DIRECT))
+		return -EINVAL;
+	int error = pipe_create(ends, flags & (OPEN_NONBLOCK | OPEN_DIRECT));
+	return error ? error : files_install_pair(current->files, ends, flags & OPEN_CLOSE_ON_EXEC, to);
 }
 
 long sys_pipe(const unsigned long args[6])

@@ -10,6 +10,7 @@
  *   sys_stat.c    attributes: stat, access, chmod, chown, times, sizes, statfs
  *   sys_xattr.c   extended attributes
  *   sys_poll.c    waiting: poll, select
+ *   sys_socket.c, sys_message.c, sys_sockopt.c    sockets
  *   sys_event.c   files to wait with: epoll, eventfd
  */
 #pragma once
@@ -48,7 +49,7 @@ int vnode_at(int dirfd, vaddr_t path, unsigned flags, struct vnode **out);
 /* The buffers of readv and its kin: at most 1,024, together no more than IO_MAX; few need no memory of the heap. */
 struct iovec64 { uint64_t base, len; };
 enum { IOV_MAX_COUNT = 1024, IOV_FEW = 8 };
-struct vector { struct iovec64 *v; size_t n, total; struct iovec64 few[IOV_FEW]; };
+struct vector { struct uio *v; size_t n, total; struct uio few[IOV_FEW]; };
 int vector_get(struct vector *, vaddr_t from, size_t n);	/* -EINVAL, -EFAULT, -ENOMEM: then there is nothing to drop */
 void vector_drop(struct vector *);
 
@@ -73,6 +74,9 @@ int wait_mask_get(vaddr_t at, size_t size, uint64_t *mask);
 long io_result(ssize);
 /* Do n bytes at base lie in user space? */
 static inline bool user_range(vaddr_t base, size_t n) { return n <= USER_MAX && base <= USER_MAX - n; }
+
+/* Two new files, whose references it takes over, get descriptors, which are told at `to`, and belong to the caller. */
+long files_install_pair(struct file_table *, struct file *ends[2], bool close_on_exec, vaddr_t to);
 
 /* fsync, or (whole) syncfs, of a descriptor. */
 long sync_fd(int fd, bool whole);

@@ -23,7 +23,7 @@ long io_result(ssize n)
 		return -ERESTARTSYS;
 	if (n == -EPIPE)
 		raise_for_self(SIGPIPE);
-	return n;
+	return n == -EPIPE_QUIET ? -EPIPE : n == -EINTR_FINAL ? -EINTR : n;
 }
 
 int check_file_limit(uint64_t size)
@@ -127,20 +127,26 @@ long sys_pwrite64(const unsigned long args[6])
 
 /* ---- several buffers --------------------------------------------------------------------------------------------------- */
 
-static int vector_check(struct vector *vec)
+/* Lengths first, of all, then places. The array as the user has it lies at the end of ours, which is larger, and is read before it is written over. */
+static int vector_fill(struct vector *vec, vaddr_t from)
 {
-	vec->total = 0;
-	for (size_t i = 0; i < vec->n; i++)
-		if ((int64_t)vec->v[i].len < 0)
-			return -EINVAL;
-	for (size_t i = 0; i < vec->n; i++) {
-		struct iovec64 *v = &vec->v[i];
+	struct iovec64 *raw = (struct iovec64 *)(vec->v + vec->n) - vec->n;
 
-		if (!user_range(v->base, v->len))
+	if (user_copy_in(raw, from, vec->n * sizeof *raw))
+		return -EFAULT;
+	for (size_t i = 0; i < vec->n; i++)
+		if ((int64_t)raw[i].len < 0)
+			return -EINVAL;
+	vec->total = 0;
+	for (size_t i = 0; i < vec->n; i++) {
+		struct iovec64 v = raw[i];
+
+		if (!user_range(v.base, v.len))
 			return -EFAULT;
-		if (v->len > IO_MAX - vec->total)
-			v->len = IO_MAX - vec->total;
-		vec->total += v->len;
+		if (v.len > IO_MAX - vec->total)
+			v.len = IO_MAX - vec->total;
+		vec->v[i] = uio_user(v.base, v.len);
+		vec->total += v.len;
 	}
 	return 0;
 }
@@ -159,7 +165,7 @@ int vector_get(struct vector *vec, vaddr_t from, size_t n)
 	vec->v = n <= IOV_FEW ? vec->few : kmalloc(n * sizeof *vec->v);
 	if (!vec->v)
 		return -ENOMEM;
-	int error = user_copy_in(vec->v, from, n * sizeof *vec->v) ? -EFAULT : vector_check(vec);
+	int error = vector_fill(vec, from);
 	if (error)
 		vector_drop(vec);
 	return error;
@@ -174,8 +180,8 @@ static ssize write_gathered(struct file *f, const struct vector *vec, uint64_t *
 	if (!all)
 		return -ENOMEM;
 	for (size_t i = 0; i < vec->n; i++) {
-		size_t missing = user_copy_in(all + got, vec->v[i].base, vec->v[i].len);
-		got += vec->v[i].len - missing;
+		size_t missing = user_copy_in(all + got, vec->v[i].base, vec->v[i].left);
+		got += vec->v[i].left - missing;
 		if (missing)
 			break;
 	}
@@ -198,8 +204,8 @@ static ssize move_each(struct file *f, enum direction direction, const struct ve
 	size_t done = 0;
 
 	for (size_t i = 0; i < vec->n; i++) {
-		size_t len = vec->v[i].len;
-		struct uio uio = uio_user(vec->v[i].base, len);
+		struct uio uio = vec->v[i];
+		size_t len = uio.left;
 
 		if (len == 0 || (done > 0 && would_wait(f, direction)))
 			continue;
@@ -213,6 +219,18 @@ static ssize move_each(struct file *f, enum direction direction, const struct ve
 	return (ssize)done;
 }
 
+static ssize move_all(struct file *f, enum direction direction, const struct vector *vec, uint64_t *pos)
+{
+	ssize (*move_parts)(struct file *, struct parts *) = direction == IO_READ ? f->ops->read_parts : f->ops->write_parts;
+	struct parts parts = { vec->v, vec->n };
+
+	if (move_parts)
+		return pos ? -ESPIPE : move_parts(f, &parts);
+	if (direction == IO_WRITE && vec->n > 1 && vec->total > 0 && vec->total <= PIPE_ATOMIC)
+		return write_gathered(f, vec, pos);
+	return move_each(f, direction, vec, pos);
+}
+
 static long io_vector(int fd, enum direction direction, vaddr_t from, size_t count, uint64_t *pos)
 {
 	struct vector vec;
@@ -224,10 +242,7 @@ static long io_vector(int fd, enum direction direction, vaddr_t from, size_t cou
 	if (!done)
 		done = vector_get(&vec, from, count);
 	if (!done) {
-		if (direction == IO_WRITE && vec.n > 1 && vec.total > 0 && vec.total <= PIPE_ATOMIC)
-			done = write_gathered(f, &vec, pos);
-		else
-			done = move_each(f, direction, &vec, pos);
+		done = move_all(f, direction, &vec, pos);
 		vector_drop(&vec);
 	}
 	file_put(f);

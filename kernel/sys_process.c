@@ -389,6 +389,7 @@ long sys_setsid(const unsigned long args[6])
 	if (!leads) {
 		result = p->sid = p->pgid = p->pid;
 		p->tty = NULL;
+		p->lost_foreground = 0;
 	}
 	mutex_unlock(&tree_lock);
 	return result;

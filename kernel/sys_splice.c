@@ -101,7 +101,7 @@ static ssize splice_vector(struct file *f, const struct vector *v, bool wait)
 	size_t done = 0;
 
 	for (size_t i = 0; i < v->n; i++) {
-		struct uio uio = uio_user(v->v[i].base, v->v[i].len);
+		struct uio uio = v->v[i];
 
 		if (uio.left == 0)
 			continue;

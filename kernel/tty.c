@@ -1,122 +1,64 @@
 /*
- * kernel/tty.c - the terminal as a device: received bytes, open, read, write, poll, and the end of a session.  See tty.h for the picture.
+ * kernel/tty.c - a terminal's files: opening, reading, writing, readiness; see tty.h for the picture.
  *
- * The console's interrupt puts bytes into a ring; a thread of its own takes them through the line discipline, so that echo and
- * Ctrl-C work whatever the programs do, and in a context that may take mutexes.
- *
- * A hang-up (the session leader exits) makes all files dead that were opened before it: they read end-of-file and cannot be written.  Those of
- * /dev/console live on, as on Linux.
+ * A file remembers how often its terminal had been hung up when it was opened: file->pos.  Those from before the last time are dead: they read end-of-file and cannot be
+ * written.  Those of /dev/console live on, as on Linux.
  */
 #include "kernel/tty.h"
-#include "arch/console.h"
 #include "arch/time.h"
 #include "fs/dev.h"
 #include "kernel/sched.h"
-#include "lib/print.h"
 #include "vm/heap.h"
 
-enum { RING = 4096, CHUNK = 256, DECISECOND_NS = 100000000 };
-enum { MAJOR_SERIAL = 4, MINOR_SERIAL = 64, MAJOR_TTY = 5, MINOR_TTY = 0, MINOR_CONSOLE = 1 };
+enum { CHUNK = 256, DECISECOND_NS = 100000000, MAJOR_TTY = 5, MINOR_TTY = 0 };
 #define NEVER		(~(uint64_t)0)
-#define NO_HANGUP	((void *)~(uintptr_t)0)		/* file->data of /dev/console; of others: tty->hangups at open */
+#define NO_HANGUP	(~(uint64_t)0)		/* file->pos of a file that lives on */
 
-static struct tty console = {
-	.modes = {
-		.iflag = ICRNL | IXON | IUTF8, .oflag = OPOST | ONLCR, .cflag = B115200 | CS8 | CREAD | HUPCL | CLOCAL,
-		.lflag = ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN,
-		.cc = { [VINTR] = 3, [VQUIT] = 28, [VERASE] = 127, [VKILL] = 21, [VEOF] = 4, [VMIN] = 1, [VSTART] = 17, [VSTOP] = 19, [VSUSP] = 26,
-			[VREPRINT] = 18, [VDISCARD] = 15, [VWERASE] = 23, [VLNEXT] = 22 },
-		.ispeed = 115200, .ospeed = 115200,
-	},
-	.size = { .rows = 24, .columns = 80 },
+static const struct termios2 first_modes = {
+	.iflag = ICRNL | IXON, .oflag = OPOST | ONLCR, .cflag = B38400 | CS8 | CREAD,
+	.lflag = ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN,
+	.cc = { [VINTR] = 3, [VQUIT] = 28, [VERASE] = 127, [VKILL] = 21, [VEOF] = 4, [VMIN] = 1, [VSTART] = 17, [VSTOP] = 19, [VSUSP] = 26,
+		[VREPRINT] = 18, [VDISCARD] = 15, [VWERASE] = 23, [VLNEXT] = 22 },
+	.ispeed = 38400, .ospeed = 38400,
 };
 
-static struct spinlock ring_lock = SPINLOCK_INIT("console ring", RANK_WAITQ - 2);
-static uint8_t ring[RING];			/* ring_lock; positions count up for ever */
-static unsigned ring_head, ring_tail;		/* ring_lock; whether they differ is seen without */
-static struct waitq arrived = WAITQ_INIT(arrived);	/* bytes in the ring, or room in the queue */
-
-/* ---- input ------------------------------------------------------------------------ */
-
-/* Interrupt context.  What finds no room is lost, as on any serial line without flow control. */
-void console_received(const char *bytes, size_t n)
+void tty_init(struct tty *t, const struct tty_driver *driver, uint64_t device)
 {
-	unsigned long irq = spin_lock_irq(&ring_lock);
-	for (size_t i = 0; i < n && ring_head - ring_tail < RING; i++)
-		ring[ring_head++ % RING] = (uint8_t)bytes[i];
-	spin_unlock_irq(&ring_lock, irq);
-	wake_all(&arrived);
+	t->driver = driver;
+	t->device = device;
+	t->refs = 1;
+	t->modes = first_modes;
+	mutex_init(&t->lock, "tty", RANK_PIPE);
+	waitq_init(&t->changed);
 }
 
-static bool ring_take(uint8_t *c)
+void tty_put(struct tty *t)
 {
-	unsigned long irq = spin_lock_irq(&ring_lock);
-	bool any = ring_head != ring_tail;
-	if (any)
-		*c = ring[ring_tail++ % RING];
-	spin_unlock_irq(&ring_lock, irq);
-	return any;
+	if (t && __atomic_sub_fetch(&t->refs, 1, __ATOMIC_ACQ_REL) == 0)
+		t->driver->free(t);
 }
 
-/* Takes what has arrived, up to a byte that means a signal; returns the signal. */
-static int take_arrived(struct tty *t)
+void tty_type(struct tty *t, uint8_t byte)
 {
-	int signo = 0;
-	uint8_t c;
-	mutex_lock(&t->lock);
-	while (!signo && !tty_input_full(t) && ring_take(&c))
-		signo = tty_input(t, c);
+	int signo = tty_input(t, byte);
+
+	if (!signo)
+		return;
 	mutex_unlock(&t->lock);
-	wake_all(&t->changed);
-	return signo;
-}
-
-static void signal_foreground(struct tty *t, int signo)
-{
-	mutex_lock(&tree_lock);
-	pid_type group = t->foreground;
-	mutex_unlock(&tree_lock);
-	if (group)
-		signal_send_group(group, signo, NULL);
-}
-
-void tty_want_input(void)
-{
-	wake_all(&arrived);
-}
-
-static bool nothing_to_take(const struct tty *t)
-{
-	return __atomic_load_n(&ring_head, __ATOMIC_RELAXED) == ring_tail || tty_input_full(t);
-}
-
-static void input_thread(void *arg)
-{
-	struct tty *t = arg;
-	for (;;) {
-		wait_prepare(&arrived);
-		while (nothing_to_take(t)) {
-			wait_sleep(&arrived, WAIT_UNINTERRUPTIBLE);
-			wait_prepare(&arrived);
-		}
-		wait_finish(&arrived);
-		int signo = take_arrived(t);
-		if (signo)
-			signal_foreground(t, signo);
-	}
+	tty_signal_foreground(t, signo);
+	mutex_lock(&t->lock);
 }
 
 /* ---- reading and writing ------------------------------------------------------------ */
 
 struct tty *tty_of(const struct file *f)
 {
-	(void)f;
-	return &console;
+	return f->data;
 }
 
-static bool hung_up(const struct file *f)
+bool tty_hung_up(const struct file *f)
 {
-	return f->data != NO_HANGUP && (uintptr_t)f->data != __atomic_load_n(&tty_of(f)->hangups, __ATOMIC_RELAXED);
+	return f->pos != NO_HANGUP && f->pos != __atomic_load_n(&tty_of(f)->hangups, __ATOMIC_RELAXED);
 }
 
 static bool canonical(const struct tty *t) { return t->modes.lflag & ICANON; }
@@ -138,6 +80,7 @@ static int await_input(struct file *f, struct tty *t, size_t asked)
 {
 	uint64_t deadline = NEVER;
 	size_t seen = 0;
+	bool slept = false;
 	int result;
 
 	wait_prepare(&t->changed);
@@ -145,8 +88,8 @@ static int await_input(struct file *f, struct tty *t, size_t asked)
 		size_t have = tty_available(t), min = t->modes.cc[VMIN];
 		uint64_t time = (uint64_t)t->modes.cc[VTIME] * DECISECOND_NS;
 		bool raw = !canonical(t);
-		result = 0;
-		if (have >= needed(t, asked) || hung_up(f) || (raw && min == 0 && time == 0))
+		result = slept && t->gone && !have ? -EIO : 0;
+		if (have >= needed(t, asked) || tty_hung_up(f) || (raw && min == 0 && time == 0))
 			break;
 		if (f->flags & OPEN_NONBLOCK) {
 			result = have ? 0 : -EAGAIN;
@@ -157,6 +100,7 @@ static int await_input(struct file *f, struct tty *t, size_t asked)
 		seen = have;
 		mutex_unlock(&t->lock);
 		result = wait_sleep_until(&t->changed, WAIT_INTERRUPTIBLE, deadline);
+		slept = true;
 		mutex_lock(&t->lock);
 		wait_prepare(&t->changed);
 		if (result == -ETIMEDOUT || (result == -EINTR && raw && tty_available(t)))
@@ -185,12 +129,12 @@ static ssize read_available(struct tty *t, struct uio *uio)
 	return !bytes ? -ENOMEM : moved || !n ? (ssize)moved : -EFAULT;
 }
 
-static ssize tty_read(struct file *f, struct uio *uio, uint64_t *pos)
+ssize tty_read(struct file *f, struct uio *uio, uint64_t *pos)
 {
 	struct tty *t = tty_of(f);
 	(void)pos;
 
-	if (hung_up(f) || uio->left == 0)
+	if (tty_hung_up(f) || uio->left == 0)
 		return 0;
 	ssize result = tty_check_read(t);
 	if (result)
@@ -201,7 +145,7 @@ static ssize tty_read(struct file *f, struct uio *uio, uint64_t *pos)
 		result = read_available(t, uio);
 	else
 		mutex_unlock(&t->lock);
-	tty_want_input();
+	tty_want_input(t);
 	return result;
 }
 
@@ -210,7 +154,7 @@ static int await_output(struct file *f, struct tty *t)
 {
 	int result = 0;
 	wait_prepare(&t->changed);
-	while ((t->output_stopped || (t->writer && t->writer != current_thread())) && !hung_up(f)) {
+	while ((t->output_stopped || tty_output_full(t) || (t->writer && t->writer != current_thread())) && !tty_hung_up(f)) {
 		t->writer_awaited |= t->writer != NULL;
 		if (f->flags & OPEN_NONBLOCK) {
 			result = -EAGAIN;
@@ -238,8 +182,30 @@ static void end_write(struct tty *t)
 		wake_all(&t->changed);
 }
 
+/* All of it, unless an error comes before. */
+static int write_chunk(struct file *f, struct tty *t, const char *bytes, size_t n, ssize *done)
+{
+	int error = 0;
+
+	mutex_lock(&t->lock);
+	while (n > 0 && !error) {
+		error = await_output(f, t);
+		if (!error && tty_hung_up(f))
+			error = -EIO;
+		if (error)
+			break;
+		t->writer = current_thread();
+		size_t taken = tty_output(t, bytes, n);
+		bytes += taken;
+		n -= taken;
+		*done += (ssize)taken;
+	}
+	mutex_unlock(&t->lock);
+	return error;
+}
+
 /* What others write comes before or after it. */
-static ssize tty_write(struct file *f, struct uio *uio, uint64_t *pos)
+ssize tty_write(struct file *f, struct uio *uio, uint64_t *pos)
 {
 	struct tty *t = tty_of(f);
 	char bytes[CHUNK];
@@ -252,117 +218,86 @@ static ssize tty_write(struct file *f, struct uio *uio, uint64_t *pos)
 			return error;
 	}
 	while (uio->left && !error) {
-		if (hung_up(f)) {
-			error = -EIO;
-			break;
-		}
 		size_t n = uio_in(uio, bytes, CHUNK);
-		if (n == 0) {
+		if (n == 0)
 			error = -EFAULT;
-			break;
-		}
-		mutex_lock(&t->lock);
-		error = await_output(f, t);
-		if (!error) {
-			t->writer = current_thread();
-			tty_output(t, bytes, n);
-			done += (ssize)n;
-		}
-		mutex_unlock(&t->lock);
+		else
+			error = write_chunk(f, t, bytes, n, &done);
 	}
 	if (done)
 		end_write(t);
 	return done ? done : error;
 }
 
-static unsigned tty_poll(struct file *f, struct waitq **queue)
+unsigned tty_poll(struct file *f, struct waitq **queue)
 {
 	struct tty *t = tty_of(f);
 	unsigned events = 0;
 
 	*queue = &t->changed;
-	if (hung_up(f))
+	if (tty_hung_up(f))
 		return POLL_IN | POLL_READ_NORMAL | POLL_OUT | POLL_WRITE_NORMAL | POLL_ERR | POLL_HUP;
 	mutex_lock(&t->lock);
 	size_t enough = canonical(t) || t->modes.cc[VTIME] || t->modes.cc[VMIN] == 0 ? 1 : t->modes.cc[VMIN];
 	if (tty_available(t) >= enough)
 		events |= POLL_IN | POLL_READ_NORMAL;
-	if (!t->output_stopped)
+	if (!t->output_stopped && !tty_output_full(t))
 		events |= POLL_OUT | POLL_WRITE_NORMAL;
 	mutex_unlock(&t->lock);
 	return events;
 }
 
-static long device_ioctl(struct file *f, unsigned command, unsigned long arg)
+long tty_file_ioctl(struct file *f, unsigned command, unsigned long arg)
 {
-	return hung_up(f) ? -EIO : tty_ioctl(f, command, arg);
+	if (tty_hung_up(f))
+		return command == TIOCSPGRP ? -ENOTTY : -EIO;
+	return tty_ioctl(f, tty_of(f), TTY_SLAVE, command, arg);
 }
 
 /* ---- opening ---------------------------------------------------------------------------- */
 
-static int open_serial(struct file *f)
+int tty_open(struct file *f, struct tty *t, enum tty_life life)
 {
-	struct tty *t = &console;
-	f->data = (void *)(uintptr_t)t->hangups;
-	if (!(f->flags & OPEN_NO_CTTY) && file_readable(f))
-		tty_adopt(t);
-	return 0;
+	f->pos = life == TTY_NEVER_HANGS_UP ? NO_HANGUP : __atomic_load_n(&t->hangups, __ATOMIC_RELAXED);
+	mutex_lock(&t->lock);
+	int error = t->driver->may_open ? t->driver->may_open(t) : 0;
+	if (!error && t->exclusive && !capable(CAP_SYS_ADMIN))
+		error = -EBUSY;
+	if (!error) {
+		f->data = t;
+		t->opens++;
+		t->was_open = true;
+	}
+	mutex_unlock(&t->lock);
+	return error;
 }
 
-static int open_console(struct file *f)
+void tty_release(struct file *f)
 {
-	f->data = NO_HANGUP;
-	return 0;
+	struct tty *t = tty_of(f);
+
+	mutex_lock(&t->lock);
+	if (--t->opens == 0)
+		t->exclusive = false;
+	mutex_unlock(&t->lock);
+	wake_all(&t->changed);
+	tty_put(t);
 }
 
-/* /dev/tty: the controlling terminal, whichever it is. */
+/* The controlling terminal, whichever it is. */
 static int open_controlling(struct file *f)
 {
-	if (!current->tty)
-		return -ENXIO;
-	f->data = (void *)(uintptr_t)console.hangups;
-	return 0;
+	struct tty *t = tty_controlling();
+	int error = t ? tty_open(f, t, TTY_HANGS_UP) : -ENXIO;
+
+	if (error)
+		tty_put(t);
+	return error;
 }
 
-#define TTY_OPS(open_) { .open = open_, .read = tty_read, .write = tty_write, .ioctl = device_ioctl, .seek = file_no_seek, .poll = tty_poll }
-static const struct file_ops serial_ops = TTY_OPS(open_serial), console_ops = TTY_OPS(open_console), controlling_ops = TTY_OPS(open_controlling);
+static const struct file_ops controlling_ops = TTY_OPS(open_controlling);
 
-uint64_t tty_device(const struct tty *t)
+void tty_init_controlling(void)
 {
-	return t ? makedev64(MAJOR_SERIAL, MINOR_SERIAL) : 0;
-}
-
-void tty_session_ends(struct process *leader)
-{
-	struct tty *t = leader->tty;
-	if (!t || leader->sid != leader->pid)
-		return;
-	mutex_lock(&tree_lock);
-	pid_type group = t->session == leader->sid ? t->foreground : 0;
-	if (t->session == leader->sid) {
-		t->session = t->foreground = 0;
-		t->hangups++;
-		list_for_each(l, &process_list) {
-			struct process *p = container_of(l, struct process, all);
-			if (p->sid == leader->sid)
-				p->tty = NULL;
-		}
-	}
-	mutex_unlock(&tree_lock);
-	if (group) {
-		signal_send_group(group, SIGHUP, NULL);
-		signal_send_group(group, SIGCONT, NULL);
-	}
-	wake_all(&t->changed);
-}
-
-void tty_init(void)
-{
-	mutex_init(&console.lock, "tty", RANK_PIPE);
-	waitq_init(&console.changed);
-	dev_register("console", makedev64(MAJOR_TTY, MINOR_CONSOLE), 0600, &console_ops);
 	dev_register("tty", makedev64(MAJOR_TTY, MINOR_TTY), 0666, &controlling_ops);
-	dev_register("ttyS0", makedev64(MAJOR_SERIAL, MINOR_SERIAL), 0620, &serial_ops);
-	if (!kthread_create(input_thread, &console))
-		kprintf("tty: no memory for the input thread: the console cannot be typed at\n");
 }

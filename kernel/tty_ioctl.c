@@ -1,139 +1,21 @@
 /*
- * kernel/tty_ioctl.c - modes, window size and job control of the terminal.
+ * kernel/tty_ioctl.c - modes, window size, and the other requests to a terminal; those about jobs are in tty_job.c.
  *
- * Job control: a terminal belongs to one session; one group of that session is in the foreground.  Others that read get SIGTTIN; others
- * that change it (or write, if TOSTOP is set) get SIGTTOU.  Who does not heed the signal, or could not be continued because its group is
- * orphaned, gets EIO instead, or may go on where it only writes.
- *
- * Locks: tree_lock for whose terminal it is, tty->lock for the modes; never both.
+ * Lock: tty->lock for the modes.
  */
 #include "arch/uaccess.h"
 #include "kernel/sched.h"
 #include "kernel/tty.h"
 #include "lib/string.h"
 
-/* Stops the caller's group by `signo` unless it is in the foreground; `unheeded`: what to answer when it would not notice. */
-static int check_foreground(struct tty *t, int signo, int unheeded)
-{
-	struct process *me = current;
-	int result = 0;
+enum { IBSHIFT = 16 };			/* where cflag has the speed of input, if that is another */
 
-	mutex_lock(&tree_lock);
-	pid_type group = me->pgid;
-	if (me->tty == t && t->foreground && group != t->foreground) {
-		if (signal_unheeded(signo))
-			result = unheeded;
-		else
-			result = signal_group_orphaned(group, NULL) ? -EIO : -EINTR;
-	}
-	mutex_unlock(&tree_lock);
-	if (result == -EINTR)
-		signal_send_group(group, signo, NULL);
-	return result;
-}
-
-int tty_check_change(struct tty *t) { return check_foreground(t, SIGTTOU, 0); }
-int tty_check_read(struct tty *t) { return check_foreground(t, SIGTTIN, -EIO); }
-
-/* tree_lock held. */
-static void take_terminal(struct tty *t, struct process *leader)
-{
-	t->session = leader->sid;
-	t->foreground = leader->pgid;
-	leader->tty = t;
-}
-
-void tty_adopt(struct tty *t)
-{
-	struct process *me = current;
-	mutex_lock(&tree_lock);
-	if (me->sid == me->pid && !me->tty && !t->session)
-		take_terminal(t, me);
-	mutex_unlock(&tree_lock);
-}
-
-/* TIOCSCTTY; root may take it away from another session by arg 1. */
-static long set_controlling(struct tty *t, unsigned long arg)
-{
-	struct process *me = current;
-	long result = 0;
-
-	mutex_lock(&tree_lock);
-	if (me->sid == me->pid && t->session == me->sid) {
-		/* it is ours already */
-	} else if (me->sid != me->pid || me->tty || (t->session && (arg != 1 || me->euid != 0))) {
-		result = -EPERM;
-	} else {
-		list_for_each(l, &process_list) {
-			struct process *p = container_of(l, struct process, all);
-			if (p->tty == t)
-				p->tty = NULL;
-		}
-		take_terminal(t, me);
-	}
-	mutex_unlock(&tree_lock);
-	return result;
-}
-
-static long give_up_controlling(struct tty *t)
-{
-	struct process *me = current;
-	if (me->tty != t)
-		return -ENOTTY;
-	if (me->sid == me->pid) {
-		tty_session_ends(me);
-		return 0;
-	}
-	mutex_lock(&tree_lock);
-	me->tty = NULL;
-	mutex_unlock(&tree_lock);
-	return 0;
-}
-
-static bool group_in_session(pid_type group, pid_type session)
-{
-	list_for_each(l, &process_list) {
-		const struct process *p = container_of(l, struct process, all);
-		if (p->pgid == group)
-			return p->sid == session;
-	}
-	return false;
-}
-
-static long set_foreground(struct tty *t, vaddr_t arg)
-{
-	struct process *me = current;
-	int32_t group;
-
-	long result = tty_check_change(t);
-	if (result)
-		return result;
-	if (user_get(group, arg))
-		return -EFAULT;
-	if (group < 0)
-		return -EINVAL;
-	mutex_lock(&tree_lock);
-	if (me->tty != t || t->session != me->sid)
-		result = -ENOTTY;
-	else if (!process_group_exists(group))
-		result = -ESRCH;
-	else if (!group_in_session(group, me->sid))
-		result = -EPERM;
-	else
-		t->foreground = group;
-	mutex_unlock(&tree_lock);
-	return result;
-}
-
-enum job_id { JOB_FOREGROUND, JOB_SESSION };
-
-static long get_job_id(struct tty *t, enum job_id which, vaddr_t to)
+static bool is_ours(const struct tty *t)
 {
 	mutex_lock(&tree_lock);
 	bool ours = current->tty == t;
-	int32_t id = which == JOB_SESSION ? t->session : t->foreground;
 	mutex_unlock(&tree_lock);
-	return ours ? user_put(to, id) : -ENOTTY;
+	return ours;
 }
 
 static long get_modes(struct tty *t, vaddr_t to, size_t size)
@@ -146,25 +28,63 @@ static long get_modes(struct tty *t, vaddr_t to, size_t size)
 
 enum flush_first { KEEP_INPUT, FLUSH_INPUT };
 
-/* Output is never pending, so TCSETSW has nothing to wait for. */
+/* The speed that a cflag means; BOTHER: as given beside it. */
+static uint32_t speed_of(uint32_t cflag, uint32_t given)
+{
+	static const uint32_t speeds[] = { 0, 50, 75, 110, 134, 150, 200, 300, 600, 1200, 1800, 2400, 4800, 9600, 19200, 38400 };
+	static const uint32_t more[] = { 0, 57600, 115200, 230400, 460800, 500000, 576000, 921600, 1000000, 1152000, 1500000, 2000000, 2500000, 3000000, 3500000,
+		4000000 };
+	uint32_t code = cflag & CBAUD & ~(uint32_t)BOTHER;
+
+	return (cflag & CBAUD) == BOTHER ? given : cflag & BOTHER ? more[code] : speeds[code];
+}
+
+static long get_old_modes(struct tty *t, vaddr_t to)
+{
+	mutex_lock(&t->lock);
+	const struct termios2 *m = &t->modes;
+	struct termio old = { (uint16_t)m->iflag, (uint16_t)m->oflag, (uint16_t)m->cflag, (uint16_t)m->lflag, .line = m->line };
+	memcpy(old.cc, m->cc, sizeof old.cc);
+	mutex_unlock(&t->lock);
+	return user_put(to, old);
+}
+
+static uint32_t with_low_half(uint32_t flags, uint16_t low) { return (flags & 0xffff0000u) | low; }
+
+static int read_old_modes(struct termios2 *m, vaddr_t from)
+{
+	struct termio old;
+	if (user_get(old, from))
+		return -EFAULT;
+	m->iflag = with_low_half(m->iflag, old.iflag);
+	m->oflag = with_low_half(m->oflag, old.oflag);
+	m->cflag = with_low_half(m->cflag, old.cflag);
+	m->lflag = with_low_half(m->lflag, old.lflag);
+	m->line = old.line;
+	memcpy(m->cc, old.cc, sizeof old.cc);
+	return 0;
+}
+
+/* Output is never pending that only time takes away, so TCSETSW has nothing to wait for.  size: of struct termios, struct termios2, or (0) struct termio. */
 static long set_modes(struct tty *t, vaddr_t from, size_t size, enum flush_first flush)
 {
 	struct termios2 modes;
-	long error = tty_check_change(t);
-	if (error)
-		return error;
 	mutex_lock(&t->lock);
 	modes = t->modes;
 	mutex_unlock(&t->lock);
-	if (user_copy_in(&modes, from, size))
+	bool read = size ? !user_copy_in(&modes, from, size) : !read_old_modes(&modes, from);
+	if (!read)
 		return -EFAULT;
+	uint32_t input = modes.cflag >> IBSHIFT;
+	modes.ospeed = speed_of(modes.cflag, modes.ospeed);
+	modes.ispeed = input & CBAUD ? speed_of(input, modes.ispeed) : modes.ospeed;
 	mutex_lock(&t->lock);
 	if (flush == FLUSH_INPUT)
 		tty_flush_input(t);
 	tty_set_modes(t, &modes);
 	mutex_unlock(&t->lock);
 	wake_all(&t->changed);
-	tty_want_input();
+	tty_want_input(t);
 	return 0;
 }
 
@@ -185,41 +105,35 @@ static long set_size(struct tty *t, vaddr_t from)
 	bool changed = memcmp(&size, &t->size, sizeof size) != 0;
 	t->size = size;
 	mutex_unlock(&t->lock);
-	mutex_lock(&tree_lock);
-	pid_type group = t->foreground;
-	mutex_unlock(&tree_lock);
-	if (changed && group)
-		signal_send_group(group, SIGWINCH, NULL);
+	if (changed)
+		tty_signal_foreground(t, SIGWINCH);
 	return 0;
 }
 
+/* Output that has been taken has arrived: there is none to be thrown away. */
 static long flush(struct tty *t, unsigned long what)
 {
-	long error = tty_check_change(t);
-	if (error)
-		return error;
 	if (what > TCIOFLUSH)
 		return -EINVAL;
-	if (what != TCOFLUSH) {
-		mutex_lock(&t->lock);
+	mutex_lock(&t->lock);
+	if (what != TCOFLUSH)
 		tty_flush_input(t);
-		mutex_unlock(&t->lock);
-		tty_want_input();
-	}
+	if (what != TCIFLUSH)
+		tty_tell(t, TIOCPKT_FLUSHWRITE);
+	mutex_unlock(&t->lock);
+	wake_all(&t->changed);
+	tty_want_input(t);
 	return 0;
 }
 
 /* tcflow: our output stops or goes on, or the other side is told to stop or go on. */
 static long flow(struct tty *t, unsigned long what)
 {
-	long error = tty_check_change(t);
-	if (error)
-		return error;
 	if (what > TCION)
 		return -EINVAL;
 	mutex_lock(&t->lock);
 	if (what == TCOOFF || what == TCOON) {
-		t->output_stopped = what == TCOOFF;
+		tty_stop_output(t, what == TCOOFF);
 	} else {
 		char c = (char)t->modes.cc[what == TCIOFF ? VSTOP : VSTART];
 		if (c)
@@ -243,14 +157,65 @@ static long put_int(vaddr_t to, int32_t value)
 	return user_put(to, value);
 }
 
-long tty_ioctl(struct file *f, unsigned command, unsigned long arg)
+/* One byte as if it had been typed. */
+static long simulate_input(struct tty *t, vaddr_t from)
 {
-	struct tty *t = tty_of(f);
+	uint8_t c;
+	if (!is_ours(t) && !capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (user_get(c, from))
+		return -EFAULT;
+	mutex_lock(&t->lock);
+	tty_type(t, c);
+	mutex_unlock(&t->lock);
+	wake_all(&t->changed);
+	return 0;
+}
 
+static long set_exclusive(struct tty *t, bool exclusive)
+{
+	mutex_lock(&t->lock);
+	t->exclusive = exclusive;
+	mutex_unlock(&t->lock);
+	return 0;
+}
+
+/* There is one line discipline, number 0. */
+static long set_discipline(vaddr_t from)
+{
+	int32_t number;
+	return user_get(number, from) ? -EFAULT : number ? -EINVAL : 0;
+}
+
+static long hang_up(struct tty *t)
+{
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	tty_hang_up(t);
+	return 0;
+}
+
+/* What a process in the background may not do without SIGTTOU. */
+static bool is_change(unsigned command)
+{
+	switch (command) {
+	case TCSETS: case TCSETSW: case TCSETSF: case TCSETS2: case TCSETSW2: case TCSETSF2: case TCSETA: case TCSETAW: case TCSETAF: case TCFLSH: case TCXONC: case TCSBRK: case TCSBRKP: case TIOCSETD:
+		return true;
+	default:
+		return false;
+	}
+}
+
+long tty_ioctl(struct file *f, struct tty *t, enum tty_side side, unsigned command, unsigned long arg)
+{
+	long error = is_change(command) && side == TTY_SLAVE ? tty_check_change(t) : 0;
+
+	if (error)
+		return error;
 	switch (command) {
 	case TCGETS:
 		return get_modes(t, arg, TERMIOS_SIZE);
-	case (unsigned)TCGETS2:
+	case TCGETS2:
 		return get_modes(t, arg, sizeof(struct termios2));
 	case TCSETS: case TCSETSW:
 		return set_modes(t, arg, TERMIOS_SIZE, KEEP_INPUT);
@@ -260,32 +225,48 @@ long tty_ioctl(struct file *f, unsigned command, unsigned long arg)
 		return set_modes(t, arg, sizeof(struct termios2), KEEP_INPUT);
 	case TCSETSF2:
 		return set_modes(t, arg, sizeof(struct termios2), FLUSH_INPUT);
+	case TCGETA:
+		return get_old_modes(t, arg);
+	case TCSETA: case TCSETAW:
+		return set_modes(t, arg, 0, KEEP_INPUT);
+	case TCSETAF:
+		return set_modes(t, arg, 0, FLUSH_INPUT);
 	case TIOCGWINSZ:
 		return get_size(t, arg);
 	case TIOCSWINSZ:
 		return set_size(t, arg);
 	case TIOCGPGRP:
-		return get_job_id(t, JOB_FOREGROUND, arg);
+		return tty_get_id(t, side, TTY_FOREGROUND, arg);
 	case TIOCSPGRP:
-		return set_foreground(t, arg);
+		return tty_set_foreground(t, arg);
 	case TIOCGSID:
-		return get_job_id(t, JOB_SESSION, arg);
+		return tty_get_id(t, side, TTY_SESSION, arg);
 	case TIOCSCTTY:
-		return set_controlling(t, arg);
+		return tty_set_controlling(f, t, arg);
 	case TIOCNOTTY:
-		return give_up_controlling(t);
+		return tty_give_up_controlling(t);
+	case TIOCVHANGUP:
+		return hang_up(t);
+	case TIOCSTI:
+		return simulate_input(t, arg);
 	case FIONREAD:
 		return get_available(t, arg);
 	case TIOCOUTQ: case TIOCGETD:
 		return put_int(arg, 0);
+	case TIOCSETD:
+		return set_discipline(arg);
+	case TIOCGDEV:
+		return put_int(arg, (int32_t)t->device);
 	case TCFLSH:
 		return flush(t, arg);
 	case TCXONC:
 		return flow(t, arg);
 	case TCSBRK: case TCSBRKP:
-		return tty_check_change(t);
-	case TIOCEXCL: case TIOCNXCL:
 		return 0;
+	case TIOCEXCL: case TIOCNXCL:
+		return set_exclusive(t, command == TIOCEXCL);
+	case TIOCGEXCL:
+		return put_int(arg, t->exclusive);
 	default:
 		return -ENOTTY;
 	}

@@ -5,6 +5,8 @@
  * EOL2 or EOF.  The end is marked in `ends`; an end-of-file is a marked byte 0, which the reader does not see.  In raw mode every byte
  * is readable at once.
  *
+ * What an echo finds no room for is lost: who types does not wait for who reads the output.
+ *
  * What the rules are: POSIX, General Terminal Interface; where it leaves freedom, what Linux does.
  */
 #include "kernel/tty.h"
@@ -61,6 +63,8 @@ static size_t process(struct tty *t, uint8_t c, char to[TAB_STOP])
 			t->column--;
 		break;
 	default:
+		if (oflag & OLCUC && c >= 'a' && c <= 'z')
+			c = (uint8_t)(c - 'a' + 'A');
 		if (!is_control(c) && !is_continuation(t, c))
 			t->column++;
 	}
@@ -68,23 +72,32 @@ static size_t process(struct tty *t, uint8_t c, char to[TAB_STOP])
 	return n;
 }
 
-void tty_output(struct tty *t, const char *bytes, size_t n)
+size_t tty_output(struct tty *t, const char *bytes, size_t n)
 {
 	char out[128];
-	size_t used = 0;
+	size_t used = 0, room = t->driver->room(t), i;
 
 	if (!(t->modes.oflag & OPOST)) {
-		console_write(bytes, n);
-		return;
+		n = n < room ? n : room;
+		t->driver->write(t, bytes, n);
+		return n;
 	}
-	for (size_t i = 0; i < n; i++) {
+	for (i = 0; i < n && room >= TAB_STOP; i++) {
+		size_t more = process(t, (uint8_t)bytes[i], out + used);
+		used += more;
+		room -= more;
 		if (used > sizeof out - TAB_STOP) {
-			console_write(out, used);
+			t->driver->write(t, out, used);
 			used = 0;
 		}
-		used += process(t, (uint8_t)bytes[i], out + used);
 	}
-	console_write(out, used);
+	t->driver->write(t, out, used);
+	return i;
+}
+
+bool tty_output_full(struct tty *t)
+{
+	return t->driver->room(t) < TAB_STOP;
 }
 
 /* ---- echo ------------------------------------------------------------------------- */
@@ -234,7 +247,7 @@ static void end_line(struct tty *t, uint8_t c)
 
 bool tty_input_full(const struct tty *t)
 {
-	return !on(t, ICANON) && TTY_QUEUE - (t->head - t->tail) <= 1;
+	return (!on(t, ICANON) || t->tail != t->line) && TTY_QUEUE - (t->head - t->tail) <= 1;
 }
 
 size_t tty_available(const struct tty *t)
@@ -267,13 +280,31 @@ size_t tty_take(struct tty *t, char *to, size_t n, bool *line_ended)
 void tty_flush_input(struct tty *t)
 {
 	t->tail = t->line = t->head;
+	tty_tell(t, TIOCPKT_FLUSHREAD);
+}
+
+void tty_stop_output(struct tty *t, bool stop)
+{
+	if (t->output_stopped == stop)
+		return;
+	t->output_stopped = stop;
+	tty_tell(t, stop ? TIOCPKT_STOP : TIOCPKT_START);
+}
+
+/* Is output stopped and started by the usual characters? */
+static bool usual_flow(const struct termios2 *m)
+{
+	return m->iflag & IXON && m->cc[VSTOP] == 023 && m->cc[VSTART] == 021;
 }
 
 /* When ICANON changes, what is in the queue becomes readable as it is: one last line without an end. */
 void tty_set_modes(struct tty *t, const struct termios2 *modes)
 {
-	bool toggled = (t->modes.lflag ^ modes->lflag) & ICANON;
+	bool toggled = (t->modes.lflag ^ modes->lflag) & ICANON, flow = usual_flow(modes);
+	if (flow != usual_flow(&t->modes))
+		tty_tell(t, flow ? TIOCPKT_DOSTOP : TIOCPKT_NOSTOP);
 	t->modes = *modes;
+	t->modes.cflag = (modes->cflag & ~t->driver->cflag_off) | t->driver->cflag_on;
 	if (toggled) {
 		memset(t->ends, 0, sizeof t->ends);
 		if (t->head != t->tail)
@@ -282,7 +313,7 @@ void tty_set_modes(struct tty *t, const struct termios2 *modes)
 		t->literal_next = false;
 	}
 	if (!(modes->iflag & IXON))
-		t->output_stopped = false;
+		tty_stop_output(t, false);
 }
 
 /* ---- input ------------------------------------------------------------------------------ */
@@ -299,9 +330,9 @@ static bool flow_control(struct tty *t, uint8_t c)
 	if (!(t->modes.iflag & IXON))
 		return false;
 	if (is(t, c, VSTART))
-		t->output_stopped = false;
+		tty_stop_output(t, false);
 	else if (is(t, c, VSTOP))
-		t->output_stopped = true;
+		tty_stop_output(t, true);
 	else
 		return false;
 	return true;
@@ -363,6 +394,8 @@ int tty_input(struct tty *t, uint8_t c)
 
 	if (iflag & ISTRIP)
 		c &= 0x7f;
+	if (iflag & IUCLC && on(t, IEXTEN) && c >= 'A' && c <= 'Z')
+		c = (uint8_t)(c - 'A' + 'a');
 	if (t->literal_next) {
 		t->literal_next = false;
 		accept(t, c);
@@ -372,15 +405,17 @@ int tty_input(struct tty *t, uint8_t c)
 		return 0;
 	int signo = signal_of(t, c);
 	if (signo) {
-		if (!on(t, NOFLSH))
+		if (!on(t, NOFLSH)) {
+			tty_tell(t, TIOCPKT_FLUSHWRITE);
 			tty_flush_input(t);
-		t->output_stopped = false;
+		}
+		tty_stop_output(t, false);
 		if (on(t, ECHO))
 			show(t, c);
 		return signo;
 	}
-	if (t->output_stopped && (iflag & IXANY))
-		t->output_stopped = false;
+	if (iflag & IXANY)
+		tty_stop_output(t, false);
 	if (c == '\r') {
 		if (iflag & IGNCR)
 			return 0;

@@ -30,16 +30,18 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include "abi/faultline.h"
 
-enum { SHM_STAT_ANY = 15, SEM_STAT_ANY = 20, MSG_STAT_ANY = 13, F_ADD_SEALS_ = 1033, F_GET_SEALS_, PAGE = 4096, BATCH = 150, MAX_WORKERS = 16, MAX_KIN = 64, ARENA_PAGES = 64, BATCH_SECONDS = 4, TICK_US = 4000, LOG_FD = 100, NULL_FD };
+enum { TIOCGPTPEER_ = 0x5441, SHM_STAT_ANY = 15, SEM_STAT_ANY = 20, MSG_STAT_ANY = 13, F_ADD_SEALS_ = 1033, F_GET_SEALS_, PAGE = 4096, BATCH = 150, MAX_WORKERS = 16, MAX_KIN = 64, ARENA_PAGES = 64, BATCH_SECONDS = 4, TICK_US = 4000, LOG_FD = 100, NULL_FD };
 #define ARENA ((char *)0x10000000)
 
 /*
@@ -102,7 +104,7 @@ static const struct call { const char *name; int number; const char *arguments; 
 	CALL(process_madvise, "fvViz"), CALL(ptrace, "0Pab"), CALL(unshare, "w"), CALL(setns, "fi"), CALL(kcmp, "PPiff"), CALL(capget, "cb"), CALL(capset, "cc"),
 	CALL(sched_setattr, "Pcz"), CALL(sched_getattr, "Pbsz"), CALL(ustat, "wb"), CALL(sysfs, "iib"), CALL(openat2, "dpcs"), CALL(remap_file_pages, "alziz"),
 	CALL(ioprio_get, "iP"), CALL(ioprio_set, "iPi"), { "futex_waitv", 449, "bViti" }, CALL(mbind, "aliciw"), CALL(get_mempolicy, "bbiai"), CALL(set_mempolicy, "ibi"),
-	CALL(name_to_handle_at, "dpbbe"), CALL(open_by_handle_at, "dbo"), CALL(acct, "z"),
+	CALL(name_to_handle_at, "dpbbe"), CALL(open_by_handle_at, "dbo"), CALL(acct, "z"), CALL(vhangup, ""), CALL(ioctl, "fIb"),
 };
 enum { CALLS = sizeof calls / sizeof *calls };
 
@@ -182,8 +184,8 @@ static long path(int changes)
 		"hole", "/proc/self/maps", "/proc/self/fd", "/proc/self/exe", "/proc", "/proc/1/stat",
 		"/proc/meminfo", "/proc/self/status", "dir/", "a/", "a/b", "", "new",
 		"new2", "dir/new", "dangling", "script", "garbage", "/proc/self/fd/3", "/proc/self/fd/6", "/proc/self/cwd/a", "./././a", "dir/../b",
-		/* READ_ONLY: not for what changes names or owners, all would miss them */ "/etc/passwd", "/etc", "/bin/true", "/bin/busybox", "/dev/null", "/dev/zero", "/dev/full", "/dev/urandom", "/dev/tty", "/tmp", "/" };
-	enum { READ_ONLY = 11 };
+		/* READ_ONLY: not for what changes names or owners, all would miss them */ "/etc/passwd", "/etc", "/bin/true", "/bin/busybox", "/dev/null", "/dev/zero", "/dev/full", "/dev/urandom", "/dev/tty", "/dev/ptmx", "/dev/pts/0", "/tmp", "/" };
+	enum { READ_ONLY = 13 };
 
 	if (!long_name[0]) {
 		memset(long_name, 'n', sizeof long_name - 1);
@@ -199,7 +201,7 @@ static long path(int changes)
 
 static long descriptor(void)
 {
-	return below(12) ? (long)below(24) : PICK(-1, -100, 1023, 1024, 0x7fffffff, 255, 63, LONG_MIN);
+	return below(12) ? (long)below(28) : PICK(-1, -100, 1023, 1024, 0x7fffffff, 255, 63, LONG_MIN);
 }
 
 static long process(void)
@@ -429,7 +431,7 @@ static long argument(char kind)
 		return wild();
 	switch (kind) {
 	case 'f': return descriptor();
-	case 'F': return below(12) ? 8 + (long)below(40) : descriptor();
+	case 'F': return below(12) ? 8 + (long)below(44) : descriptor();
 	case 'd': return below(3) ? PICK(AT_FDCWD, AT_FDCWD, 5) : descriptor();
 	case 'p': return path(0);
 	case 'N': return path(1);
@@ -461,7 +463,8 @@ static long argument(char kind)
 	case 'k': return below(10) ? (long)below(12) : wild();
 	case 'L': return limit();
 	case 'r': return below(10) ? (long)below(16) : wild();
-	case 'I': return PICK(TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIOCLEX, FIONCLEX, TIOCGPGRP, TIOCGSID, TIOCSPGRP, TIOCSCTTY, TIOCNOTTY, TIOCSWINSZ, TIOCOUTQ, wild());
+	case 'I': return PICK(TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIOCLEX, FIONCLEX, TIOCGPGRP, TIOCGSID, TIOCSPGRP, TIOCSCTTY, TIOCNOTTY, TIOCSWINSZ, TIOCOUTQ, TCSETS, TCSETSF, TCFLSH, TCXONC, TIOCSTI, TIOCEXCL, TIOCNXCL,
+		TIOCGPTN, TIOCSPTLCK, TIOCPKT, TIOCGPTPEER_, wild());
 	case 'C': return below(15) ? (long)PICK(F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW, F_GETOWN, F_DUPFD_CLOEXEC, F_SETPIPE_SZ, F_GETPIPE_SZ,
 		F_ADD_SEALS_, F_GET_SEALS_) : wild();
 	case 'y': return fcntl_argument();
@@ -618,7 +621,7 @@ static void put_file(const char *name, const char *text, int mode)
 	close(fd);
 }
 
-/* The folder's files, and descriptors 3 to 20 as the tables of kinds expect them. */
+/* The folder's files, and descriptors 3 to 26 as the tables of kinds expect them. */
 static void furnish(void)
 {
 	for (int fd = 0; fd < 3; fd++)
@@ -644,6 +647,15 @@ static void furnish(void)
 	for (int i = 0; i < 2; i++)
 		if (pipe2(ends, i ? O_NONBLOCK : 0))
 			perror("pipe2");
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) || socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, ends))
+		perror("socketpair");
+	struct sockaddr_un name = { AF_UNIX, "sock" };
+	int server = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	if (bind(server, (struct sockaddr *)&name, sizeof name) || listen(server, 3))
+		perror("listen");
+	int master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK), zero = 0;
+	if (master < 0 || ioctl(master, TIOCSPTLCK, &zero) || ioctl(master, TIOCGPTPEER_, O_RDWR | O_NONBLOCK) < 0)
+		perror("/dev/ptmx");
 }
 
 static void lay_out_arena(void)

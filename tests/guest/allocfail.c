@@ -16,10 +16,13 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ipc.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/timerfd.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 
 enum { PAGES = 24 };
 static const char PATH_FILE[] = "/usr/share/faultline/seq-524288";
@@ -164,6 +167,9 @@ static void fail_everywhere(const struct operation *op)
 		FAIL("%s: the heap has grown from %lu to %lu bytes", op->name, (unsigned long)before, (unsigned long)after);
 }
 
+#ifndef TIOCGPTPEER
+#define TIOCGPTPEER 0x5441
+#endif
 #define ERRNO_OF(call) ((call) == -1 ? errno : 0)
 
 /* ---- processes ----------------------------------------------------------------------------------------------------------------- */
@@ -590,6 +596,68 @@ static const struct operation files[] = {
 	{ "signals", do_signals, NULL, NULL, ALLOCFAIL_SELF, 0 },
 };
 
+/* ---- sockets and terminals -------------------------------------------------------------------------------------------------------- */
+
+/* The errno of a socket call, where no room for a message is said in other words. */
+static int socket_errno(void) { return errno == ENOBUFS ? ENOMEM : errno; }
+
+static const struct sockaddr_un socket_name = { AF_UNIX, "/tmp/allocfail.a" };
+
+static int do_connection(void)
+{
+	struct sockaddr *name = (struct sockaddr *)&socket_name;
+	int server = socket(AF_UNIX, SOCK_STREAM, 0), client = socket(AF_UNIX, SOCK_STREAM, 0), fd, n = 0;
+	if (server < 0 || client < 0 || bind(server, name, sizeof socket_name) || listen(server, 5) || connect(client, name, sizeof socket_name))
+		return socket_errno();
+	if ((fd = accept(server, NULL, NULL)) < 0 || write(client, memory, 40000) < 0)
+		return socket_errno();
+	int proc = open("/proc/net/unix", O_RDONLY);
+	if (proc < 0 || read(proc, memory, sizeof memory) < 0)
+		return errno;
+	return ioctl(fd, FIONREAD, &n) || n == 0 || read(fd, memory, (size_t)n) != n ? EINVAL : 0;
+}
+
+/* Descriptors in a datagram, looked at and then received, and some that go with what holds them. */
+static int do_pass(void)
+{
+	union { struct cmsghdr head; char bytes[CMSG_SPACE(3 * sizeof(int))]; } c;
+	struct iovec v[10];
+	struct msghdr m = { .msg_iov = v, .msg_iovlen = 10, .msg_control = &c, .msg_controllen = sizeof c };
+	int ends[2];
+	for (int i = 0; i < 10; i++)
+		v[i] = (struct iovec){ memory, 500 };
+	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, ends))
+		return errno;
+	c.head = (struct cmsghdr){ .cmsg_len = CMSG_LEN(3 * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS };
+	memcpy(CMSG_DATA(&c.head), (int[]){ 0, ends[0], ends[1] }, 3 * sizeof(int));
+	for (int i = 0; i < 2; i++)
+		if (sendmsg(ends[0], &m, 0) < 0)
+			return socket_errno();
+	if (recvmsg(ends[1], &m, MSG_PEEK) < 0)
+		return socket_errno();
+	m.msg_controllen = sizeof c;
+	return recvmsg(ends[1], &m, 0) < 0 ? socket_errno() : 0;
+}
+
+static int do_terminal(void)
+{
+	int master = open("/dev/ptmx", O_RDWR | O_NOCTTY), zero = 0;
+	if (master < 0)
+		return errno;
+	if (ioctl(master, TIOCSPTLCK, &zero))
+		return EINVAL;
+	int slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY);
+	if (slave < 0 || write(slave, memory, 3000) < 0 || read(master, memory, 4000) < 0 || write(master, "line\n", 5) < 0 || read(slave, memory, 4000) < 0)
+		return errno;
+	return 0;
+}
+
+static const struct operation endpoints[] = {
+	{ "connection", do_connection, fill_memory, drop_file, ALLOCFAIL_SELF, 0 },
+	{ "descriptors in messages", do_pass, fill_memory, NULL, ALLOCFAIL_SELF, 0 },
+	{ "pseudo-terminal", do_terminal, fill_memory, NULL, ALLOCFAIL_SELF, 0 },
+};
+
 static const struct operation pipeline[] = {
 	{ "shell pipeline", do_pipeline, quiet, drop_out, ALLOCFAIL_ALL, 1 },
 };
@@ -608,6 +676,7 @@ static void fail_all(const struct operation *op, size_t n)
 FAULTLINE_TEST(processes) { ALL_OF(processes); }
 FAULTLINE_TEST(memory) { ALL_OF(memories); }
 FAULTLINE_TEST(files) { ALL_OF(files); }
+FAULTLINE_TEST(sockets_and_terminals) { ALL_OF(endpoints); }
 FAULTLINE_TEST(pipeline) { ALL_OF(pipeline); }
 
 FAULTLINE_TEST(only_root_may_ask_and_only_for_what_there_is)
