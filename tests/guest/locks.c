@@ -133,6 +133,20 @@ TEST(a_signal_ends_the_wait)
 	unlink(file);
 }
 
+static void until_asleep(pid_t pid)
+{
+	char name[64], state = 0;
+
+	snprintf(name, sizeof name, "/proc/%d/stat", pid);
+	for (int i = 0; i < 1000 && state != 'S'; i++) {
+		FILE *f = fopen(name, "r");
+		NEED(f && fscanf(f, "%*d %*s %c", &state) == 1);
+		fclose(f);
+		sleep_ms(10);
+	}
+	EQ(state, 'S');
+}
+
 TEST(dead_lock_of_two_and_three)
 {
 	int fd = enter(), to_parent[2], status;
@@ -149,10 +163,9 @@ TEST(dead_lock_of_two_and_three)
 					_exit(1);
 				_exit(lock(fd, F_SETLKW, F_WRLCK, i - 1, 1) != 0);
 			}
+			EQ(read(to_parent[0], &c, 1), 1);			/* the next one finds it locked */
+			until_asleep(pid[i - 1]);
 		}
-		for (int i = 1; i < n; i++)
-			EQ(read(to_parent[0], &c, 1), 1);
-		sleep_ms(100);
 		FAILS(lock(fd, F_SETLKW, F_WRLCK, n - 1, 1), EDEADLK);
 		EQ(lock(fd, F_SETLK, F_UNLCK, 0, 0), 0);
 		for (int i = 1; i < n; i++) {
