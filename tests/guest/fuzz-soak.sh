@@ -22,13 +22,15 @@ work() {
 while read -r order && [ "$order" = go ] && work; do
 	while read -r line; do echo "@said $line"; done < /tmp/callfuzz
 	rm /tmp/callfuzz /tmp/vmcheck
-	[ $round -gt $first ] || counts start
+	[ $round -gt $first ] || counts start		# the last one counts: by then this shell has all its pages
 	echo "@round $round"
 	round=$((round + 1))
 done
-[ ! -e /tmp/callfuzz ] || cat /tmp/callfuzz
-[ ! -e /tmp/vmcheck ] || cat /tmp/vmcheck
-rm -f /tmp/callfuzz /tmp/vmcheck
+if [ -e /tmp/callfuzz ]; then
+	cat /tmp/callfuzz
+	[ ! -e /tmp/vmcheck ] || cat /tmp/vmcheck
+	rm -f /tmp/callfuzz /tmp/vmcheck
+fi
 counts end
 tail -n +2 /proc/sysvipc/shm
 echo "@order $order"
