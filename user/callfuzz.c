@@ -50,7 +50,7 @@ enum { TIOCGPTPEER_ = 0x5441, SHM_STAT_ANY = 15, SEM_STAT_ANY = 20, MSG_STAT_ANY
  * 8 its size  9 clone3's  A action  x offset  R rights  M map flags  u user  k clock  q timer value  L limit  r resource  I ioctl  C fcntl  y its argument  D poll list
  * H shared segment  e at-flags  W wait flags  j futex  n text  E argument vector  B option of prctl  h seek  G arguments of clone3  X segment, set or queue: its key
  * J address of a socket  K its size  O family  Q type  U message  Z option of a socket  Y sigevent  1 own folder  2 type of a file system  3 mount flags
- * 4 operations on semaphores  5 message with its type  6 semaphore set  7 message queue  0 request of ptrace
+ * ! flags of a new descriptor  4 operations on semaphores  5 message with its type  6 semaphore set  7 message queue  0 request of ptrace
  */
 static const struct call { const char *name; int number; const char *arguments; } calls[] = {
 #define CALL(name, arguments) { #name, SYS_##name, arguments }
@@ -79,7 +79,7 @@ static const struct call { const char *name; int number; const char *arguments; 
 	CALL(mknodat, "dNmw"), CALL(fchownat, "dNuue"), CALL(futimesat, "dNT"), CALL(newfstatat, "dpbe"), CALL(unlinkat, "dNe"),
 	CALL(renameat, "dNdN"), CALL(linkat, "dNdNe"), CALL(symlinkat, "NdN"), CALL(readlinkat, "dpbs"), CALL(fchmodat, "dNm"),
 	CALL(faccessat, "dpi"), CALL(pselect6, "ibbbtz"), CALL(ppoll, "DVtS8"), CALL(set_robust_list, "bs"), CALL(get_robust_list, "Pbb"),
-	CALL(utimensat, "dNte"), CALL(fallocate, "fixs"), CALL(dup3, "fFz"), CALL(pipe2, "bo"), CALL(preadv, "fvVxz"), CALL(pwritev, "fvVxz"),
+	CALL(utimensat, "dNte"), CALL(fallocate, "fixs"), CALL(dup3, "fFz"), CALL(pipe2, "b!"), CALL(preadv, "fvVxz"), CALL(pwritev, "fvVxz"),
 	CALL(rt_tgsigqueueinfo, "PPgc"), CALL(prlimit64, "PrLb"), CALL(clock_adjtime, "kw"), CALL(syncfs, "f"), CALL(getcpu, "bbz"),
 	CALL(renameat2, "dNdNi"), CALL(getrandom, "bsi"), CALL(execveat, "dpEEe"), CALL(execve, "pEE"), CALL(membarrier, "izz"),
 	CALL(copy_file_range, "fzfzsz"), CALL(preadv2, "fvVxzi"), CALL(pwritev2, "fvVxzi"), CALL(statx, "dpeib"), CALL(close_range, "FFi"),
@@ -92,13 +92,13 @@ static const struct call { const char *name; int number; const char *arguments; 
 	CALL(sync_file_range, "fxsi"), { "fchmodat2", 452, "dNme" },
 	CALL(lsetxattr, "Nncsi"), CALL(fsetxattr, "fncsi"), CALL(lgetxattr, "pnbs"), CALL(fgetxattr, "fnbs"), CALL(llistxattr, "pbs"), CALL(flistxattr, "fbs"),
 	CALL(removexattr, "Nn"), CALL(lremovexattr, "Nn"), CALL(fremovexattr, "fn"), CALL(mount, "112" "3n"), CALL(umount2, "1i"),
-	CALL(socket, "OQz"), CALL(socketpair, "OQzb"), CALL(bind, "fJK"), CALL(connect, "fJK"), CALL(listen, "fi"), CALL(accept, "fbb"), CALL(accept4, "fbbo"),
+	CALL(socket, "OQz"), CALL(socketpair, "OQzb"), CALL(bind, "fJK"), CALL(connect, "fJK"), CALL(listen, "fi"), CALL(accept, "fbb"), CALL(accept4, "fbb!"),
 	CALL(sendto, "fcsiJK"), CALL(recvfrom, "fbsibb"), CALL(sendmsg, "fUi"), CALL(recvmsg, "fUi"), CALL(sendmmsg, "fUii"), CALL(recvmmsg, "fUiit"), CALL(shutdown, "fi"),
 	CALL(getsockname, "fbb"), CALL(getpeername, "fbb"), CALL(setsockopt, "fiZcK"), CALL(getsockopt, "fiZbb"),
-	CALL(epoll_create, "i"), CALL(epoll_create1, "o"), CALL(epoll_ctl, "fifc"), CALL(epoll_wait, "fbVi"), CALL(epoll_pwait, "fbViS8"), CALL(epoll_pwait2, "fbVtS8"),
-	CALL(eventfd, "i"), CALL(eventfd2, "io"), CALL(signalfd, "fS8"), CALL(signalfd4, "fS8o"), CALL(timerfd_create, "ko"), CALL(timerfd_settime, "fitb"), CALL(timerfd_gettime, "fb"),
+	CALL(epoll_create, "i"), CALL(epoll_create1, "!"), CALL(epoll_ctl, "fifc"), CALL(epoll_wait, "fbVi"), CALL(epoll_pwait, "fbViS8"), CALL(epoll_pwait2, "fbVtS8"),
+	CALL(eventfd, "i"), CALL(eventfd2, "i!"), CALL(signalfd, "fS8"), CALL(signalfd4, "fS8!"), CALL(timerfd_create, "k!"), CALL(timerfd_settime, "fitb"), CALL(timerfd_gettime, "fb"),
 	CALL(timer_create, "kYb"), CALL(timer_settime, "iitb"), CALL(timer_gettime, "ib"), CALL(timer_getoverrun, "i"), CALL(timer_delete, "i"),
-	CALL(splice, "fzfzsi"), CALL(tee, "ffsi"), CALL(vmsplice, "fvVi"), CALL(inotify_init, ""), CALL(inotify_init1, "o"), CALL(inotify_add_watch, "fpw"), CALL(inotify_rm_watch, "fi"),
+	CALL(splice, "fzfzsi"), CALL(tee, "ffsi"), CALL(vmsplice, "fvVi"), CALL(inotify_init, ""), CALL(inotify_init1, "!"), CALL(inotify_add_watch, "fpw"), CALL(inotify_rm_watch, "fi"),
 	CALL(semget, "Xim"), CALL(semop, "64i"), CALL(semtimedop, "64it"), CALL(semctl, "6iib"), CALL(msgget, "Xm"), CALL(msgsnd, "75sm"), CALL(msgrcv, "7bsim"), CALL(msgctl, "7ib"),
 	CALL(pidfd_open, "Pi"), CALL(pidfd_send_signal, "fgzz"), CALL(pidfd_getfd, "ffz"), CALL(process_vm_readv, "PvVvVz"), CALL(process_vm_writev, "PvVvVz"),
 	CALL(process_madvise, "fvViz"), CALL(ptrace, "0Pab"), CALL(unshare, "w"), CALL(setns, "fi"), CALL(kcmp, "PPiff"), CALL(capget, "cb"), CALL(capset, "cc"),
@@ -489,6 +489,7 @@ static long argument(char kind)
 	case 'U': return message();
 	case 'Z': return below(10) ? (long)below(70) : wild();
 	case 'Y': return sigevent();
+	case '!': return below(20) ? PICK(0, O_NONBLOCK, O_CLOEXEC, O_NONBLOCK | O_CLOEXEC) : wild();
 	case '1': return own_folder();
 	case '2': return (long)((const char *const[]){ "tmpfs", "tmpfs", "proc", "sysfs", "ext4", "" })[below(6)];
 	case '3': return PICK(0, 0, 1, 2, 4, 8, 4096, 4096 | 32, 8192, 32, 32 | 1, 1l << 18, 1l << 20);

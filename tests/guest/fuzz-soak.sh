@@ -19,16 +19,22 @@ work() {
 	vmcheck > /tmp/vmcheck || return
 }
 
-while read -r order && [ "$order" = go ] && work; do
-	while read -r line; do echo "@said $line"; done < /tmp/callfuzz
-	rm /tmp/callfuzz /tmp/vmcheck
-	[ $round -gt $first ] || counts start
-	echo "@round $round"
-	round=$((round + 1))
-done
-[ ! -e /tmp/callfuzz ] || cat /tmp/callfuzz
-[ ! -e /tmp/vmcheck ] || cat /tmp/vmcheck
-rm -f /tmp/callfuzz /tmp/vmcheck
-counts end
-tail -n +2 /proc/sysvipc/shm
-echo "@order $order"
+# A function, so that the shell has read all of it, and has the memory for that, before anything is counted.
+soak() {
+	while read -r order && [ "$order" = go ] && work; do
+		while read -r line; do echo "@said $line"; done < /tmp/callfuzz
+		rm /tmp/callfuzz /tmp/vmcheck
+		[ $round -gt $first ] || counts start
+		echo "@round $round"
+		round=$((round + 1))
+	done
+	if [ -e /tmp/callfuzz ]; then
+		cat /tmp/callfuzz
+		[ ! -e /tmp/vmcheck ] || cat /tmp/vmcheck
+		rm -f /tmp/callfuzz /tmp/vmcheck
+	fi
+	counts end
+	tail -n +2 /proc/sysvipc/shm
+	echo "@order $order"
+}
+soak

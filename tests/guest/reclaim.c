@@ -5,6 +5,7 @@
  * have 16 bytes and say their number (guest.mk).  Nobody is killed: clean pages make room.
  */
 #include "tap.h"
+#include <sys/mount.h>
 
 enum { LINE = 16, LINES = PAGE / LINE };
 #define CASE(name) TEST_FLAGS(name, TAP_RECLAIMS)
