@@ -3,6 +3,7 @@
 #   make             kernel, user programs, image and ISO in build/; DEBUG=1: with assertions and lock checks, in build/debug/
 #   make test        every test; last line: N passed, 0 failed
 #   make host-test, guest-test, run-test      a part of it
+#   make test-programs    Debian's programs in the guest (bash, python3, gcc ...), against what they print on Linux
 #   make bench       the costs of memory and process operations, in instructions
 #   make bench-linux, bench-compare           the same on Debian's kernel; both side by side
 #   make bench-smp   how page faults scale with processors
@@ -70,15 +71,25 @@ $(1)/faultline.iso: $(1)/faultline.boot build/faultline.img tools/grub.cfg tools
 $(1)/faultline-packed.iso: $(1)/faultline.boot build/faultline-packed.img tools/grub.cfg tools/mkiso
 	$$(say) ISO $$@
 	$$(Q)tools/mkiso $$@ $(1)/faultline.boot build/faultline-packed.img
+$(1)/obj/arch/x86_64/vdso.asm.o: build/vdso/vdso.so
 -include $$(OBJECTS_$(1):.o=.d)
 endef
 
 VARIANT := $(if $(DEBUG),build/debug,build)
-.PHONY: all clean test size gdb run-test help
+.PHONY: all clean test size gdb run-test program-test test-programs programs-expected help
 all: $(VARIANT)/faultline.iso
 
 $(eval $(call kernel,build,-DNDEBUG))
 $(eval $(call kernel,build/debug,-DLOCK_CHECK))
+
+# The vDSO is code for user mode, a shared object that the kernel contains.
+VDSO_CFLAGS := -std=gnu11 -O2 -fPIC -ffreestanding -mgeneral-regs-only -fno-stack-protector -fcf-protection=none -fvisibility=hidden -Wall -Wextra -Wshadow -I.
+VDSO_LDFLAGS := -shared -nostdlib -Wl,--hash-style=both -Wl,--build-id=sha1 -Wl,-soname=linux-vdso.so.1 -Wl,-Bsymbolic -Wl,--eh-frame-hdr \
+	-Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--strip-all -T arch/x86_64/vdso/vdso.ld
+build/vdso/vdso.so: arch/x86_64/vdso/vdso.c arch/x86_64/vdso/data.h arch/x86_64/vdso/vdso.ld Makefile
+	$(say) VDSO $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(VDSO_CFLAGS) $(VDSO_LDFLAGS) -o $@ $<
 
 # ---- user programs and images ----------------------------------------------------------------------------------------------
 
@@ -106,10 +117,18 @@ include $(wildcard tests/host/host.mk tests/guest/guest.mk tests/bench/bench.mk)
 # Each part prints TAP; tap-sum runs them one after the other, shows what fails, and adds up.
 test:
 	$(Q)$(MAKE) --no-print-directory -s -j$(shell nproc) all host-build DEBUG=1 || { echo "0 passed, 1 failed"; exit 1; }
-	$(Q)tools/tap-sum --log build/test.log --timeout 3000 host-test run-test $(if $(wildcard tests/guest/guest.mk),guest-test)
+	$(Q)tools/tap-sum --log build/test.log --timeout 3000 host-test run-test $(if $(wildcard tests/guest/guest.mk),guest-test) program-test
 
 run-test:
 	$(Q)failed=0; for t in tests/run/*_test.sh; do $$t || failed=1; done; exit $$failed
+
+# A part that is quick; all of it; what Linux says, as root.
+program-test:
+	$(Q)DEBUG=1 tests/programs/run quick
+test-programs:
+	$(Q)tests/programs/run
+programs-expected:
+	$(Q)tests/programs/run --expect tools languages compilers
 
 gdb:
 	@command -v gdb > /dev/null || { echo "make gdb wants the package gdb: apt-get install gdb" >&2; exit 1; }
@@ -119,7 +138,7 @@ size:
 	$(Q)tools/size
 
 help:
-	@sed -n '3,11s/^# *//p' Makefile
+	@sed -n '3,12s/^# *//p' Makefile
 
 clean:
 	rm -rf build

@@ -2,7 +2,7 @@
 # run.sh - builds Faultline and boots it in QEMU: for a shell, or for one command.  --help tells how.
 #
 # The kernel and the FAT image are on an ISO that GRUB boots.  The command to run and additions to the kernel's command line go in by QEMU's
-# fw_cfg, so that no ISO has to be made for them; one is made for --add and --.  tools/supervise runs QEMU and passes streams and status through.
+# fw_cfg, so that no ISO has to be made for them; one is made for --debian, --add and --.  tools/supervise runs QEMU and passes streams and status through.
 #
 # Runs do not disturb each other: each has a folder in build/run, with its own link to the ISO; building is done under a lock.
 set -uo pipefail
@@ -17,18 +17,19 @@ usage() {
 	cat <<'END'
 ./run.sh                       a shell in the guest, on this terminal; Ctrl-A X leaves (commands from a pipe or file: as with sh)
 ./run.sh -c 'CMD; CMD'         run this in the guest's shell; its stdin, stdout and stderr are ours, byte for byte; exit with its status
-./run.sh -- PROGRAM ARGS       bring this (static) program of the host along and run it, in the same way
+./run.sh -- PROGRAM ARGS       bring this program of the host along, with the libraries that it needs, and run it, in the same way
+  --debian PACKAGE,...         put Debian packages into the image, with all that they depend on (repeatable); fetched with apt, not installed
   --add HOST[:GUEST]           put a host file or folder into the image for this boot (repeatable); default place /host/NAME
   --smp N                      processors, up to 16; default 1.  Each is a thread of the emulator, which runs as many at once as the host has
-  --mem SIZE                   memory (suffix K, M or G; default M); default 256M, or what the image needs on top
+  --mem SIZE                   memory (suffix K, M or G; default M); default 256M, and as much as the image takes if it is large
   --cpu MODEL  --accel NAME    QEMU's; default max and tcg
-  --icount                     deterministic guest time: one instruction, one nanosecond; with one processor only
+  --icount                     deterministic guest time: one instruction, one nanosecond; with one processor only; addresses are not random
   --uefi                       boot through OVMF instead of SeaBIOS
   --image-free SIZE            leave so much room in the image for what the guest writes (suffix K or M; default: next to none)
   --save-image FILE            when the guest has ended, bring its image out, with what was written to it
   --get GUEST[:HOST]           the same for one file or folder (repeatable); default place: NAME in the current folder
   --image packed               an image of 512-byte clusters that are never frame-aligned: every file page is read and copied (default: aligned)
-  --append 'ARGS'              kernel command line: init=PATH, pager=slow, pager=eio, fork=copy,
+  --append 'ARGS'              kernel command line: init=PATH, norandmaps, pager=slow, pager=eio, fork=copy,
                            transparent_hugepage=always|madvise|never, panic=test; NAME=VALUE goes into init's environment
   --debug                      the kernel with assertions and lock checks
   --gdb                        wait for a debugger; 'make gdb' attaches with symbols
@@ -47,16 +48,17 @@ failed() { say "$*"; exit 126; }
 
 # ---- what is asked for -------------------------------------------------------------------------------------------------------------
 
-command='' job='' program=() adds=() gets=() save='' image_free='' image=aligned smp=1 mem='' cpu=max accel=tcg icount='' uefi='' append='' gdb='' timeout=0 more=() dry_run=''
+command='' job='' program=() packages=() adds=() gets=() save='' image_free='' image=aligned smp=1 mem='' cpu=max accel=tcg icount='' uefi='' append='' gdb='' timeout=0 more=() dry_run=''
 debug=${DEBUG:-}
 while [ $# -gt 0 ]; do
 	case $1 in
-	-c | --add | --get | --save-image | --image-free | --smp | --mem | --cpu | --accel | --image | --append | --timeout | --qemu)
+	-c | --debian | --add | --get | --save-image | --image-free | --smp | --mem | --cpu | --accel | --image | --append | --timeout | --qemu)
 		[ $# -ge 2 ] || misused "$1 wants a value" ;;
 	esac
 	case $1 in
 	-c) [ -z "$job" ] || misused "one -c is enough"; command=$2 job=1; shift ;;
 	--) shift; [ $# -gt 0 ] || misused "-- wants a program"; program=("$@"); break ;;
+	--debian) IFS=', ' read -ra words <<< "$2"; packages+=(${words[@]+"${words[@]}"}); shift ;;
 	--add) adds+=("$2"); shift ;;
 	--get) gets+=("$2"); shift ;;
 	--save-image) save=$2; shift ;;
@@ -142,10 +144,6 @@ fi
 # ---- what is needed for it ---------------------------------------------------------------------------------------------------------
 
 "$here/tools/setup.sh" || exit 126
-if [ ${#program[@]} -gt 0 ] && readelf -lW "$file" 2> /dev/null | grep -q ' INTERP '; then
-	failed "${program[0]} is linked dynamically; this version of Faultline runs static programs (gcc -static, or musl-gcc -static)"
-fi
-
 mkdir -p "$here/build/run" "$here/build/cache" || failed "the folder $here/build cannot be made"
 if [ -n "$dry_run" ]; then
 	run=$here/build/run/dry-run
@@ -156,7 +154,15 @@ fi
 trap '[ -n "$dry_run" ] || rm -rf "$run"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
-variant=build suffix=''
+variant=build suffix='' tree=''
+if [ ${#packages[@]} -gt 0 ]; then
+	tree=$("$here/tools/debian" "$here/build/cache/debian" "${packages[@]}") || exit 126
+fi
+if [ ${#program[@]} -gt 0 ]; then
+	"$here/tools/needs" "$file" "$tree" > "$run/needs" 2> "$run/said" || failed "$(cat "$run/said")"
+	mapfile -t -O ${#pairs[@]} pairs < "$run/needs"
+fi
+
 [ -z "$debug" ] || variant=build/debug
 [ "$image" = aligned ] || suffix=-$image
 
@@ -174,10 +180,11 @@ make=(env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u DEBUG FAULTLINE_SETUP=done make
 # The image with what was added, from the cache if nothing has changed since.  Under the lock.
 added_image() {
 	local base=$here/build/faultline$suffix.img key cached pair mkimage_adds=()
+	[ -z "$tree" ] || mkimage_adds=(--merged --root "$tree")
 	for pair in ${pairs[@]+"${pairs[@]}"}; do mkimage_adds+=(--add "$pair"); done
 	key=$({
 		stat -c '%n %Y %s %i' "$base" "$here"/initrd/m*
-		printf '%s\n' "free $image_free" ${pairs[@]+"${pairs[@]}"}
+		printf '%s\n' "free $image_free" "debian $tree" ${pairs[@]+"${pairs[@]}"}
 		for pair in ${pairs[@]+"${pairs[@]}"}; do find -H "${pair%:/*}" -printf '%P %y %m %s %T@ %C@ %l\n' | sort; done
 	} | sha256sum)
 	cached=$here/build/cache/${key%% *}.img
@@ -200,7 +207,7 @@ added_image() {
 
 exec {lock}> "$here/build/.lock"
 flock "$lock"
-if [ ${#pairs[@]} -gt 0 ] || [ -n "$image_free" ]; then
+if [ ${#pairs[@]} -gt 0 ] || [ -n "$image_free$tree" ]; then
 	build "$variant/faultline.boot" "build/faultline$suffix.img"
 	added_image
 	"$here/tools/mkiso" "$run/boot.iso" "$here/$variant/faultline.boot" "$run/image" || exit 126
@@ -251,6 +258,7 @@ else
 	append+=" TERM=${TERM:-vt100}"
 	read -r lines columns < <(stty size 2> /dev/null) && [ "$lines$columns" != 00 ] && append+=" LINES=$lines COLUMNS=$columns"
 fi
+[ -z "$icount" ] || append+=${append:+ }norandmaps
 if [ -n "$append" ]; then
 	printf '%s' "$append" > "$run/cmdline"
 	qemu+=(-fw_cfg "name=opt/faultline/cmdline,file=$escaped/cmdline")

@@ -45,5 +45,9 @@ void cpu_random(void *to, size_t n);
 /* Prints the registers (frame may be NULL) and a symbolised back-trace from here or from the frame. */
 struct trap_frame;
 void cpu_backtrace(const struct trap_frame *frame);
-/* For /proc/cpuinfo: model name, into `to`; and the frequency of cpu_cycles in kHz. */
-void cpu_describe(char *to, size_t size);
+/* The paragraph of /proc/cpuinfo about a processor, into `to`, cut off at size: CPU_DESCRIPTION_BYTES will do. */
+enum { CPU_DESCRIPTION_BYTES = 2048 };
+void cpu_describe(unsigned cpu, char *to, size_t size);
+/* The interrupt sources that there are, for /proc/interrupts: name and meaning of number n (NULL: there is none such and none above), and how often it came to a processor. */
+struct interrupt_source { const char *name, *what; uint64_t count[CPUS_MAX]; };
+const struct interrupt_source *cpu_interrupt_source(unsigned n);

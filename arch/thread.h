@@ -30,8 +30,12 @@ struct trap_frame *thread_frame(struct arch_thread *);
 void frame_exec(struct arch_thread *, vaddr_t entry, vaddr_t stack);
 vaddr_t frame_sp(const struct trap_frame *);
 void frame_set_sp(struct trap_frame *, vaddr_t);
+vaddr_t frame_ip(const struct trap_frame *);		/* where the program goes on */
+void frame_set_ip(struct trap_frame *, vaddr_t);
 void frame_set_result(struct trap_frame *, long value);
 long frame_result(const struct trap_frame *);	/* what the call returned; kernel_syscall's value is in the frame when kernel_user_return runs */
+/* The number of the call that is being made, as it stands in the frame: a tracer may have changed it. */
+long frame_call(const struct trap_frame *);
 /* Was this frame made by a system call?  Its number, or -1; for restarting: rewind to the call instruction, with that number. */
 long frame_syscall(const struct trap_frame *);
 void frame_restart_syscall(struct trap_frame *, long number);
@@ -56,7 +60,11 @@ int signal_frame_push(struct arch_thread *, const struct signal_setup *);
  * extended state sane); gives back the mask and the altstack; -EFAULT for a frame that is unreadable or was tampered with. */
 int signal_frame_pop(struct arch_thread *, uint64_t *mask, void *altstack);
 
-/* e_machine for ELF, and the platform string for AT_PLATFORM, hwcap bits for AT_HWCAP. */
+/* Bytes of stack that a signal frame takes, the room lost to its alignment included. */
+size_t signal_frame_size(void);
+
+/* e_machine for ELF, and the platform string for AT_PLATFORM, hwcap bits for AT_HWCAP and AT_HWCAP2. */
 enum { ELF_MACHINE = ARCH_ELF_MACHINE };
 unsigned long arch_hwcap(void);
+unsigned long arch_hwcap2(void);
 const char *arch_platform(void);

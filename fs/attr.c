@@ -1,7 +1,7 @@
 /*
  * fs/attr.c - what is known of a file: reading and changing it, and reading a directory.
  */
-#include "fs/vfs.h"
+#include "fs/inotify.h"
 #include "fs/walk.h"
 
 int vfs_getattr(struct vnode *v, struct vattr *attr)
@@ -20,27 +20,41 @@ int vfs_getattr(struct vnode *v, struct vattr *attr)
 }
 
 /* The rules of chmod, chown, utimensat and truncate; may take bits off attr->mode, and add to *which. */
-static int check_setattr(const struct fs_context *fs, const struct vnode *v, struct vattr *attr, unsigned *which)
+static int check_setattr(struct fs_context *fs, const struct vnode *v, struct vattr *attr, unsigned *which)
 {
 	bool owner = fs->uid == 0 || fs->uid == v->uid;
 
-	if (*which & VATTR_MODE && !owner)
-		return -EPERM;
-	if (*which & VATTR_MODE && fs->uid != 0 && fs->gid != v->gid)
-		attr->mode &= ~(uint32_t)02000;
 	if (*which & VATTR_UID && fs->uid != 0 && !(owner && attr->uid == v->uid))
 		return -EPERM;
-	if (*which & VATTR_GID && fs->uid != 0 && !(owner && (attr->gid == v->gid || attr->gid == fs->gid)))
+	if (*which & VATTR_GID && fs->uid != 0 && !(owner && (attr->gid == v->gid || fs_context_in_group(fs, attr->gid))))
 		return -EPERM;
-	if (*which & (VATTR_UID | VATTR_GID) && !S_ISDIR(v->mode) && !(*which & VATTR_MODE)) {
-		attr->mode = v->mode & ~(uint32_t)(04000 | (v->mode & 010 ? 02000 : 0));
-		*which |= VATTR_MODE;
+	if (*which & (VATTR_CHOWN | VATTR_SIZE)) {
+		attr->mode = *which & VATTR_CHOWN ? S_ISDIR(v->mode) ? v->mode : vfs_mode_without_set_ids(fs, v) : vfs_mode_after_change(fs, v);
+		*which |= attr->mode != v->mode ? VATTR_MODE : 0;
 	}
+	if (*which & VATTR_MODE && !owner && !(*which & VATTR_SIZE))
+		return -EPERM;
+	if (*which & VATTR_MODE && fs->uid != 0 && !fs_context_in_group(fs, *which & VATTR_GID ? attr->gid : v->gid))
+		attr->mode &= ~(uint32_t)S_ISGID;
 	if (*which & VATTR_NOW && !owner)
 		return vfs_permission(fs, v, MAY_WRITE);
 	if (*which & (VATTR_ATIME | VATTR_MTIME) && !(*which & VATTR_NOW) && !owner)
 		return -EPERM;
 	return 0;
+}
+
+static uint32_t event_of(unsigned which)
+{
+	if (which & VATTR_SIZE)
+		return IN_MODIFY | (which & VATTR_MODE ? IN_ATTRIB : 0);
+	switch (which & (VATTR_ATIME | VATTR_MTIME)) {
+	case VATTR_ATIME:
+		return IN_ACCESS;
+	case VATTR_MTIME:
+		return IN_MODIFY;
+	default:
+		return IN_ATTRIB;
+	}
 }
 
 int vfs_setattr(struct fs_context *fs, struct vnode *v, const struct vattr *attr, unsigned which)
@@ -54,7 +68,33 @@ int vfs_setattr(struct fs_context *fs, struct vnode *v, const struct vattr *attr
 	if (!error)
 		error = v->ops->setattr ? v->ops->setattr(v, &change, which) : -EPERM;
 	mutex_unlock(&v->lock);
+	if (!error)
+		notify(v, event_of(which));
 	return error;
+}
+
+int vfs_before_change(struct fs_context *fs, struct vnode *v)
+{
+	struct vattr attr;
+
+	if (!(v->mode & (S_ISUID | S_ISGID)))
+		return 0;
+	mutex_lock(&v->lock);
+	attr.mode = vfs_mode_after_change(fs, v);
+	int error = attr.mode != v->mode && v->ops->setattr ? v->ops->setattr(v, &attr, VATTR_MODE) : 0;
+	mutex_unlock(&v->lock);
+	return error;
+}
+
+int vnode_setattr(struct vnode *v, const struct vattr *attr, unsigned which)
+{
+	if (which & VATTR_MODE)
+		v->mode = (v->mode & S_IFMT) | (attr->mode & 07777);
+	if (which & VATTR_UID)
+		v->uid = attr->uid;
+	if (which & VATTR_GID)
+		v->gid = attr->gid;
+	return 0;
 }
 
 int vfs_truncate(struct fs_context *fs, struct vnode *v, uint64_t size)
@@ -107,5 +147,7 @@ int vfs_readdir(struct vnode *dir, uint64_t *pos, dirent_fn fn, void *context)
 	mutex_lock(&dir->lock);
 	int error = read_locked(dir, pos, fn, context);
 	mutex_unlock(&dir->lock);
+	if (!error)
+		notify(dir, IN_ACCESS);
 	return error;
 }

@@ -16,9 +16,9 @@ static struct device devices[DEVICES_MAX];
 static unsigned device_count;
 static struct mount *dev_fs;
 
-static void make_node(const struct device *d)
+static void make_node(struct mount *m, const struct device *d)
 {
-	if (d->name && dev_fs && tmpfs_add(dev_fs, d->name, S_IFCHR | d->mode, d->rdev))
+	if (d->name && m && tmpfs_add(m, d->name, S_IFCHR | d->mode, d->rdev))
 		kprintf("dev: no node for %s\n", d->name);
 }
 
@@ -26,7 +26,7 @@ void dev_register(const char *name, uint64_t rdev, uint32_t mode, const struct f
 {
 	assert(device_count < DEVICES_MAX);
 	devices[device_count] = (struct device){ name, rdev, mode, ops };
-	make_node(&devices[device_count++]);
+	make_node(dev_fs, &devices[device_count++]);
 }
 
 int dev_open(struct file *f)
@@ -41,19 +41,23 @@ int dev_open(struct file *f)
 
 struct mount *dev_mount(void)
 {
-	dev_fs = tmpfs_mount();
-	if (!dev_fs)
+	struct mount *m = tmpfs_mount();
+	if (!m)
 		return NULL;
-	dev_fs->type = "devtmpfs";
-	dev_fs->source = "dev";
-	dev_fs->root->mode = S_IFDIR | 0755;
+	m->type = "devtmpfs";
+	m->source = "dev";
+	m->root->mode = S_IFDIR | 0755;
 	for (unsigned i = 0; i < device_count; i++)
-		make_node(&devices[i]);
-	if (tmpfs_add(dev_fs, "shm", S_IFDIR | 01777, 0) || tmpfs_add(dev_fs, "pts", S_IFDIR | 0755, 0)
-		|| tmpfs_add_link(dev_fs, "fd", "/proc/self/fd") || tmpfs_add_link(dev_fs, "stdin", "/proc/self/fd/0")
-		|| tmpfs_add_link(dev_fs, "stdout", "/proc/self/fd/1") || tmpfs_add_link(dev_fs, "stderr", "/proc/self/fd/2"))
+		make_node(m, &devices[i]);
+	if (tmpfs_add(m, "shm", S_IFDIR | 01777, 0) || tmpfs_add(m, "pts", S_IFDIR | 0755, 0)
+		|| tmpfs_add_link(m, "fd", "/proc/self/fd") || tmpfs_add_link(m, "stdin", "/proc/self/fd/0")
+		|| tmpfs_add_link(m, "stdout", "/proc/self/fd/1") || tmpfs_add_link(m, "stderr", "/proc/self/fd/2"))
 		kprintf("dev: no memory for all of /dev\n");
-	return dev_fs;
+	if (!dev_fs) {
+		dev_fs = m;
+		mount_use(m);			/* it stays: devices that come later get their nodes there */
+	}
+	return m;
 }
 
 /* ---- memory devices ---------------------------------------------------------------------------------------------------- */

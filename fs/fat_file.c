@@ -414,7 +414,7 @@ static ssize fat_write(struct file *f, struct uio *uio, uint64_t *pos)
 	if (uio->left == 0)
 		return 0;
 	mutex_lock(&v->lock);
-	if (f->flags & OPEN_APPEND)
+	if (f->flags & OPEN_APPEND || *pos == FILE_APPEND)
 		*pos = v->object->size;
 	ssize n = vfs_clip_write(*pos, uio->left);
 	if (n > 0)

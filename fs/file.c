@@ -5,6 +5,7 @@
  * without one (pipes, terminals: seek is file_no_seek) do not, since they may sleep for ever.
  */
 #include "fs/vfs.h"
+#include "fs/inotify.h"
 #include "fs/locks.h"
 #include "vm/heap.h"
 #include "vm/mmap.h"
@@ -25,8 +26,11 @@ struct file *file_new(const struct file_ops *ops, struct vnode *v, unsigned flag
 	f->flags = flags;
 	f->pos = 0;
 	f->data = NULL;
-	f->writes = false;
+	f->writes = f->opened = false;
+	f->owner = (struct file_owner){ .kind = OWNER_THREAD };
+	list_init(&f->watchers);
 	mutex_init(&f->lock, "file", RANK_FILE);
+	mount_use(v->mount);
 	__atomic_add_fetch(&live_count, 1, __ATOMIC_RELAXED);
 	return f;
 }
@@ -41,11 +45,16 @@ void file_put(struct file *f)
 {
 	if (!f || __atomic_sub_fetch(&f->refs, 1, __ATOMIC_ACQ_REL) > 0)
 		return;
+	if (!list_empty(&f->watchers))
+		file_unwatch(f);
 	locks_drop_file(f);
 	if (f->ops->release)
 		f->ops->release(f);
 	if (f->writes)
 		vnode_end_write(f->vnode);
+	if (f->opened)
+		notify(f->vnode, file_writable(f) ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
+	mount_unuse(f->vnode->mount);
 	vnode_put(f->vnode);
 	kfree(f);
 	__atomic_sub_fetch(&live_count, 1, __ATOMIC_RELAXED);
@@ -74,7 +83,7 @@ static ssize transfer(struct file *f, transfer_fn fn, struct uio *uio, uint64_t 
 
 	if (!fn)
 		return -EINVAL;
-	if (f->ops->seek == file_no_seek)
+	if (f->ops->seek == file_no_seek || f->ops->seek == file_zero_seek)
 		return pos ? -ESPIPE : fn(f, uio, &unused);
 	if (pos)
 		return fn(f, uio, pos);
@@ -86,12 +95,20 @@ static ssize transfer(struct file *f, transfer_fn fn, struct uio *uio, uint64_t 
 
 ssize file_read(struct file *f, struct uio *uio, uint64_t *pos)
 {
-	return file_readable(f) ? transfer(f, f->ops->read, uio, pos) : -EBADF;
+	ssize n = file_readable(f) ? transfer(f, f->ops->read, uio, pos) : -EBADF;
+
+	if (n > 0)
+		notify(f->vnode, IN_ACCESS);
+	return n;
 }
 
 ssize file_write(struct file *f, struct uio *uio, uint64_t *pos)
 {
-	return file_writable(f) ? transfer(f, f->ops->write, uio, pos) : -EBADF;
+	ssize n = file_writable(f) ? transfer(f, f->ops->write, uio, pos) : -EBADF;
+
+	if (n > 0)
+		notify(f->vnode, IN_MODIFY);
+	return n;
 }
 
 static ssize object_file_read(struct file *f, struct uio *uio, uint64_t *pos)
@@ -120,15 +137,54 @@ unsigned file_poll(struct file *f, struct waitq **queue)
 
 /* ---- position ---------------------------------------------------------------------------------------------------------- */
 
-enum { SEEK_FROM_START, SEEK_FROM_HERE, SEEK_FROM_END, SEEK_TO_DATA, SEEK_TO_HOLE };
-
 int64_t file_no_seek(struct file *f, int64_t offset, int whence)
 {
 	(void)f, (void)offset, (void)whence;
 	return -ESPIPE;
 }
 
-/* Where the offset counts from, or an errno.  Files have data from start to end and the hole behind it. */
+int64_t file_zero_seek(struct file *f, int64_t offset, int whence)
+{
+	(void)f, (void)offset, (void)whence;
+	return 0;
+}
+
+/* Is page `index` there? */
+static bool has_page(struct object *o, uint64_t index)
+{
+	pfn_t pfn = PFN_NONE;
+
+	spin_lock(&o->lock);
+	object_peek(o, index, &pfn);
+	spin_unlock(&o->lock);
+	return pfn != PFN_NONE;
+}
+
+/* From offset on (below size): where data begins (-ENXIO: nowhere), or the next hole (the end is one). Pages that are not there are holes, where nothing else fills them. */
+static int64_t find_data(struct object *o, uint64_t offset, uint64_t size)
+{
+	uint64_t index = offset >> PAGE_SHIFT, end = object_pages(size);
+
+	while (object_skip(o, &index) && index < end) {
+		if (has_page(o, index))
+			return index << PAGE_SHIFT > offset ? (int64_t)(index << PAGE_SHIFT) : (int64_t)offset;
+		index++;
+	}
+	return -ENXIO;
+}
+
+static int64_t find_hole(struct object *o, uint64_t offset, uint64_t size)
+{
+	uint64_t index = offset >> PAGE_SHIFT;
+
+	if (!has_page(o, index))
+		return (int64_t)offset;
+	while (index << PAGE_SHIFT < size && has_page(o, index))
+		index++;
+	return index << PAGE_SHIFT < size ? (int64_t)(index << PAGE_SHIFT) : (int64_t)size;
+}
+
+/* Where the offset counts from, or an errno.  Files whose contents come from elsewhere have data from start to end, and the hole behind it. */
 static int64_t seek_base(struct file *f, int64_t offset, int whence)
 {
 	struct vattr attr;
@@ -137,14 +193,16 @@ static int64_t seek_base(struct file *f, int64_t offset, int whence)
 		return 0;
 	if (whence == SEEK_FROM_HERE)
 		return (int64_t)f->pos;
-	if (whence < 0 || whence > SEEK_TO_HOLE)
+	if (whence < 0 || whence > (S_ISDIR(f->vnode->mode) ? SEEK_FROM_END : SEEK_TO_HOLE))
 		return -EINVAL;
 	int error = vfs_getattr(f->vnode, &attr);
 	if (error || whence == SEEK_FROM_END)
 		return error ? error : (int64_t)attr.size;
 	if (offset < 0 || (uint64_t)offset >= attr.size)
 		return -ENXIO;
-	return whence == SEEK_TO_DATA ? 0 : (int64_t)attr.size - offset;
+	struct object *o = S_ISREG(f->vnode->mode) ? f->vnode->object : NULL;
+	int64_t to = o && !o->pager ? (whence == SEEK_TO_DATA ? find_data : find_hole)(o, (uint64_t)offset, attr.size) : whence == SEEK_TO_DATA ? offset : (int64_t)attr.size;
+	return to < 0 ? to : to - offset;
 }
 
 int64_t file_seek(struct file *f, int64_t offset, int whence)
@@ -170,10 +228,11 @@ int64_t file_seek(struct file *f, int64_t offset, int whence)
 ssize file_path(struct vnode *root, struct file *f, char *to, size_t size)
 {
 	struct vnode *v = f->vnode;
+	bool pipe = S_ISFIFO(v->mode) && !v->parent;
 
-	if (!S_ISFIFO(v->mode) || v->parent)
+	if (!pipe && !f->ops->name)
 		return vnode_path(root, v, to, size);
-	int len = snprintf(to, size, "pipe:[%llu]", (unsigned long long)v->ino);
+	int len = pipe ? snprintf(to, size, "pipe:[%llu]", (unsigned long long)v->ino) : snprintf(to, size, "%s", f->ops->name);
 	return len >= 0 && (size_t)len < size ? len : -ERANGE;
 }
 
@@ -189,6 +248,8 @@ int file_map_check(struct file *f, unsigned rights, unsigned flags, struct objec
 		return -EACCES;
 	if (dev_is_zero(f))
 		return 0;
+	if (rights & VM_EXEC && v->mount->flags & MOUNT_NO_EXEC)
+		return -EPERM;
 	if (!S_ISREG(v->mode) || !v->object)
 		return -ENODEV;
 	*object = v->object;

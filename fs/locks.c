@@ -16,18 +16,24 @@ struct lock_list { struct list held; };
 
 static struct mutex locks_mutex = { .rank = RANK_LEAF - 1, .name = "file_locks" };
 static struct waitq released = WAITQ_INIT(released);
+/* Processes that wait for a lock of bytes; locks_mutex. */
+struct blocked { struct list link; struct vnode *vnode; const struct record_lock *want; };
+static struct list blocked = LIST_INIT(blocked);
 
+/* The first one, by its place in the file, that is in the way. */
 static struct held *conflict(struct vnode *v, enum lock_kind kind, const struct record_lock *want)
 {
+	struct held *first = NULL;
+
 	if (!v->locks || want->type == LOCK_NONE)
 		return NULL;
 	list_for_each(l, &v->locks->held) {
 		struct held *h = container_of(l, struct held, link);
 		if (h->kind == kind && h->lock.owner != want->owner && h->lock.from < want->to && want->from < h->lock.to
-			&& (h->lock.type == LOCK_WRITE || want->type == LOCK_WRITE))
-			return h;
+			&& (h->lock.type == LOCK_WRITE || want->type == LOCK_WRITE) && (!first || h->lock.from < first->lock.from))
+			first = h;
 	}
-	return NULL;
+	return first;
 }
 
 static void drop_list_if_empty(struct vnode *v)
@@ -81,6 +87,24 @@ static int prepare(struct vnode *v, struct held *fresh[2])
 	return -ENOMEM;
 }
 
+/* What the owner has on both sides of a new lock, and is of its type, becomes part of it. */
+static void absorb_neighbours(struct vnode *v, struct held *new)
+{
+	list_for_each_safe(l, &v->locks->held) {
+		struct held *h = container_of(l, struct held, link);
+		if (h->kind != new->kind || h->lock.owner != new->lock.owner || h->lock.type != new->lock.type)
+			continue;
+		if (h->lock.to != new->lock.from && h->lock.from != new->lock.to)
+			continue;
+		if (h->lock.from < new->lock.from)
+			new->lock.from = h->lock.from;
+		else
+			new->lock.to = h->lock.to;
+		list_remove(&h->link);
+		kfree(h);
+	}
+}
+
 /* locks_mutex is held, nothing is in the way. */
 static int replace(struct vnode *v, enum lock_kind kind, const struct record_lock *want)
 {
@@ -96,6 +120,7 @@ static int replace(struct vnode *v, enum lock_kind kind, const struct record_loc
 	} else {
 		fresh[0]->lock = *want;
 		fresh[0]->kind = kind;
+		absorb_neighbours(v, fresh[0]);
 		list_append(&v->locks->held, &fresh[0]->link);
 	}
 	drop_list_if_empty(v);
@@ -103,21 +128,68 @@ static int replace(struct vnode *v, enum lock_kind kind, const struct record_loc
 	return 0;
 }
 
+static const struct blocked *blocked_of(const void *owner)
+{
+	list_for_each(l, &blocked) {
+		const struct blocked *b = container_of(l, struct blocked, link);
+		if (b->want->owner == owner)
+			return b;
+	}
+	return NULL;
+}
+
+/* Does whoever is in the way wait, by way of others, for this owner?  As on Linux, chains that are longer are not looked at to their end. */
+static bool is_deadlock(const struct held *in_the_way, const void *owner)
+{
+	enum { CHAIN_MAX = 10 };
+
+	for (int i = 0; i < CHAIN_MAX && in_the_way; i++) {
+		const struct blocked *b = blocked_of(in_the_way->lock.owner);
+		if (in_the_way->lock.owner == owner)
+			return true;
+		in_the_way = b ? conflict(b->vnode, KIND_RECORD, b->want) : NULL;
+	}
+	return false;
+}
+
+/* A flock of another type goes before the new one is asked for: on Linux the change is not one step. */
+static void drop_other_flock(struct vnode *v, const struct record_lock *want)
+{
+	if (!v->locks)
+		return;
+	list_for_each_safe(l, &v->locks->held) {
+		struct held *h = container_of(l, struct held, link);
+		if (h->kind == KIND_FLOCK && h->lock.owner == want->owner && h->lock.type != want->type) {
+			list_remove(&h->link);
+			kfree(h);
+			wake_all(&released);
+		}
+	}
+	drop_list_if_empty(v);
+}
+
 static int set(struct vnode *v, enum lock_kind kind, const struct record_lock *want, enum lock_how how)
 {
+	struct blocked me = { .link = LIST_INIT(me.link), .vnode = v, .want = want };
+	bool of_process = kind == KIND_RECORD && want->pid >= 0;
+	struct held *h;
 	int error = 0;
 
 	mutex_lock(&locks_mutex);
-	while (!error && conflict(v, kind, want)) {
-		if (how == LOCK_TRY) {
-			error = -EAGAIN;
+	if (kind == KIND_FLOCK)
+		drop_other_flock(v, want);
+	while (!error && (h = conflict(v, kind, want))) {
+		error = how == LOCK_TRY ? -EAGAIN : of_process && is_deadlock(h, want->owner) ? -EDEADLK : 0;
+		if (error)
 			break;
-		}
+		if (of_process)
+			list_append(&blocked, &me.link);
 		wait_prepare(&released);
 		mutex_unlock(&locks_mutex);
 		error = wait_sleep(&released, WAIT_INTERRUPTIBLE);
 		wait_finish(&released);
 		mutex_lock(&locks_mutex);
+		list_remove(&me.link);
 	}
 	if (!error)
 		error = want->type == LOCK_NONE && !v->locks ? 0 : replace(v, kind, want);

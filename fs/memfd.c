@@ -18,17 +18,19 @@ int memfd_init(void)
 	memfd_mount = tmpfs_mount();
 	if (!memfd_mount)
 		return -ENOMEM;
+	mount_use(memfd_mount);			/* it stays */
 	mount_number(memfd_mount);
 	return 0;
 }
 
 int memfd_open(struct fs_context *fs, const char *name, uint32_t permissions, unsigned seals, struct file **out)
 {
-	struct vnode *v = tmpfs_create_node(tmpfs_of(memfd_mount->root), S_IFREG | permissions, 0);
+	struct vnode *v;
+	int error = tmpfs_create_node(tmpfs_of(memfd_mount->root), S_IFREG | permissions, 0, &v);
 
-	if (!v)
-		return -ENOMEM;
-	int error = vnode_set_link(v, memfd_mount->root, name, strlen(name));
+	if (error)
+		return error;
+	error = vnode_set_link(v, memfd_mount->root, name, strlen(name));
 	v->unlinked = true;
 	v->uid = fs->uid;
 	v->gid = fs->gid;

@@ -7,32 +7,35 @@
  * Locks: the directory, then what loses its name (unlink, rename) or gets another (link): nothing is made in a directory, and no link to a file, that is
  * being removed.  A rename takes rename_lock first, then of its two directories the ancestor before the other; only a rename changes who is whose ancestor.
  */
+#include "fs/inotify.h"
 #include "fs/walk.h"
 #include "vm/heap.h"
 #include "lib/string.h"
 
 static struct mutex rename_lock = { .rank = RANK_MOUNT, .name = "rename" };
 
-int may_create(const struct fs_context *fs, const struct vnode *dir)
+int may_create(struct fs_context *fs, const struct vnode *dir)
 {
 	if (dir->unlinked)
 		return -ENOENT;
 	return vfs_permission(fs, dir, MAY_WRITE | MAY_EXECUTE);
 }
 
-int own_new(const struct fs_context *fs, struct vnode *dir, const char *name, size_t len, struct vnode *v)
+int own_new(struct fs_context *fs, struct vnode *dir, const char *name, size_t len, struct vnode *v)
 {
 	if (v->mount->flags & MOUNT_ONE_OWNER)
 		return vnode_set_link(v, dir, name, len);
 	v->uid = fs->uid;
-	v->gid = dir->mode & 02000 ? dir->gid : fs->gid;
-	if (dir->mode & 02000 && S_ISDIR(v->mode))
-		v->mode |= 02000;
+	v->gid = dir->mode & S_ISGID ? dir->gid : fs->gid;
+	if (dir->mode & S_ISGID && S_ISDIR(v->mode))
+		v->mode |= S_ISGID;
+	else if (dir->mode & S_ISGID && (v->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && fs->uid != 0 && !fs_context_in_group(fs, dir->gid))
+		v->mode &= ~(uint32_t)S_ISGID;		/* nobody gives away the rights of a group that he is not in */
 	return vnode_set_link(v, dir, name, len);
 }
 
 /* May the entry of v be taken out of dir?  directory: the caller wants to remove a directory, and nothing else. */
-static int may_delete(const struct fs_context *fs, const struct vnode *dir, const struct vnode *v, bool directory)
+static int may_delete(struct fs_context *fs, const struct vnode *dir, const struct vnode *v, bool directory)
 {
 	int error = vfs_permission(fs, dir, MAY_WRITE | MAY_EXECUTE);
 
@@ -45,11 +48,12 @@ static int may_delete(const struct fs_context *fs, const struct vnode *dir, cons
 	return v->covered_by || v == v->mount->root ? -EBUSY : 0;
 }
 
-/* The name is gone from dir. */
+/* The name is gone from dir, by its removal or by a rename over it. */
 static void lost_name(struct vnode *v, const struct vnode *dir, const char *name, size_t len)
 {
 	if (vnode_lose_link(v, dir, name, len))
 		vnode_path_changed(v);
+	notify_unlinked(v);
 }
 
 /* ---- making ------------------------------------------------------------------------------------------------------------ */
@@ -57,7 +61,18 @@ static void lost_name(struct vnode *v, const struct vnode *dir, const char *name
 /* What is to be made: a node by mode and rdev, a symbolic link to target, or a link to an existing vnode. */
 struct making { uint32_t mode; uint64_t rdev; const char *target; struct vnode *existing; };
 
-/* A file that has lost its last name gets no other. */
+/* Others' files may be linked to only if they could as well be copied: Linux with protected_hardlinks, as distributions set it. */
+static int may_link(struct fs_context *fs, const struct vnode *v, const struct vnode *dir)
+{
+	if (v->mount != dir->mount)
+		return -EXDEV;
+	if (fs->uid == 0 || fs->uid == v->uid)
+		return 0;
+	bool safe = S_ISREG(v->mode) && !(v->mode & S_ISUID) && (v->mode & (S_ISGID | S_IXGRP)) != (S_ISGID | S_IXGRP);
+	return safe && vfs_permission(fs, v, MAY_READ | MAY_WRITE) == 0 ? 0 : -EPERM;
+}
+
+/* A file that has lost its last name gets no other; one that never had one may. */
 static int link_locked(struct vnode *dir, const struct walk *w, struct vnode *to)
 {
 	struct vattr attr;
@@ -65,7 +80,9 @@ static int link_locked(struct vnode *dir, const struct walk *w, struct vnode *to
 	mutex_lock_nested(&to->lock);
 	int error = vfs_getattr(to, &attr);
 	if (!error)
-		error = attr.nlink == 0 ? -ENOENT : dir->ops->link(dir, w->last, w->last_len, to);
+		error = attr.nlink == 0 && !to->linkable ? -ENOENT : dir->ops->link(dir, w->last, w->last_len, to);
+	if (!error)
+		to->linkable = false;
 	mutex_unlock(&to->lock);
 	return error;
 }
@@ -78,6 +95,8 @@ static int call_maker(struct vnode *dir, const struct walk *w, const struct maki
 		*out = NULL;
 		return ops->link ? link_locked(dir, w, what->existing) : -EPERM;
 	}
+	if ((S_ISCHR(what->mode) || S_ISBLK(what->mode)) && w->fs->uid != 0)
+		return -EPERM;
 	if (what->target)
 		return ops->symlink ? ops->symlink(dir, w->last, w->last_len, what->target, out) : -EPERM;
 	return ops->create ? ops->create(dir, w->last, w->last_len, what->mode & ~w->fs->umask, what->rdev, out) : -EPERM;
@@ -86,16 +105,28 @@ static int call_maker(struct vnode *dir, const struct walk *w, const struct maki
 /* dir->lock is held; the name is not there. */
 static int make_locked(struct walk *w, const struct making *what)
 {
-	struct vnode *dir = w->dir, *v;
-	int error = what->existing && what->existing->mount != dir->mount ? -EXDEV : may_create(w->fs, dir);
+	struct vnode *dir = w->dir, *v = NULL;
+	int error = what->existing ? may_link(w->fs, what->existing, dir) : 0;
+
+	if (!error)
+		error = may_create(w->fs, dir);
+	if (!error && what->existing && S_ISDIR(what->existing->mode))
+		error = -EPERM;
 
 	if (!error)
 		error = call_maker(dir, w, what, &v);
-	if (error || !v)
+	if (error)
 		return error;
+	if (!v) {
+		notify_self(what->existing, IN_ATTRIB);
+		notify_name(dir, IN_CREATE, w->last, w->last_len, what->existing, 0);
+		return 0;
+	}
 	error = own_new(w->fs, dir, w->last, w->last_len, v);
 	if (error)
 		dir->ops->unlink(dir, w->last, w->last_len, v);
+	else
+		notify_name(dir, IN_CREATE, w->last, w->last_len, v, 0);
 	vnode_put(v);
 	return error;
 }
@@ -129,8 +160,6 @@ int vfs_make(struct fs_context *fs, struct vnode *at, const char *path, uint32_t
 {
 	struct making what = { .mode = mode, .rdev = rdev };
 
-	if ((S_ISCHR(mode) || (mode & S_IFMT) == S_IFBLK) && fs->uid != 0)
-		return -EPERM;
 	return make(fs, at, path, &what);
 }
 
@@ -141,25 +170,11 @@ int vfs_symlink(struct fs_context *fs, struct vnode *at, const char *path, const
 	return *target ? make(fs, at, path, &what) : -ENOENT;
 }
 
-/* Others' files may be linked to only if they could as well be copied: Linux with protected_hardlinks, as distributions set it. */
-static bool may_link_to(const struct fs_context *fs, const struct vnode *v)
-{
-	if (fs->uid == 0 || fs->uid == v->uid)
-		return true;
-	return S_ISREG(v->mode) && !(v->mode & 04000) && (v->mode & 02010) != 02010 && vfs_permission(fs, v, MAY_READ | MAY_WRITE) == 0;
-}
-
 int vfs_link(struct fs_context *fs, struct vnode *to, struct vnode *at, const char *path)
 {
 	struct making what = { .mode = S_IFREG, .existing = to };
-	struct vattr attr;
-	int error = vfs_getattr(to, &attr);
 
-	if (error)
-		return error;
-	if (attr.nlink == 0)
-		return -ENOENT;
-	return S_ISDIR(to->mode) || !may_link_to(fs, to) ? -EPERM : make(fs, at, path, &what);
+	return make(fs, at, path, &what);
 }
 
 /* ---- removing ---------------------------------------------------------------------------------------------------------- */
@@ -188,9 +203,11 @@ static int unlink_locked(struct walk *w, enum unlink_what what, struct vnode *vi
 	if (error)
 		return error;
 	mutex_lock_nested(&victim->lock);
-	error = dir->ops->unlink(dir, w->last, w->last_len, victim);
-	if (!error)
+	error = victim->covered_by ? -EBUSY : dir->ops->unlink(dir, w->last, w->last_len, victim);
+	if (!error) {
 		lost_name(victim, dir, w->last, w->last_len);
+		notify_name(dir, IN_DELETE, w->last, w->last_len, victim, 0);
+	}
 	mutex_unlock(&victim->lock);
 	return error;
 }
@@ -250,7 +267,7 @@ static int may_move(const struct renaming *r, const struct vnode *v)
 
 static int check_rename(const struct renaming *r)
 {
-	const struct fs_context *fs = r->from.fs;
+	struct fs_context *fs = r->from.fs;
 	const struct vnode *from_dir = r->from.dir, *to_dir = r->to.dir, *moved = r->moved, *replaced = r->replaced;
 	bool exchange = r->flags & RENAME_EXCHANGE, directory = S_ISDIR(moved->mode);
 	int error;
@@ -277,6 +294,15 @@ static int check_rename(const struct renaming *r)
 	return error ? error : from_dir->ops->rename ? 0 : -EPERM;
 }
 
+static void notify_move(const struct walk *from, const struct walk *to, struct vnode *moved)
+{
+	uint32_t cookie = notify_cookie();
+
+	notify_name(from->dir, IN_MOVED_FROM, from->last, from->last_len, moved, cookie);
+	notify_name(to->dir, IN_MOVED_TO, to->last, to->last_len, moved, cookie);
+	notify_self(moved, IN_MOVE_SELF);
+}
+
 /* Both directories are locked, and what is replaced; everything is checked. */
 static int rename_locked(struct renaming *r)
 {
@@ -292,6 +318,9 @@ static int rename_locked(struct renaming *r)
 		kfree(other);
 		return error;
 	}
+	notify_move(&r->from, &r->to, r->moved);
+	if (exchange)
+		notify_move(&r->to, &r->from, r->replaced);
 	if (r->replaced && !exchange)
 		lost_name(r->replaced, to_dir, r->to.last, r->to.last_len);
 	vnode_use_link(r->moved, to_dir, name);

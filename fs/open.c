@@ -6,7 +6,9 @@
  *
  * Opening a regular file reads nothing of its contents.
  */
+#include "fs/inotify.h"
 #include "fs/walk.h"
+#include "lib/print.h"
 
 enum { KEPT_FLAGS = ~(OPEN_CREATE | OPEN_EXCLUSIVE | OPEN_NO_CTTY | OPEN_TRUNCATE | OPEN_CLOSE_ON_EXEC) };
 
@@ -32,7 +34,11 @@ static int check_type(const struct vnode *v, unsigned flags)
 	case S_IFDIR:
 		return flags & OPEN_CREATE || rights_needed(flags) & MAY_WRITE ? -EISDIR : 0;
 	case S_IFBLK:
+		return v->mount->flags & MOUNT_NO_DEVICES ? -EACCES : -ENXIO;
+	case S_IFCHR:
+		return v->mount->flags & MOUNT_NO_DEVICES ? -EACCES : 0;
 	case S_IFSOCK:
+	case 0:					/* anon.c */
 		return -ENXIO;
 	default:
 		return 0;
@@ -76,11 +82,15 @@ static int open_vnode(struct fs_context *fs, struct vnode *v, unsigned flags, st
 			error = vfs_truncate(fs, v, 0);
 	}
 	f->flags &= (unsigned)KEPT_FLAGS;
-	if (error)
+	if (error) {
 		file_put(f);
-	else
-		*out = f;
-	return error;
+		return error;
+	}
+	f->opened = !(flags & OPEN_PATH);
+	if (f->opened)
+		notify(v, IN_OPEN);
+	*out = f;
+	return 0;
 }
 
 /* Checks, and opens; takes over the reference to v. */
@@ -121,8 +131,10 @@ static int create_locked(struct walk *w, uint32_t mode, struct vnode **out)
 	if (error) {
 		dir->ops->unlink(dir, w->last, w->last_len, *out);
 		vnode_put(*out);
+		return error;
 	}
-	return error;
+	notify_name(dir, IN_CREATE, w->last, w->last_len, *out, 0);
+	return 0;
 }
 
 /* The vnode of the last component, made if it is not there; a symbolic link is given out as it is. */
@@ -144,9 +156,7 @@ static int find_or_create(struct walk *w, unsigned flags, uint32_t mode, struct 
 		*created = !error;
 	}
 	mutex_unlock(&w->dir->lock);
-	if (!error)
-		*out = cross_mounts(*out);
-	return error;
+	return error ? error : walk_cross(w, out);
 }
 
 static int open_creating(struct walk *w, unsigned flags, uint32_t mode, struct file **out)
@@ -171,20 +181,72 @@ static int open_creating(struct walk *w, unsigned flags, uint32_t mode, struct f
 	}
 }
 
+/* ---- files without a name ---------------------------------------------------------------------------------------------- */
+
+/* dir->lock is held. */
+static int make_temporary(struct fs_context *fs, struct vnode *dir, unsigned flags, uint32_t mode, struct vnode **out)
+{
+	char name[24];
+	int error = S_ISDIR(dir->mode) ? may_create(fs, dir) : -ENOTDIR;
+
+	if (!error && !dir->ops->temporary)
+		error = -EOPNOTSUPP;
+	if (!error)
+		error = dir->ops->temporary(dir, S_IFREG | (mode & 07777 & ~fs->umask), out);
+	if (error)
+		return error;
+	int len = snprintf(name, sizeof name, "#%llu", (unsigned long long)(*out)->ino);
+	error = own_new(fs, dir, name, (size_t)len, *out);
+	if (error) {
+		vnode_put(*out);
+		return error;
+	}
+	vnode_lose_name(*out);
+	(*out)->linkable = !(flags & OPEN_EXCLUSIVE);
+	return 0;
+}
+
+static int open_temporary(struct walk *w, unsigned flags, uint32_t mode, struct file **out)
+{
+	struct vnode *dir, *v;
+	int error = walk_final(w, flags & OPEN_NOFOLLOW ? WALK_NOFOLLOW : WALK_FOLLOW, &dir);
+
+	if (error)
+		return error;
+	mutex_lock(&dir->lock);
+	error = make_temporary(w->fs, dir, flags, mode, &v);
+	mutex_unlock(&dir->lock);
+	vnode_put(dir);
+	return error ? error : open_vnode(w->fs, v, flags & ~(unsigned)OPEN_TRUNCATE, out);
+}
+
+/* ---- all ways ---------------------------------------------------------------------------------------------------------- */
+
 int vfs_open(struct fs_context *fs, struct vnode *at, const char *path, unsigned flags, uint32_t mode, struct file **out)
 {
+	return vfs_open_how(fs, at, path, &(struct open_how){ .flags = flags, .mode = mode }, out);
+}
+
+int vfs_open_how(struct fs_context *fs, struct vnode *at, const char *path, const struct open_how *how, struct file **out)
+{
+	unsigned flags = (unsigned)how->flags;
+	bool temporary = !(flags & OPEN_PATH) && flags & OPEN_TEMPORARY & ~(unsigned)OPEN_DIRECTORY;
 	struct walk w;
 	struct vnode *v;
 
 	if (flags & OPEN_PATH)
 		flags &= OPEN_PATH | OPEN_DIRECTORY | OPEN_NOFOLLOW | OPEN_CLOSE_ON_EXEC;
-	else if ((flags & OPEN_TEMPORARY) == OPEN_TEMPORARY)
-		return rights_needed(flags) & MAY_WRITE ? -EOPNOTSUPP : -EINVAL;
+	else if (temporary && (!(flags & OPEN_DIRECTORY) || !(rights_needed(flags) & MAY_WRITE)))
+		return -EINVAL;
 	else if (flags & OPEN_CREATE && flags & OPEN_DIRECTORY)
 		return -EINVAL;
 	int error = walk_begin(&w, fs, at, path);
-	if (!error && flags & OPEN_CREATE) {
-		error = open_creating(&w, flags, mode, out);
+	if (!error)
+		error = walk_restrict(&w, at, (unsigned)how->resolve);
+	if (!error && temporary) {
+		error = open_temporary(&w, flags, (uint32_t)how->mode, out);
+	} else if (!error && flags & OPEN_CREATE) {
+		error = open_creating(&w, flags, (uint32_t)how->mode, out);
 	} else if (!error) {
 		error = walk_final(&w, flags & OPEN_NOFOLLOW ? WALK_NOFOLLOW : WALK_FOLLOW, &v);
 		if (!error)

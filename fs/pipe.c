@@ -18,7 +18,7 @@
 
 enum { PIPE_SLOTS = 16, PIPE_SLOTS_MAX = 256, IOCTL_READABLE_BYTES = 0x541b };
 
-struct slot { char *page; size_t start, len; };
+struct slot { char *page; size_t start, len; bool packet /* nothing is added to it, and one read takes it or loses the rest */; };
 
 struct pipe {
 	struct mutex lock;
@@ -28,6 +28,7 @@ struct pipe {
 	struct slot *ring;		/* nslots of them; `used` in use from `head` on */
 	unsigned nslots, head, used;
 	char *spare;			/* an empty page, or NULL */
+	bool taking, filling;		/* a splice is on its way with the first bytes, or with bytes for the end: other readers, or writers, wait for it */
 };
 
 /* What a file opened without a writer remembers: writer_opens, so that poll reports no end before there was one. */
@@ -36,10 +37,10 @@ struct pipe {
 static struct slot *slot_at(const struct pipe *p, unsigned i) { return &p->ring[(p->head + i) % p->nslots]; }
 
 /* Sleepers prepared under pipe->lock, or look under it after they did: none is missed. */
-static void wake_sleepers(struct pipe *p)
+static void wake_sleepers(struct pipe *p, unsigned events)
 {
 	if (!list_empty(&p->changed.waiters))
-		wake_all(&p->changed);
+		file_wake(&p->changed, events);
 }
 
 static int wait_change(struct pipe *p)
@@ -54,12 +55,18 @@ static int wait_change(struct pipe *p)
 
 /* ---- pages ------------------------------------------------------------------------------------------------------------- */
 
+/* May more bytes be put into the last slot? */
+static bool last_is_open(const struct pipe *p)
+{
+	return p->used && !slot_at(p, p->used - 1)->packet;
+}
+
 /* Bytes that can be written without waiting. */
 static size_t room(const struct pipe *p)
 {
 	size_t n = (p->nslots - p->used) * PAGE_SIZE;
 
-	if (p->used) {
+	if (last_is_open(p)) {
 		const struct slot *last = slot_at(p, p->used - 1);
 		n += PAGE_SIZE - last->start - last->len;
 	}
@@ -67,9 +74,9 @@ static size_t room(const struct pipe *p)
 }
 
 /* The slot that the next byte goes to, with room in it; NULL: no memory (there is a free slot). */
-static struct slot *slot_to_fill(struct pipe *p)
+static struct slot *slot_to_fill(struct pipe *p, bool packet)
 {
-	struct slot *s = p->used ? slot_at(p, p->used - 1) : NULL;
+	struct slot *s = last_is_open(p) ? slot_at(p, p->used - 1) : NULL;
 
 	if (s && s->start + s->len < PAGE_SIZE)
 		return s;
@@ -80,7 +87,7 @@ static struct slot *slot_to_fill(struct pipe *p)
 		return NULL;
 	p->spare = NULL;
 	s = slot_at(p, p->used++);
-	*s = (struct slot){ .page = page };
+	*s = (struct slot){ .page = page, .packet = packet };
 	return s;
 }
 
@@ -96,6 +103,17 @@ static void drop_first_slot(struct pipe *p)
 	p->used--;
 }
 
+/* The first n bytes of the first slot are gone. */
+static void consume(struct pipe *p, size_t n)
+{
+	struct slot *s = slot_at(p, 0);
+
+	s->start += n;
+	s->len -= n;
+	if (s->len == 0)
+		drop_first_slot(p);
+}
+
 /* Moves what there is, or fits: the bytes, or -EFAULT, -ENOMEM if none. */
 static ssize take(struct pipe *p, struct uio *uio)
 {
@@ -103,26 +121,26 @@ static ssize take(struct pipe *p, struct uio *uio)
 
 	while (p->used > 0 && uio->left > 0) {
 		struct slot *s = slot_at(p, 0);
+		bool packet = s->packet;
 		size_t n = s->len < uio->left ? s->len : uio->left;
 		size_t moved = uio_out(uio, s->page + s->start, n);
 
-		s->start += moved;
-		s->len -= moved;
 		done += moved;
-		if (s->len == 0)
-			drop_first_slot(p);
+		consume(p, packet && moved == n ? s->len : moved);
 		if (moved < n)
 			return done ? (ssize)done : -EFAULT;
+		if (packet)
+			break;
 	}
 	return (ssize)done;
 }
 
-static ssize put(struct pipe *p, struct uio *uio)
+static ssize put(struct pipe *p, struct uio *uio, bool packet)
 {
 	size_t done = 0;
 
 	while (uio->left > 0 && room(p) > 0) {
-		struct slot *s = slot_to_fill(p);
+		struct slot *s = slot_to_fill(p, packet);
 		if (!s)
 			return done ? (ssize)done : -ENOMEM;
 		size_t end = s->start + s->len, n = PAGE_SIZE - end < uio->left ? PAGE_SIZE - end : uio->left;
@@ -152,11 +170,13 @@ static ssize pipe_read(struct file *f, struct uio *uio, uint64_t *pos)
 	if (uio->left == 0)
 		return 0;
 	mutex_lock(&p->lock);
-	while (p->used == 0 && p->writers > 0 && n == 0)
-		n = f->flags & OPEN_NONBLOCK ? -EAGAIN : wait_change(p);
-	if (p->used > 0) {
+	while ((p->taking || (p->used == 0 && p->writers > 0)) && n == 0)
+		n = f->flags & OPEN_NONBLOCK && !p->taking ? -EAGAIN : wait_change(p);
+	if (p->used > 0 && !p->taking) {
+		bool full = p->used == p->nslots;
 		n = take(p, uio);
-		wake_sleepers(p);
+		if (full && p->used < p->nslots)		/* no writer waits before */
+			wake_sleepers(p, POLL_ROOM);
 	}
 	mutex_unlock(&p->lock);
 	return n;
@@ -165,13 +185,14 @@ static ssize pipe_read(struct file *f, struct uio *uio, uint64_t *pos)
 /* Is there room for the next step of a write?  Small writes go as a whole. */
 static bool may_put(const struct pipe *p, size_t left, size_t whole)
 {
-	return room(p) >= (whole <= PIPE_ATOMIC ? left : 1);
+	return !p->filling && room(p) >= (whole <= PIPE_ATOMIC ? left : 1);
 }
 
 static ssize pipe_write(struct file *f, struct uio *uio, uint64_t *pos)
 {
 	struct pipe *p = f->data;
 	size_t whole = uio->left, done = 0;
+	bool packet = f->flags & OPEN_DIRECT;
 	ssize n = 0;
 
 	(void)pos;
@@ -182,11 +203,11 @@ static ssize pipe_write(struct file *f, struct uio *uio, uint64_t *pos)
 		if (p->readers == 0) {
 			n = -EPIPE;
 		} else if (may_put(p, uio->left, whole)) {
-			n = put(p, uio);
+			n = put(p, uio, packet);
 			done += n > 0 ? (size_t)n : 0;
-			wake_sleepers(p);
+			wake_sleepers(p, POLL_DATA);
 		} else {
-			n = f->flags & OPEN_NONBLOCK ? -EAGAIN : wait_change(p);
+			n = f->flags & OPEN_NONBLOCK && !p->filling ? -EAGAIN : wait_change(p);
 		}
 	}
 	mutex_unlock(&p->lock);
@@ -272,7 +293,7 @@ static unsigned join(struct pipe *p, struct file *f)
 		p->writers++;
 		p->writer_opens++;
 	}
-	wake_sleepers(p);
+	wake_sleepers(p, ~0u);
 	mutex_unlock(&p->lock);
 	return before;
 }
@@ -287,7 +308,7 @@ static void pipe_leave(struct file *f)
 	p->readers -= file_readable(f);
 	p->writers -= file_writable(f);
 	bool last = p->readers == 0 && p->writers == 0;
-	wake_sleepers(p);
+	wake_sleepers(p, ~0u);
 	mutex_unlock(&p->lock);
 	if (last) {
 		f->vnode->pipe = NULL;
@@ -312,6 +333,15 @@ size_t pipe_frames(const struct file *f)
 	return file_readable(f) ? ((const struct pipe *)f->data)->used : 1;
 }
 
+static int pipe_statfs(struct mount *m, struct linux_statfs *s)
+{
+	(void)m;
+	s->type = STATFS_PIPE;
+	return 0;
+}
+
+static struct mount pipe_mount = { .type = "pipefs", .source = "none", .statfs = pipe_statfs };
+
 /* The other side has to come before an open returns, and may have left again by then. */
 static int wait_for_other_side(struct file *f, unsigned before)
 {
@@ -326,17 +356,18 @@ static int wait_for_other_side(struct file *f, unsigned before)
 	return error;
 }
 
+/* A fifo; or, by way of /proc/PID/fd, a pipe: that waits for nobody. */
 int pipe_open(struct file *f)
 {
 	struct vnode *v = f->vnode;
-	bool reads = file_readable(f), writes = file_writable(f);
+	bool reads = file_readable(f), writes = file_writable(f), fifo = v->mount != &pipe_mount;
 	unsigned before = 0;
 
 	mutex_lock(&v->lock);
 	if (!v->pipe)
 		v->pipe = pipe_alloc();
 	struct pipe *p = v->pipe;
-	int error = !p ? -ENOMEM : !reads && f->flags & OPEN_NONBLOCK && p->readers == 0 ? -ENXIO : 0;
+	int error = !p ? -ENOMEM : fifo && !reads && f->flags & OPEN_NONBLOCK && p->readers == 0 ? -ENXIO : 0;
 	if (!error) {
 		f->data = p;
 		before = join(p, f);
@@ -348,22 +379,14 @@ int pipe_open(struct file *f)
 	if (error)
 		return error;
 	f->ops = &pipe_ops;
-	if (!(reads && writes) && !(f->flags & OPEN_NONBLOCK))
+	if (fifo && !(reads && writes) && !(f->flags & OPEN_NONBLOCK))
 		error = wait_for_other_side(f, before);
 	if (error)
 		pipe_leave(f);
 	return error;
 }
 
-static int pipe_statfs(struct mount *m, struct linux_statfs *s)
-{
-	(void)m;
-	s->type = STATFS_PIPE;
-	return 0;
-}
-
-static struct mount pipe_mount = { .type = "pipefs", .source = "none", .statfs = pipe_statfs };
-static const struct vnode_ops pipe_vnode_ops = { .open = NULL };
+static const struct vnode_ops pipe_vnode_ops = { .setattr = vnode_setattr };
 static uint64_t pipe_numbers;			/* atomic */
 
 int pipe_create(struct file *ends[2], unsigned flags)
@@ -425,7 +448,7 @@ ssize pipe_resize(struct file *f, size_t bytes)
 	if (!ring)
 		return -ENOMEM;
 	mutex_lock(&p->lock);
-	bool fits = p->used <= n;
+	bool fits = p->used <= n && !p->filling && !p->taking;
 	if (fits) {
 		for (unsigned i = 0; i < p->used; i++)
 			ring[i] = *slot_at(p, i);
@@ -434,9 +457,200 @@ ssize pipe_resize(struct file *f, size_t bytes)
 		p->nslots = n;
 		p->head = 0;
 		ring = old;
-		wake_sleepers(p);
+		wake_sleepers(p, POLL_ROOM);
 	}
 	mutex_unlock(&p->lock);
 	kfree(ring);
 	return fits ? (ssize)(n * PAGE_SIZE) : -EBUSY;
+}
+
+/* ---- splicing: between a pipe and another file, without the way through user memory ----------------------------------------- */
+
+/* Waits until there is something to take, or its end: 0, -EAGAIN, -EINTR. p->lock is held. */
+static int wait_readable(struct pipe *p, bool wait)
+{
+	int error = 0;
+
+	while (!error && (p->taking || (p->used == 0 && p->writers > 0)))
+		error = wait || p->taking ? wait_change(p) : -EAGAIN;
+	return error;
+}
+
+/* Waits until a page could be added; also -EPIPE. */
+static int wait_writable(struct pipe *p, bool wait)
+{
+	int error = 0;
+
+	while (!error && p->readers > 0 && (p->filling || p->used == p->nslots))
+		error = wait || p->filling ? wait_change(p) : -EAGAIN;
+	return !error && p->readers == 0 ? -EPIPE : error;
+}
+
+ssize pipe_take_some(struct file *f, struct uio *uio, bool wait)
+{
+	struct pipe *p = f->data;
+
+	mutex_lock(&p->lock);
+	ssize n = wait_readable(p, wait);
+	if (!n) {
+		n = take(p, uio);
+		wake_sleepers(p, POLL_ROOM);
+	}
+	mutex_unlock(&p->lock);
+	return n;
+}
+
+ssize pipe_put_some(struct file *f, struct uio *uio, bool wait)
+{
+	struct pipe *p = f->data;
+
+	mutex_lock(&p->lock);
+	ssize n = wait_writable(p, wait);
+	if (!n) {
+		n = put(p, uio, false);
+		wake_sleepers(p, POLL_DATA);
+	}
+	mutex_unlock(&p->lock);
+	return n;
+}
+
+/* The pages stay where they are while the file takes their bytes: nobody else does. */
+ssize pipe_to_file(struct file *in, struct file *out, uint64_t *pos, size_t n, bool wait)
+{
+	struct pipe *p = in->data;
+	size_t done = 0;
+
+	mutex_lock(&p->lock);
+	ssize moved = wait_readable(p, wait);
+	if (moved) {
+		mutex_unlock(&p->lock);
+		return moved;
+	}
+	p->taking = true;
+	while (done < n && p->used > 0) {
+		struct slot s = *slot_at(p, 0);
+		size_t wanted = s.len < n - done ? s.len : n - done;
+		struct uio uio = uio_kernel(s.page + s.start, wanted);
+
+		mutex_unlock(&p->lock);
+		moved = file_write(out, &uio, pos);
+		mutex_lock(&p->lock);
+		if (moved <= 0)
+			break;
+		consume(p, (size_t)moved);
+		done += (size_t)moved;
+		if ((size_t)moved < wanted)
+			break;
+	}
+	p->taking = false;
+	wake_sleepers(p, POLL_ROOM);
+	mutex_unlock(&p->lock);
+	return done ? (ssize)done : moved;
+}
+
+ssize pipe_from_file(struct file *out, struct file *in, uint64_t *pos, size_t n, bool wait)
+{
+	struct pipe *p = out->data;
+	size_t done = 0;
+
+	mutex_lock(&p->lock);
+	ssize moved = wait_writable(p, wait);
+	if (moved) {
+		mutex_unlock(&p->lock);
+		return moved;
+	}
+	p->filling = true;
+	while (done < n && p->used < p->nslots && p->readers > 0) {
+		size_t wanted = PAGE_SIZE < n - done ? PAGE_SIZE : n - done;
+
+		mutex_unlock(&p->lock);
+		char *page = reclaim_keep_free() ? kmalloc(PAGE_SIZE) : NULL;
+		struct uio uio = uio_kernel(page, wanted);
+		moved = page ? file_read(in, &uio, pos) : -ENOMEM;
+		mutex_lock(&p->lock);
+		if (moved <= 0) {
+			kfree(page);
+			break;
+		}
+		*slot_at(p, p->used++) = (struct slot){ .page = page, .len = (size_t)moved };
+		done += (size_t)moved;
+		wake_sleepers(p, POLL_DATA);
+		if ((size_t)moved < wanted)
+			break;
+	}
+	p->filling = false;
+	wake_sleepers(p, POLL_DATA);
+	mutex_unlock(&p->lock);
+	return done ? (ssize)done : moved;
+}
+
+static void lock_two(struct pipe *a, struct pipe *b)
+{
+	mutex_lock(a < b ? &a->lock : &b->lock);
+	mutex_lock_nested(a < b ? &b->lock : &a->lock);
+}
+
+/* A page with the first n bytes of a slot: the slot's own, if it may go and goes as a whole. */
+static char *page_for(const struct slot *s, size_t n, bool keep)
+{
+	if (!keep && n == s->len)
+		return s->page;
+	char *page = kmalloc(PAGE_SIZE);
+	if (page)
+		memcpy(page + s->start, s->page + s->start, n);
+	return page;
+}
+
+/* Both are locked, and ready. */
+static ssize move_slots(struct pipe *in, struct pipe *out, size_t n, bool keep)
+{
+	size_t done = 0;
+
+	for (unsigned i = 0; done < n && i < in->used && out->used < out->nslots; i += keep) {
+		struct slot *s = slot_at(in, i);
+		size_t moved = s->len < n - done ? s->len : n - done;
+		char *page = page_for(s, moved, keep);
+
+		if (!page)
+			return done ? (ssize)done : -ENOMEM;
+		*slot_at(out, out->used++) = (struct slot){ .page = page, .start = s->start, .len = moved, .packet = s->packet };
+		done += moved;
+		if (page == s->page) {
+			in->head = (in->head + 1) % in->nslots;
+			in->used--;
+		} else if (!keep) {
+			consume(in, moved);
+		}
+	}
+	return (ssize)done;
+}
+
+ssize pipe_to_pipe(struct file *from, struct file *to, size_t n, bool wait, bool keep)
+{
+	struct pipe *in = from->data, *out = to->data;
+	ssize moved = 0;
+	bool again;
+
+	if (in == out)
+		return -EINVAL;
+	do {
+		mutex_lock(&in->lock);
+		moved = wait_readable(in, wait);
+		mutex_unlock(&in->lock);
+		if (moved)
+			break;
+		mutex_lock(&out->lock);
+		moved = wait_writable(out, wait);
+		mutex_unlock(&out->lock);
+		if (moved)
+			break;
+		lock_two(in, out);
+		again = in->taking || out->filling || (in->used == 0 && in->writers > 0) || (out->used == out->nslots && out->readers > 0);
+		moved = again ? 0 : out->readers == 0 ? -EPIPE : move_slots(in, out, n, keep);
+		wake_sleepers(in, keep ? 0 : POLL_ROOM);
+		wake_sleepers(out, POLL_DATA);
+		mutex_unlock(&in->lock);
+		mutex_unlock(&out->lock);
+	} while (again);
+	return moved;
 }

@@ -11,6 +11,17 @@ int pipe_create(struct file *ends[2], unsigned flags);
 /* open(2) of a vnode of type S_IFIFO: waits for the other side as Linux does; -ENXIO, -EINTR, -ENOMEM. */
 int pipe_open(struct file *);
 bool file_is_pipe(const struct file *);
+
+/*
+ * For splice and its kin: the bytes moved, 0 at the end, -EAGAIN (wait false), -EINTR, -EPIPE, or what the other file answers.  They wait until something can be moved, not longer.
+ * pos: as for file_read.
+ */
+ssize pipe_take_some(struct file *, struct uio *, bool wait);
+ssize pipe_put_some(struct file *, struct uio *, bool wait);
+ssize pipe_to_file(struct file *pipe, struct file *out, uint64_t *pos, size_t n, bool wait);
+ssize pipe_from_file(struct file *pipe, struct file *in, uint64_t *pos, size_t n, bool wait);
+/* keep: what is moved stays in the first one as well (tee); -EINVAL: they are one. */
+ssize pipe_to_pipe(struct file *from, struct file *to, size_t n, bool wait, bool keep);
 /* Frames that the pipe keeps in use, about: for the reading end what it holds, for the writing end what it is.  0: not a pipe. */
 size_t pipe_frames(const struct file *);
 /* fcntl F_GETPIPE_SZ and F_SETPIPE_SZ: bytes, -EBUSY, -EPERM. */

@@ -43,6 +43,12 @@ static bool make_room(struct text *t, size_t n)
 	return true;
 }
 
+void text_free(struct text *t)
+{
+	kfree(t->at);
+	*t = (struct text){ .error = 0 };
+}
+
 void text_append(struct text *t, const void *bytes, size_t n)
 {
 	if (!make_room(t, n))

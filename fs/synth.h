@@ -9,6 +9,7 @@
 /* A text that grows.  Once memory has run out it stays as it is, and `error` is set. */
 struct text { char *at; size_t len, room; int error; };
 void text_print(struct text *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void text_free(struct text *);		/* of a text of one's own, not a file's */
 void text_append(struct text *, const void *bytes, size_t n);
 
 /* What makes the text (0 or an errno), and what takes a write (bytes as a NUL-terminated string; NULL: it cannot be written). arg is synth_open's. */

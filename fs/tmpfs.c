@@ -9,6 +9,7 @@
  * locks of spaces and objects, never one of a vnode.
  */
 #include "fs/tmpfs.h"
+#include "fs/xattr.h"
 #include "vm/mmap.h"
 #include "vm/frame.h"
 #include "vm/heap.h"
@@ -76,7 +77,7 @@ static void accessed(struct vnode *v)
 	struct tmpfs_node *node = tmpfs_node(v);
 	struct timespec64 now;
 
-	if (!is_before(&node->atime, &node->mtime))
+	if (!is_before(&node->atime, &node->mtime) || v->mount->flags & MOUNT_NO_ATIME)
 		return;
 	now = vfs_now();
 	spin_lock(&tmpfs_of(v)->lock);
@@ -89,10 +90,10 @@ static void accessed(struct vnode *v)
 static ssize tmpfs_read(struct file *f, struct uio *uio, uint64_t *pos)
 {
 	ssize n = object_read(f->vnode->object, uio, *pos);
-	if (n > 0) {
+	if (n > 0)
 		*pos += (uint64_t)n;
+	if (n > 0 && !(f->flags & OPEN_NO_ATIME))
 		accessed(f->vnode);
-	}
 	return n;
 }
 
@@ -132,7 +133,7 @@ static ssize write_once(struct file *f, struct uio *uio, uint64_t *pos)
 	struct vnode *v = f->vnode;
 
 	mutex_lock(&v->lock);
-	if (f->flags & OPEN_APPEND)
+	if (f->flags & OPEN_APPEND || *pos == FILE_APPEND)
 		*pos = v->object->size;
 	ssize n = vfs_clip_write(*pos, uio->left);
 	if (n > 0) {
@@ -179,6 +180,7 @@ static int tmpfs_getattr(struct vnode *v, struct vattr *attr)
 	attr->atime = node->atime;
 	attr->mtime = node->mtime;
 	attr->ctime = node->ctime;
+	attr->btime = node->btime;
 	spin_unlock(&tmpfs_of(v)->lock);
 	if (S_ISREG(v->mode)) {				/* the size is there already */
 		attr->blocks = v->object->npages * (PAGE_SIZE / 512);
@@ -288,7 +290,22 @@ static ssize tmpfs_readlink(struct vnode *v, char *to, size_t size)
 	return (ssize)len;
 }
 
+static struct list *tmpfs_xattrs(struct vnode *v)
+{
+	return &tmpfs_node(v)->xattrs;
+}
+
 /* ---- nodes and the mount ----------------------------------------------------------------------------------------------- */
+
+static int count_node(struct tmpfs *fs, int change)
+{
+	spin_lock(&fs->lock);
+	int error = change > 0 && fs->nodes >= fs->node_limit ? -ENOSPC : 0;
+	if (!error)
+		fs->nodes += (size_t)change;
+	spin_unlock(&fs->lock);
+	return error;
+}
 
 static void tmpfs_release(struct vnode *v)
 {
@@ -302,25 +319,29 @@ static void tmpfs_release(struct vnode *v)
 	} else if (S_ISDIR(v->mode)) {
 		assert(node->dir.count == 0);
 	}
+	xattrs_drop(&node->xattrs);
+	count_node(tmpfs_of(v), -1);
 }
 
 const struct vnode_ops tmpfs_ops = {
 	.lookup = tmpfs_lookup, .create = tmpfs_create, .symlink = tmpfs_symlink, .link = tmpfs_link, .unlink = tmpfs_unlink,
 	.rename = tmpfs_rename, .readlink = tmpfs_readlink, .readdir = tmpfs_readdir,
-	.getattr = tmpfs_getattr, .setattr = tmpfs_setattr, .allocate = tmpfs_allocate, .open = tmpfs_open, .release = tmpfs_release,
+	.temporary = tmpfs_temporary, .getattr = tmpfs_getattr, .setattr = tmpfs_setattr, .allocate = tmpfs_allocate, .xattrs = tmpfs_xattrs, .open = tmpfs_open, .release = tmpfs_release,
 };
 
-struct vnode *tmpfs_create_node(struct tmpfs *fs, uint32_t mode, uint64_t rdev)
+int tmpfs_create_node(struct tmpfs *fs, uint32_t mode, uint64_t rdev, struct vnode **out)
 {
-	struct object *contents = NULL;
+	int error = count_node(fs, 1);
 
-	if (S_ISREG(mode) && !(contents = object_create(NULL, NULL, 0)))
-		return NULL;
-	struct vnode *v = vnode_create(&fs->mount, &tmpfs_ops, 0, mode, sizeof(struct tmpfs_node));
+	if (error)
+		return error;
+	struct object *contents = S_ISREG(mode) ? object_create(NULL, NULL, 0) : NULL;
+	struct vnode *v = contents || !S_ISREG(mode) ? vnode_create(&fs->mount, &tmpfs_ops, 0, mode, sizeof(struct tmpfs_node)) : NULL;
 	if (!v) {
 		if (contents)
 			object_put(contents);
-		return NULL;
+		count_node(fs, -1);
+		return -ENOMEM;
 	}
 	struct tmpfs_node *node = tmpfs_node(v);
 	v->object = contents;
@@ -328,7 +349,8 @@ struct vnode *tmpfs_create_node(struct tmpfs *fs, uint32_t mode, uint64_t rdev)
 		contents->seals = SEAL_SEAL;		/* only memfd_create makes files that take any */
 	v->rdev = rdev;
 	node->nlink = S_ISDIR(mode) ? 2 : 1;
-	node->atime = node->mtime = node->ctime = vfs_now();
+	list_init(&node->xattrs);
+	node->atime = node->mtime = node->ctime = node->btime = vfs_now();
 	if (S_ISDIR(mode)) {
 		list_init(&node->dir.entries);
 		node->dir.next_pos = DIR_FIRST;
@@ -336,7 +358,8 @@ struct vnode *tmpfs_create_node(struct tmpfs *fs, uint32_t mode, uint64_t rdev)
 	spin_lock(&fs->lock);
 	v->ino = fs->next_ino++;
 	spin_unlock(&fs->lock);
-	return v;
+	*out = v;
+	return 0;
 }
 
 static int tmpfs_statfs(struct mount *m, struct linux_statfs *s)
@@ -344,13 +367,23 @@ static int tmpfs_statfs(struct mount *m, struct linux_statfs *s)
 	struct tmpfs *fs = container_of(m, struct tmpfs, mount);
 
 	spin_lock(&fs->lock);
-	size_t charged = fs->charged;
+	size_t limit = fs->limit, charged = fs->charged, node_limit = fs->node_limit, nodes = fs->nodes;
 	spin_unlock(&fs->lock);
 	s->type = STATFS_TMPFS;
-	s->blocks = fs->limit;
-	s->bfree = s->bavail = charged < fs->limit ? fs->limit - charged : 0;
-	s->files = s->ffree = fs->limit;
+	if (limit != SIZE_MAX) {
+		s->blocks = limit;
+		s->bfree = s->bavail = charged < limit ? limit - charged : 0;
+	}
+	if (node_limit != SIZE_MAX) {
+		s->files = node_limit;
+		s->ffree = nodes < node_limit ? node_limit - nodes : 0;
+	}
 	return 0;
+}
+
+static void tmpfs_free(struct mount *m)
+{
+	kfree(container_of(m, struct tmpfs, mount));
 }
 
 struct mount *tmpfs_mount(void)
@@ -362,16 +395,18 @@ struct mount *tmpfs_mount(void)
 		return NULL;
 	frame_get_stats(&frames);
 	spin_init(&fs->lock, "tmpfs", RANK_LEAF);
-	fs->limit = frames.managed / 2;
+	fs->limit = fs->node_limit = frames.managed / 2;
 	fs->next_ino = 1;
 	fs->mount.type = fs->mount.source = "tmpfs";
 	fs->mount.statfs = tmpfs_statfs;
-	list_init(&fs->mount.all);
-	fs->mount.root = tmpfs_create_node(fs, S_IFDIR | 01777, 0);
-	if (!fs->mount.root) {
+	fs->mount.configure = tmpfs_configure;
+	fs->mount.show = tmpfs_show;
+	fs->mount.empty = tmpfs_empty;
+	if (tmpfs_create_node(fs, S_IFDIR | 01777, 0, &fs->mount.root)) {
 		kfree(fs);
 		return NULL;
 	}
+	fs->mount.free = tmpfs_free;
 	return &fs->mount;
 }
 

@@ -3,6 +3,7 @@
  *
  *   tmpfs.c       the mount, nodes, their attributes and contents
  *   tmpfs_dir.c   directories: entries, and every operation that changes them
+ *   tmpfs_options.c   what mount(2) says of it
  *
  * A node is the part behind its vnode.  An entry holds a reference to its vnode, so a file lives as long as it has a name or a user.
  *
@@ -29,8 +30,9 @@ struct tmpfs_dir {
 };
 
 struct tmpfs_node {
-	struct timespec64 atime, mtime, ctime;
+	struct timespec64 atime, mtime, ctime, btime;
 	uint32_t nlink;
+	struct list xattrs;		/* vnode->lock */
 	union {
 		struct tmpfs_dir dir;
 		size_t charged;		/* of a regular file: pages that the mount's count has of it */
@@ -41,7 +43,8 @@ struct tmpfs_node {
 struct tmpfs {
 	struct mount mount;
 	struct spinlock lock;
-	size_t limit, charged;		/* pages; the limit never changes */
+	size_t limit, charged;		/* pages; SIZE_MAX: no limit */
+	size_t node_limit, nodes;	/* files */
 	uint64_t next_ino;
 };
 
@@ -50,8 +53,8 @@ static inline struct tmpfs_node *tmpfs_node(const struct vnode *v) { return v->d
 
 /* tmpfs.c */
 extern const struct vnode_ops tmpfs_ops;
-/* A new node with one link and one reference; -ENOMEM: NULL. */
-struct vnode *tmpfs_create_node(struct tmpfs *, uint32_t mode, uint64_t rdev);
+/* A new node with one link and one reference; -ENOMEM, -ENOSPC. */
+int tmpfs_create_node(struct tmpfs *, uint32_t mode, uint64_t rdev, struct vnode **out);
 /* Its contents or entries changed now. */
 void tmpfs_changed(struct vnode *);
 /* Its link count becomes n more; its ctime is now. */
@@ -65,7 +68,15 @@ int tmpfs_link(struct vnode *dir, const char *name, size_t len, struct vnode *to
 int tmpfs_unlink(struct vnode *dir, const char *name, size_t len, struct vnode *victim);
 int tmpfs_rename(struct vnode *from_dir, const char *from, size_t from_len, struct vnode *moved,
 	struct vnode *to_dir, const char *to, size_t to_len, struct vnode *replaced, bool exchange);
+int tmpfs_temporary(struct vnode *dir, uint32_t mode, struct vnode **out);
 int tmpfs_readdir(struct vnode *dir, uint64_t *pos, dirent_fn, void *context);
+
+/* mount->empty: nobody uses it any more, all names go. */
+void tmpfs_empty(struct mount *);
+
+/* tmpfs_options.c: mount->configure and mount->show. */
+int tmpfs_configure(struct mount *, char *options, bool again);
+void tmpfs_show(struct mount *, struct text *);
 
 /* A node in the root directory, owned by root: 0, -ENOMEM, -EEXIST.  For boot. */
 int tmpfs_add(struct mount *, const char *name, uint32_t mode, uint64_t rdev);

@@ -124,23 +124,34 @@ static int enter_new(struct vnode *dir, const char *name, size_t len, struct vno
 
 int tmpfs_create(struct vnode *dir, const char *name, size_t len, uint32_t mode, uint64_t rdev, struct vnode **out)
 {
-	struct vnode *v = tmpfs_create_node(tmpfs_of(dir), mode, rdev);
-	return v ? enter_new(dir, name, len, v, out) : -ENOMEM;
+	struct vnode *v;
+	int error = tmpfs_create_node(tmpfs_of(dir), mode, rdev, &v);
+	return error ? error : enter_new(dir, name, len, v, out);
 }
 
 int tmpfs_symlink(struct vnode *dir, const char *name, size_t len, const char *target, struct vnode **out)
 {
 	size_t size = strlen(target) + 1;
 	char *copy = kmalloc(size);
-	struct vnode *v = copy ? tmpfs_create_node(tmpfs_of(dir), S_IFLNK | 0777, 0) : NULL;
+	struct vnode *v;
+	int error = copy ? tmpfs_create_node(tmpfs_of(dir), S_IFLNK | 0777, 0, &v) : -ENOMEM;
 
-	if (!v) {
+	if (error) {
 		kfree(copy);
-		return -ENOMEM;
+		return error;
 	}
 	memcpy(copy, target, size);
 	tmpfs_node(v)->target = copy;
 	return enter_new(dir, name, len, v, out);
+}
+
+/* A file without a name. */
+int tmpfs_temporary(struct vnode *dir, uint32_t mode, struct vnode **out)
+{
+	int error = tmpfs_create_node(tmpfs_of(dir), mode, 0, out);
+	if (!error)
+		tmpfs_count_link(*out, -1);
+	return error;
 }
 
 int tmpfs_link(struct vnode *dir, const char *name, size_t len, struct vnode *to)
@@ -208,6 +219,35 @@ int tmpfs_rename(struct vnode *from_dir, const char *from, size_t from_len, stru
 	if (replaced)
 		lose_name(to_dir, replaced);
 	return 0;
+}
+
+/* The entries of dir are added to the list, and their references to vnodes with them; nothing is made there any more. */
+static void take_entries(struct vnode *dir, struct list *to)
+{
+	struct tmpfs_dir *d = &tmpfs_node(dir)->dir;
+
+	mutex_lock_nested(&dir->lock);		/* whoever gave up the last use may hold that of a directory elsewhere */
+	vnode_lose_name(dir);
+	for (struct list *l; (l = list_pop(&d->entries)); )
+		list_append(to, l);
+	kfree(d->bucket);
+	d->bucket = NULL;
+	d->count = 0;
+	mutex_unlock(&dir->lock);
+}
+
+void tmpfs_empty(struct mount *m)
+{
+	struct list all = LIST_INIT(all);
+
+	take_entries(m->root, &all);
+	for (struct list *l; (l = list_pop(&all)); ) {
+		struct tmpfs_entry *e = container_of(l, struct tmpfs_entry, order);
+		if (S_ISDIR(e->vnode->mode))
+			take_entries(e->vnode, &all);
+		vnode_put(e->vnode);
+		kfree(e);
+	}
 }
 
 int tmpfs_readdir(struct vnode *dir, uint64_t *pos, dirent_fn fn, void *context)

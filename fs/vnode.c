@@ -34,6 +34,7 @@ struct vnode *vnode_create(struct mount *mount, const struct vnode_ops *ops, uin
 	v->ino = ino;
 	v->data = extra ? v + 1 : NULL;
 	list_init(&v->idle);
+	__atomic_add_fetch(&mount->vnodes, 1, __ATOMIC_RELAXED);
 	spin_lock(&vnode_idle_lock);
 	live_count++;
 	spin_unlock(&vnode_idle_lock);
@@ -61,14 +62,27 @@ struct vnode *vnode_revive(struct vnode *v)
 	return v;
 }
 
+static void lose_vnode(struct mount *m)
+{
+	if (__atomic_sub_fetch(&m->vnodes, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
+	kfree(m->own_source);
+	m->own_source = NULL;
+	if (m->free)
+		m->free(m);
+}
+
 /* Nobody has it any more: frees it, and hands over the reference to its parent. */
 static struct vnode *release(struct vnode *v)
 {
 	struct vnode *parent = v->parent;
 
+	if (v->watched)
+		v->watched->gone(v);
 	assert(v->refs == 0 && !v->covered_by && !v->pipe && !v->locks);
 	if (v->ops->release)
 		v->ops->release(v);
+	lose_vnode(v->mount);
 	kfree(v->name);
 	kfree(v);
 	return parent;
@@ -138,8 +152,21 @@ static int step(int *count, int direction)
 	return 0;
 }
 
-int  vnode_begin_write(struct vnode *v) { return step(&v->writers, 1); }
-void vnode_end_write(struct vnode *v)   { __atomic_sub_fetch(&v->writers, 1, __ATOMIC_ACQ_REL); }
+int  vnode_begin_write(struct vnode *v)
+{
+	int error = step(&v->writers, 1);
+
+	if (!error)
+		__atomic_add_fetch(&v->mount->writers, 1, __ATOMIC_RELAXED);
+	return error;
+}
+
+void vnode_end_write(struct vnode *v)
+{
+	__atomic_sub_fetch(&v->mount->writers, 1, __ATOMIC_RELAXED);
+	__atomic_sub_fetch(&v->writers, 1, __ATOMIC_ACQ_REL);
+}
+
 int  vnode_begin_run(struct vnode *v)   { return step(&v->writers, -1); }
 void vnode_end_run(struct vnode *v)     { __atomic_add_fetch(&v->writers, 1, __ATOMIC_ACQ_REL); }
 
@@ -187,6 +214,59 @@ bool vnode_lose_link(struct vnode *v, const struct vnode *dir, const char *name,
 		v->unlinked = true;
 	spin_unlock(&vnode_links_lock);
 	return known;
+}
+
+struct vnode *vnode_watched_parent(struct vnode *v, char *name, bool *unlinked)
+{
+	struct vnode *dir = NULL;
+
+	spin_lock(&vnode_links_lock);
+	if (v->parent && v->parent->watched && v->name) {
+		dir = vnode_ref(v->parent);
+		memcpy(name, v->name, strlen(v->name) + 1);
+		*unlinked = v->unlinked;
+	}
+	spin_unlock(&vnode_links_lock);
+	return dir;
+}
+
+void vnode_lose_name(struct vnode *v)
+{
+	spin_lock(&vnode_links_lock);
+	v->unlinked = true;
+	spin_unlock(&vnode_links_lock);
+}
+
+struct vnode *vnode_cross_mounts(struct vnode *v)
+{
+	while (__atomic_load_n(&v->covered_by, __ATOMIC_RELAXED)) {
+		spin_lock(&vnode_links_lock);
+		struct vnode *root = v->covered_by ? vnode_ref(v->covered_by->root) : NULL;
+		spin_unlock(&vnode_links_lock);
+		if (!root)
+			break;
+		vnode_put(v);
+		v = root;
+	}
+	return v;
+}
+
+void vnode_cover(struct vnode *dir, struct mount *m)
+{
+	spin_lock(&vnode_links_lock);
+	m->covers = dir;
+	dir->covered_by = m;
+	spin_unlock(&vnode_links_lock);
+}
+
+struct vnode *vnode_uncover(struct mount *m)
+{
+	spin_lock(&vnode_links_lock);
+	struct vnode *dir = m->covers;
+	dir->covered_by = NULL;
+	m->covers = NULL;
+	spin_unlock(&vnode_links_lock);
+	return dir;
 }
 
 bool vnode_is_below(const struct vnode *v, const struct vnode *above)

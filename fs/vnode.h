@@ -21,9 +21,10 @@ struct mount;
 struct pipe;
 struct lock_list;
 
-struct vattr { uint32_t mode, uid, gid, nlink; uint64_t ino, size, rdev, blocks /* of 512 bytes */; struct timespec64 atime, mtime, ctime; };
+struct vattr { uint32_t mode, uid, gid, nlink; uint64_t ino, size, rdev, blocks /* of 512 bytes */; struct timespec64 atime, mtime, ctime, btime /* 0: not known */; };
 enum { VATTR_MODE = 1, VATTR_UID = 2, VATTR_GID = 4, VATTR_SIZE = 8, VATTR_ATIME = 16, VATTR_MTIME = 32,
-	VATTR_NOW = 64 /* vfs_setattr only: both times are the present one, which needs less of a right */ };
+	VATTR_NOW = 64 /* vfs_setattr only: both times are the present one, which needs less of a right */,
+	VATTR_CHOWN = 128 /* vfs_setattr only: a chown, which takes set-user-ID and set-group-ID away even if it changes no owner */ };
 
 enum { ALLOCATE_KEEP_SIZE = 1, ALLOCATE_PUNCH_HOLE = 2 };		/* Linux's FALLOC_FL_* */
 
@@ -42,6 +43,7 @@ enum { DIR_FIRST = 2 };
 struct vnode_ops {
 	int (*lookup)(struct vnode *dir, const char *name, size_t len, struct vnode **out);
 	int (*create)(struct vnode *dir, const char *name, size_t len, uint32_t mode, uint64_t rdev, struct vnode **out);	/* S_IFREG, S_IFDIR, S_IFIFO, S_IFCHR ... */
+	int (*temporary)(struct vnode *dir, uint32_t mode, struct vnode **out);	/* a regular file without a name (O_TMPFILE); NULL: -EOPNOTSUPP */
 	int (*symlink)(struct vnode *dir, const char *name, size_t len, const char *target, struct vnode **out);
 	int (*link)(struct vnode *dir, const char *name, size_t len, struct vnode *to);
 	int (*unlink)(struct vnode *dir, const char *name, size_t len, struct vnode *victim);	/* rmdir too: -ENOTEMPTY */
@@ -54,14 +56,23 @@ struct vnode_ops {
 	int (*getattr)(struct vnode *, struct vattr *);				/* vfs_getattr has filled in what it knows */
 	int (*setattr)(struct vnode *, const struct vattr *, unsigned which);	/* VATTR_* */
 	int (*allocate)(struct vnode *, unsigned how, uint64_t from, uint64_t to);	/* fallocate, ALLOCATE_*; with the lock, open for writing */
+	struct list *(*xattrs)(struct vnode *);			/* its extended attributes, for fs/xattr.c; NULL: it has none */
 	int (*open)(struct vnode *, struct file *);		/* may set file->ops and file->data */
 	void (*release)(struct vnode *);			/* the vnode goes; it frees what data points to, and puts the object */
+};
+
+/* Who watches a vnode: fs/inotify.c. */
+struct watched_vnode {
+	void (*gone)(struct vnode *);	/* the vnode ends */
+	struct list all, watches;
+	struct vnode *vnode;
+	bool pinned;			/* it has a reference */
 };
 
 struct vnode {
 	const struct vnode_ops *ops;
 	struct mount *mount;
-	struct mount *covered_by;	/* a mount on this directory, or NULL */
+	struct mount *covered_by;	/* a mount on this directory, or NULL: fs/mount.h */
 	struct mutex lock;
 	unsigned refs;			/* atomic */
 	uint32_t mode;			/* type and permissions */
@@ -69,10 +80,12 @@ struct vnode {
 	uint64_t ino, rdev;
 	struct object *object;		/* contents of a regular file; NULL: none, or not yet (open makes it); from then on it stays */
 	struct pipe *pipe;		/* an open fifo's, or that of a pipe without a name; lock */
+	struct watched_vnode *watched;	/* its watches (fs/inotify.c), or NULL */
 	struct lock_list *locks;	/* advisory locks (fs/locks.c), or NULL; locks_mutex */
 	struct vnode *parent;		/* directory in which it was found last, referenced; NULL: a root, or never looked up */
 	char *name;			/* its name there; owned */
 	bool unlinked;			/* that name is gone */
+	bool linkable;			/* it has had no name yet (O_TMPFILE), and may get one; lock */
 	int writers;			/* open for writing so often; below 0: run as a program by so many processes; atomic */
 	struct list idle;		/* while it has no reference: in the list of kept ones */
 	void *data;			/* the file system's */
@@ -110,5 +123,14 @@ struct vnode *vnode_parent(struct vnode *);
  */
 int vnode_name_object(struct vnode *);
 void vnode_path_changed(struct vnode *);
+/* The root of what is mounted on v, if anything is: takes v's reference, gives one. */
+struct vnode *vnode_cross_mounts(struct vnode *v);
+/* m lies on dir, whose reference it takes over; and no more: the reference is the caller's. */
+void vnode_cover(struct vnode *dir, struct mount *m);
+struct vnode *vnode_uncover(struct mount *m);
+/* The directory that it is known to be in, referenced, if that is watched, and its name there (NAME_MAX_BYTES + 1); else NULL. */
+struct vnode *vnode_watched_parent(struct vnode *, char *name, bool *unlinked);
+/* Its name goes with all others of its file system. */
+void vnode_lose_name(struct vnode *);
 /* Absolute path as seen from `root`, NUL-terminated: its length, -ERANGE.  An unlinked one ends in " (deleted)". */
 ssize vnode_path(struct vnode *root, struct vnode *, char *to, size_t size);

@@ -24,11 +24,15 @@ struct walk {
 	size_t last_len;
 	bool slash;			/* slashes follow it: it has to be a directory */
 	unsigned links;			/* followed so far */
+	unsigned resolve;		/* enum resolve */
+	struct vnode *top;		/* with RESOLVE_BENEATH and RESOLVE_IN_ROOT: where it has started, referenced; else NULL */
 	char *buffer;			/* the text of the last link followed, with what came after it; owned */
 };
 
 /* Starts at the root, at `at`, or (NULL) at the cwd. -ENOENT for an empty path; then too walk_end may be called. */
 int walk_begin(struct walk *, struct fs_context *, struct vnode *at, const char *path);
+/* To be called next, if at all: enum resolve. -EXDEV. */
+int walk_restrict(struct walk *, struct vnode *at, unsigned resolve);
 int walk_to_last(struct walk *);
 /* Goes on with the target of this link, found as the last component. */
 int walk_link(struct walk *, struct vnode *link);
@@ -36,14 +40,14 @@ int walk_link(struct walk *, struct vnode *link);
 int walk_final(struct walk *, enum walk_how, struct vnode **out);
 void walk_end(struct walk *);
 
+/* On to what is mounted on *v, if anything is, as far as that is allowed; keeps or exchanges the reference, or (-EXDEV) drops it. */
+int walk_cross(struct walk *, struct vnode **v);
 /* A name in a directory, whose lock is held; the out vnode knows its place.  -ENOENT, -ENOTDIR ... */
 int dir_lookup_locked(struct vnode *dir, const char *name, size_t len, struct vnode **out);
-/* The root of what is mounted on v, if anything is: takes v's reference, gives one. */
-struct vnode *cross_mounts(struct vnode *v);
 
 /* May the caller make something in dir, whose lock is held?  -ENOENT: it has been removed; -EROFS, -EACCES. */
-int may_create(const struct fs_context *, const struct vnode *dir);
+int may_create(struct fs_context *, const struct vnode *dir);
 /* A new vnode gets its owner and place. */
-int own_new(const struct fs_context *, struct vnode *dir, const char *name, size_t len, struct vnode *);
+int own_new(struct fs_context *, struct vnode *dir, const char *name, size_t len, struct vnode *);
 /* What may not be done because nothing may be changed there. */
 static inline int check_writable_mount(const struct vnode *v) { return v->mount->flags & MOUNT_READONLY ? -EROFS : 0; }

@@ -1,37 +1,23 @@
 /*
- * kernel/clock.c - the wall clock, what the tick sets off, and processor time.
+ * kernel/clock.c - the wall clock, and processor time.
  *
  * One offset turns the monotonic clock into the wall clock; setting the time changes the offset alone, so that nothing that
- * waits for a time span notices.  It is one word, read and written as such.
+ * waits for a time span notices.  It is one word, read as such; the vDSO has a copy.
  */
 #include "kernel/clock.h"
 #include "kernel/sched.h"
+#include "kernel/timer.h"
+#include "kernel/timerfd.h"
+#include "kernel/vdso.h"
 
 static uint64_t wall_offset_ns;			/* atomic */
-static uint64_t next_load_ns;			/* processor 0's tick's; others read it as a word */
-
-enum { LOAD_PERIOD_SECONDS = 5 };
+static struct spinlock setting = SPINLOCK_INIT("wall clock", RANK_LEAF);	/* one at a time sets it, or tells of it */
+static struct time_zone zone;			/* setting */
 
 void clock_init(void)
 {
 	wall_offset_ns = time_boot_wallclock() * NS_PER_SECOND;
-	next_load_ns = LOAD_PERIOD_SECONDS * NS_PER_SECOND;
-}
-
-void timers_tick(uint64_t now_ns)
-{
-	itimer_tick_real(now_ns);
-	if (now_ns >= next_load_ns) {
-		next_load_ns += LOAD_PERIOD_SECONDS * NS_PER_SECOND;
-		load_sample(sched_runnable());
-	}
-}
-
-uint64_t timers_next(void)
-{
-	uint64_t timer = itimer_next();
-
-	return timer < next_load_ns ? timer : next_load_ns;
+	timers_init();
 }
 
 struct timespec64 vfs_now(void)
@@ -50,9 +36,42 @@ uint64_t clock_realtime_ns(void)
 	return time_now_ns() + clock_boot_realtime_ns();
 }
 
+static void tell(void)
+{
+	vdso_tell(&(struct time_told){ clock_boot_realtime_ns(), (uint64_t)clock_tai_ns(), zone });
+}
+
+void clock_tell(void)
+{
+	spin_lock(&setting);
+	tell();
+	spin_unlock(&setting);
+}
+
+struct time_zone clock_zone(void)
+{
+	spin_lock(&setting);
+	struct time_zone z = zone;
+	spin_unlock(&setting);
+	return z;
+}
+
+void clock_set_zone(struct time_zone z)
+{
+	spin_lock(&setting);
+	zone = z;
+	tell();
+	spin_unlock(&setting);
+}
+
 void clock_set_realtime(uint64_t ns)
 {
-	__atomic_store_n(&wall_offset_ns, ns - time_now_ns(), __ATOMIC_RELAXED);
+	spin_lock(&setting);
+	__atomic_store_n(&wall_offset_ns, ns - time_now_ns(), __ATOMIC_SEQ_CST);
+	tell();
+	spin_unlock(&setting);
+	timers_wall_changed();
+	timerfd_wall_changed();
 }
 
 struct cpu_time process_time(struct process *p)

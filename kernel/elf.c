@@ -16,9 +16,6 @@ enum { TYPE_EXEC = 2, TYPE_DYN = 3, CLASS_64 = 2, LITTLE_ENDIAN = 1, SEGMENTS_MA
 enum { SEGMENT_LOAD = 1, SEGMENT_INTERP = 3, SEGMENT_GNU_STACK = 0x6474e551 };
 enum { SEGMENT_X = 1, SEGMENT_W = 2, SEGMENT_R = 4 };
 
-/* Where a position-independent program goes, as on Linux without randomisation. */
-static const vaddr_t DYN_BASE = USER_MAX / 3 * 2 & ~(vaddr_t)0xfff;
-
 #define for_each_load(image, s) \
 	for (const struct elf_segment *s = (image)->segments, *s##_end = s + (image)->header.phnum; s < s##_end; s++) \
 		if (s->type == SEGMENT_LOAD)
@@ -147,10 +144,10 @@ static void extent(const struct elf_image *image, vaddr_t *low, vaddr_t *high, u
 	}
 }
 
-/* Finds a place for a position-independent file. */
-static int choose_bias(struct elf_image *image, struct space *space, enum elf_role role)
+/* Finds a place for a position-independent file: a program's is `at`. */
+static int choose_bias(struct elf_image *image, struct space *space, enum elf_role role, vaddr_t at)
 {
-	vaddr_t low, high, at = DYN_BASE;
+	vaddr_t low, high;
 	uint64_t align;
 	extent(image, &low, &high, &align);
 	if (role == ELF_INTERPRETER) {
@@ -192,9 +189,26 @@ static void find_headers(struct elf_image *image)
 			image->phdr = image->header.phoff - s->offset + s->vaddr + image->bias;
 }
 
-int elf_map(struct elf_image *image, struct space *space, enum elf_role role)
+/* Code begins with the lowest segment and ends with the last that can be executed; data begin with the highest. */
+static void find_bounds(struct elf_image *image)
 {
-	int error = image->header.type == TYPE_DYN ? choose_bias(image, space, role) : 0;
+	image->code_start = USER_MAX;
+	for_each_load(image, s) {
+		vaddr_t start = s->vaddr + image->bias, end = start + s->filesz;
+		if (start < image->code_start)
+			image->code_start = start;
+		if (start > image->data_start)
+			image->data_start = start;
+		if (s->flags & SEGMENT_X && end > image->code_end)
+			image->code_end = end;
+		if (end > image->data_end)
+			image->data_end = end;
+	}
+}
+
+int elf_map(struct elf_image *image, struct space *space, enum elf_role role, vaddr_t at)
+{
+	int error = image->header.type == TYPE_DYN ? choose_bias(image, space, role, at) : 0;
 	if (error)
 		return error;
 	for_each_load(image, s) {
@@ -208,6 +222,7 @@ int elf_map(struct elf_image *image, struct space *space, enum elf_role role)
 	if (image->entry >= USER_MAX)
 		return -ENOEXEC;
 	find_headers(image);
+	find_bounds(image);
 	return 0;
 }
 

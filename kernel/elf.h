@@ -30,6 +30,7 @@ struct elf_image {
 	vaddr_t entry;
 	vaddr_t phdr;				/* where the program headers are in memory; 0: nowhere */
 	vaddr_t end;				/* above the last segment: the break starts there */
+	vaddr_t code_start, code_end, data_start, data_end;	/* as Linux tells them, without regard to pages */
 };
 
 enum { PATH_OF_INTERPRETER = 4096 };
@@ -41,8 +42,8 @@ void elf_close(struct elf_image *);
 int elf_interpreter(const struct elf_image *, char **path);
 /* May the stack be executed? */
 bool elf_wants_exec_stack(const struct elf_image *);
-/* Maps the segments into a space that is not in use yet; reads nothing.  -ENOEXEC, -ENOMEM. */
+/* Maps the segments into a space that is not in use yet, those of a position-independent program from `at` on; reads nothing.  -ENOEXEC, -ENOMEM. */
 enum elf_role { ELF_PROGRAM, ELF_INTERPRETER };
-int elf_map(struct elf_image *, struct space *, enum elf_role);
+int elf_map(struct elf_image *, struct space *, enum elf_role, vaddr_t at);
 /* With that space active: zeroes what lies between the end of a segment's file part and its page's end.  -EFAULT: it cannot be written. */
 int elf_zero_tails(const struct elf_image *);

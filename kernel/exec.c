@@ -9,27 +9,26 @@
  *   5. what cannot fail: the old space goes, signal handlers, descriptors and registers are reset.
  *
  * Once other threads have ended there is no way back: if memory runs out in the new space then, the process dies, as it does on Linux.
- *
- * Layout of the address space, Linux's without randomisation: the stack ends at USER_MAX; mappings grow downwards from below the range
- * that is kept for the stack (128 MiB at least); position-independent programs lie at two thirds of user memory; the break behind the program.
  */
 #include "kernel/exec.h"
 #include "kernel/files.h"
 #include "kernel/life.h"
+#include "kernel/posix_timer.h"
 #include "kernel/sched.h"
 #include "kernel/signal.h"
+#include "kernel/vdso.h"
 #include "arch/cpu.h"
 #include "arch/uaccess.h"
 #include "lib/string.h"
 #include "vm/heap.h"
 #include "vm/mmap.h"
 
-static const size_t STACK_GAP_MIN = (size_t)128 << 20, STACK_EXTRA = 32 * 4096;
+static const size_t STACK_EXTRA = 32 * 4096;
 
 static int  find_program(struct exec *, struct vnode *at, const char *path);
 static int  build_space(struct exec *);
 static int  find_identity(struct exec *);
-static int  own_files(struct exec *);
+static int  own_tables(struct exec *);
 static int  enter_space(struct exec *);
 static void commit(struct exec *);
 static void drop(struct exec *);
@@ -45,22 +44,26 @@ long process_exec(struct vnode *at, const char *path, const struct exec_strings 
 	if (!error)
 		error = exec_gather(e, strings, path);
 	if (!error)
-		error = build_space(e);
-	if (!error)
 		error = find_identity(e);
 	if (!error)
-		error = own_files(e);
+		error = build_space(e);
+	if (!error)
+		error = own_tables(e);
 	bool alone = e->process->nthreads == 1;
+	const pid_type tid = current_thread()->tid;
 	if (!error)
 		error = process_end_others(e->process);
 	if (!error) {
 		error = enter_space(e);
+		current_thread()->futex_left = false;	/* it did not end after all */
 		if (error && !alone)
 			signal_send_process(e->process, SIGKILL, NULL);
 	}
 	if (!error)
 		commit(e);
 	drop(e);
+	if (!error)
+		trace_exec(tid);
 	return error;
 }
 
@@ -79,7 +82,7 @@ static int open_executable(struct fs_context *fs, struct vnode *at, const char *
 	if (error)
 		return error;
 	kernel.uid = kernel.gid = 0;
-	if (!S_ISREG(vnode->mode))
+	if (!S_ISREG(vnode->mode) || vnode->mount->flags & MOUNT_NO_EXEC)
 		error = -EACCES;
 	else
 		error = vfs_permission(fs, vnode, MAY_EXECUTE);
@@ -150,33 +153,32 @@ static int map_file(struct exec *e, struct elf_image *image, struct file *file, 
 {
 	struct object *object;
 	int error = file_map_check(file, VM_READ | VM_EXEC, MAP_PRIVATE, &object);
-	return error ? error : elf_map(image, e->space, role);
+	return error ? error : elf_map(image, e->space, role, e->layout.program);
 }
 
 static int build_space(struct exec *e)
 {
 	struct space *s = e->space = space_create();
-	uint64_t limit = e->process->limits[LIMIT_STACK].cur;
-	size_t gap = STACK_GAP_MIN, most = USER_MAX / 6 * 5;
+	const struct exec_layout *layout = &e->layout;
 	bool exec_stack = elf_wants_exec_stack(&e->image);
 
 	if (!s)
 		return -ENOMEM;
-	if (limit > gap)
-		gap = limit < most ? limit : most;
-	s->stack_limit = limit < gap ? limit : gap;
-	s->stack_top = USER_MAX;
-	s->mmap_top = page_floor(USER_MAX - gap);
+	exec_choose_layout(e);
+	s->stack_limit = layout->stack_limit;
+	s->mmap_top = layout->mmap_top;
 	int error = map_file(e, &e->image, e->file, ELF_PROGRAM);
 	if (!error && e->interpreter_file)
 		error = map_file(e, &e->interpreter, e->interpreter_file, ELF_INTERPRETER);
+	if (!error)
+		error = vdso_map(s, &e->vdso);
 	if (error)
 		return error;
-	vm_set_brk(s, page_ceil(e->image.end));
+	vm_set_brk(s, page_ceil(e->image.end) + layout->brk_distance);
 	size_t initial = page_ceil(exec_stack_bytes(e)) + STACK_EXTRA;
 	if (initial > s->stack_limit)
 		initial = page_floor(s->stack_limit);
-	return vm_map_stack(s, USER_MAX, initial, VM_READ | VM_WRITE | (exec_stack ? VM_EXEC : 0));
+	return vm_map_stack(s, layout->stack_top, initial, VM_READ | VM_WRITE | (exec_stack ? VM_EXEC : 0));
 }
 
 /* set-user-ID and set-group-ID programs: what the new program will be. */
@@ -187,20 +189,24 @@ static int find_identity(struct exec *e)
 	int error = vfs_getattr(e->file->vnode, &attr);
 	if (error)
 		return error;
-	bool gains = !p->no_new_privileges;
-	e->euid = gains && (attr.mode & S_ISUID) ? attr.uid : p->euid;
-	e->egid = gains && (attr.mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) ? attr.gid : p->egid;
+	bool gains = !p->no_new_privileges && !(e->file->vnode->mount->flags & MOUNT_NO_SETID) && !current_thread()->trace;	/* who is traced gains nothing */
+	bool set_uid = gains && (attr.mode & S_ISUID), set_gid = gains && (attr.mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
+	e->euid = set_uid ? attr.uid : p->euid;
+	e->egid = set_gid ? attr.gid : p->egid;
+	e->personality = p->personality & (set_uid || set_gid ? ~(uint32_t)PERSONALITY_UNSAFE : ~0u);
 	e->secure = e->euid != p->uid || e->egid != p->gid;
 	return 0;
 }
 
-/* A table of descriptors that other processes use, too, is left to them. */
-static int own_files(struct exec *e)
+/* A table of descriptors, or of signal actions, that other processes use, too, is left to them. */
+static int own_tables(struct exec *e)
 {
-	if (!files_shared(e->process->files))
-		return 0;
-	e->files = files_copy(e->process->files);
-	return e->files ? 0 : -ENOMEM;
+	struct process *p = e->process;
+	if (files_shared(p->files) && !(e->files = files_copy(p->files)))
+		return -ENOMEM;
+	if (__atomic_load_n(&signal_actions_of(p)->refs, __ATOMIC_RELAXED) > 1 && !(e->actions = signal_actions_create(p)))
+		return -ENOMEM;
+	return 0;
 }
 
 /* ---- 4. entering it -------------------------------------------------------------------- */
@@ -230,16 +236,21 @@ static int enter_space(struct exec *e)
 	return error;
 }
 
-static void take_files(struct exec *e)
+static void take_tables(struct exec *e)
 {
 	struct process *p = e->process;
-	if (!e->files)
-		return;
+	struct file_table *files = p->files;
+	struct signal_actions *actions = signal_actions_of(p);
 	mutex_lock(&tree_lock);
-	struct file_table *shared = p->files;
-	p->files = e->files;
-	e->files = shared;			/* to be put by drop */
+	if (e->files)
+		p->files = e->files;
+	unsigned long irq = spin_lock_irq(&p->signal_lock);
+	if (e->actions)
+		p->actions = e->actions->action;
+	spin_unlock_irq(&p->signal_lock, irq);
 	mutex_unlock(&tree_lock);
+	e->files = e->files ? files : NULL;	/* the shared ones, to be put by drop */
+	e->actions = e->actions ? actions : NULL;
 }
 
 /* ---- 5. no way back ---------------------------------------------------------------------- */
@@ -250,21 +261,30 @@ static void commit(struct exec *e)
 	struct thread *t = current_thread();
 	struct vnode *program = vnode_ref(e->file->vnode), *before;
 
+	mount_use(program->mount);
+
 	if (e->space)
 		process_note_resident(p, e->space);	/* the old one; the first process had none */
 	thread_release_vfork(t);
+	t->rseq.at = 0;
 	p->barrier_registered = false;
-	take_files(e);
+	take_tables(e);
 	files_close_on_exec(p->files);
+	posix_timers_drop(p);
 	signal_exec(p);
-	if (e->secure)
+	if (e->euid != p->euid || e->egid != p->egid)
 		p->death_signal = 0;
 	frame_exec(&t->arch, e->interpreter_file ? e->interpreter.entry : e->image.entry, e->stack);
 
 	mutex_lock(&tree_lock);
 	memcpy(p->name, e->name, sizeof p->name);
+	bool gained = e->euid != p->uid || e->egid != p->gid;
+	p->undumpable = e->euid != p->uid || e->egid != p->gid;
 	p->euid = p->suid = p->fs.uid = e->euid;
 	p->egid = p->sgid = p->fs.gid = e->egid;
+	p->personality = e->personality;
+	capabilities_exec(p, gained);
+	p->layout = e->told;
 	before = p->exe;
 	p->exe = program;
 	p->executed = true;
@@ -279,6 +299,7 @@ static void drop(struct exec *e)
 		space_put(e->space);
 	if (e->files)
 		files_put(e->files);
+	signal_actions_put(e->actions);
 	elf_close(&e->image);
 	elf_close(&e->interpreter);
 	drop_program(e);

@@ -5,6 +5,11 @@
 #include "kernel/elf.h"
 #include "kernel/life.h"
 
+enum personality_flag {		/* Linux's */
+	MMAP_PAGE_ZERO = 0x0100000, ADDR_COMPAT_LAYOUT = 0x0200000, ADDR_NO_RANDOMIZE = 0x0040000, READ_IMPLIES_EXEC = 0x0400000,
+	PERSONALITY_UNSAFE = MMAP_PAGE_ZERO | ADDR_COMPAT_LAYOUT | ADDR_NO_RANDOMIZE | READ_IMPLIES_EXEC,	/* not for who gains rights */
+};
+
 enum {
 	EXEC_SCRIPT_DEPTH = 4,			/* scripts whose interpreter is a script */
 	EXEC_SCRIPT_STRINGS = 2 * (EXEC_SCRIPT_DEPTH + 1) + 1,
@@ -19,15 +24,28 @@ struct exec_page {
 	char bytes[];
 };
 
+/* Where the parts of its memory go, in bytes. */
+struct exec_layout {
+	vaddr_t stack_top, mmap_top;
+	size_t stack_limit;
+	size_t stack_offset;			/* between the strings and what lies below them */
+	vaddr_t program;			/* a position-independent one */
+	size_t brk_distance;			/* from the program's end to its break */
+};
+
 struct exec {
 	struct process *process;
 	struct file *file, *interpreter_file;
 	struct elf_image image, interpreter;
 	struct space *space;			/* the new one; once the process has it, the old one */
+	struct exec_layout layout;
 	struct file_table *files;		/* a copy of a shared one, or NULL; then, the shared one */
+	struct signal_actions *actions;		/* the same */
+	vaddr_t vdso;				/* where its header is; 0: nowhere */
 	vaddr_t stack;				/* where the new program's stack pointer is */
+	struct program_layout told;		/* for /proc */
 	char name[16];
-	uint32_t euid, egid;
+	uint32_t euid, egid, personality;
 	bool secure;
 	bool runs;				/* file's vnode is counted as a running program */
 
@@ -44,6 +62,11 @@ struct exec {
 
 /* exec_script.c: is e->file a script?  Then its interpreter and argument are put before the strings: 1.  0: no. -ENOEXEC, -ENOMEM, -EIO. */
 int exec_script(struct exec *, const char *path);
+
+/* exec_layout.c: what /proc/sys/kernel/randomize_va_space says, as on Linux; and the choice, for e->layout. */
+enum { RANDOMIZE_NOTHING, RANDOMIZE_MAPS, RANDOMIZE_ALL };	/* all: the break as well */
+extern unsigned randomize_maps;
+void exec_choose_layout(struct exec *);
 
 /* exec_args.c: copies all strings.  -E2BIG, -EFAULT, -ENOMEM. */
 int exec_gather(struct exec *, const struct exec_strings *, const char *path);

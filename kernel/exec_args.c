@@ -4,8 +4,8 @@
  * The strings are copied from the old space into kernel pages, in the order in which they will lie, and from there to the top of the new
  * stack.  System V ABI (x86-64), 3.4.1 'Initial Stack and Register State', from high to low:
  *
- *	USER_MAX	8 zero bytes, path of the program, strings of envp, strings of argv
- *			platform string, 16 random bytes
+ *	stack's end	8 zero bytes, path of the program, strings of envp, strings of argv
+ *			up to 8 KiB, if addresses are random; platform string, 16 random bytes
  *			auxiliary vector, envp pointers and NULL, argv pointers and NULL
  *	stack pointer	argc			(a multiple of 16)
  */
@@ -21,7 +21,8 @@ enum { PAGE_BYTES = 4096 - sizeof(struct exec_page), RANDOM_BYTES = 16, TOP_ZERO
 static const size_t STRINGS_LEAST = 131072, STRINGS_MOST = (size_t)6 << 20;
 
 enum auxv_type { AT_NULL, AT_PHDR = 3, AT_PHENT, AT_PHNUM, AT_PAGESZ, AT_BASE, AT_FLAGS, AT_ENTRY, AT_UID = 11, AT_EUID, AT_GID, AT_EGID,
-	AT_PLATFORM, AT_HWCAP, AT_CLKTCK, AT_SECURE = 23, AT_RANDOM = 25, AT_HWCAP2, AT_EXECFN = 31, AUXV_ENTRIES = 20 };
+	AT_PLATFORM, AT_HWCAP, AT_CLKTCK, AT_SECURE = 23, AT_RANDOM = 25, AT_HWCAP2, AT_EXECFN = 31, AT_VDSO = 33, AT_MINSIGSTKSZ = 51, AUXV_ENTRIES = 22 };
+_Static_assert(2 * AUXV_ENTRIES <= AUXV_WORDS_MAX, "a process keeps the vector");
 
 /* ---- gathering ------------------------------------------------------------------------ */
 
@@ -153,6 +154,7 @@ void exec_drop_strings(struct exec *e)
 
 /* Words that go to the stack in rising order, a buffer at a time. */
 struct writer {
+	struct program_layout *layout;	/* keeps the auxiliary vector, too */
 	vaddr_t at;
 	size_t n;
 	int error;
@@ -176,13 +178,16 @@ static void put(struct writer *w, uint64_t word)
 
 static void put_aux(struct writer *w, enum auxv_type type, uint64_t value)
 {
+	struct program_layout *l = w->layout;
 	put(w, type);
 	put(w, value);
+	l->auxv[l->auxv_words++] = type;
+	l->auxv[l->auxv_words++] = value;
 }
 
 size_t exec_stack_bytes(const struct exec *e)
 {
-	return TOP_ZEROES + e->bytes + PLATFORM_MAX + RANDOM_BYTES + 16 +
+	return e->layout.stack_offset + TOP_ZEROES + e->bytes + PLATFORM_MAX + RANDOM_BYTES + 16 +
 		(1 + e->argc + 1 + e->envc + 1 + 2 * AUXV_ENTRIES) * sizeof(uint64_t) + 16;
 }
 
@@ -229,6 +234,9 @@ static void put_pointers(struct writer *w, struct cursor *c, size_t count)
 static void put_auxv(struct writer *w, const struct exec *e, vaddr_t platform, vaddr_t random, vaddr_t path)
 {
 	const struct process *p = e->process;
+	if (e->vdso)
+		put_aux(w, AT_VDSO, e->vdso);
+	put_aux(w, AT_MINSIGSTKSZ, signal_frame_size());
 	put_aux(w, AT_HWCAP, arch_hwcap());
 	put_aux(w, AT_PAGESZ, PAGE_SIZE);
 	put_aux(w, AT_CLKTCK, TICK_HZ);
@@ -244,7 +252,7 @@ static void put_auxv(struct writer *w, const struct exec *e, vaddr_t platform, v
 	put_aux(w, AT_EGID, e->egid);
 	put_aux(w, AT_SECURE, e->secure);
 	put_aux(w, AT_RANDOM, random);
-	put_aux(w, AT_HWCAP2, 0);
+	put_aux(w, AT_HWCAP2, arch_hwcap2());
 	put_aux(w, AT_EXECFN, path);
 	put_aux(w, AT_PLATFORM, platform);
 	put_aux(w, AT_NULL, 0);
@@ -262,11 +270,11 @@ static int write_extras(vaddr_t random, vaddr_t platform)
 
 int exec_write_stack(struct exec *e)
 {
-	vaddr_t strings = USER_MAX - TOP_ZEROES - e->bytes;
-	vaddr_t platform = (strings - PLATFORM_MAX) & ~(vaddr_t)15;
+	vaddr_t strings = e->layout.stack_top - TOP_ZEROES - e->bytes;
+	vaddr_t platform = (strings - e->layout.stack_offset - PLATFORM_MAX) & ~(vaddr_t)15;
 	vaddr_t random = platform - RANDOM_BYTES;
 	size_t words = 1 + e->argc + 1 + e->envc + 1 + 2 * (AUXV_ENTRIES - 1);
-	struct writer w = { .at = (random - words * sizeof(uint64_t)) & ~(vaddr_t)15 };
+	struct writer w = { .layout = &e->told, .at = (random - words * sizeof(uint64_t)) & ~(vaddr_t)15 };
 	struct cursor c = { .page = e->first, .at = strings };
 	struct space *s = e->space;
 
@@ -276,6 +284,7 @@ int exec_write_stack(struct exec *e)
 	if (error)
 		return error;
 	e->stack = w.at;
+	e->told = (struct program_layout){ e->image.code_start, e->image.code_end, e->image.data_start, e->image.data_end, e->stack, 0, { 0 } };
 	put(&w, e->argc);
 	s->arg_start = strings;
 	put_pointers(&w, &c, e->argc);

@@ -11,6 +11,8 @@
 #include "kernel/life.h"
 #include "kernel/clock.h"
 #include "kernel/futex.h"
+#include "kernel/pidfd.h"
+#include "kernel/posix_timer.h"
 #include "kernel/sched.h"
 #include "kernel/tty.h"
 #include "arch/cpu.h"
@@ -26,6 +28,7 @@ static void first_process_ended(int status) __attribute__((noreturn));
 static void mark_others(struct process *p)
 {
 	signal_cancel_stop(p);
+	trace_let_die(p);
 	list_for_each(l, &p->threads) {
 		struct thread *t = container_of(l, struct thread, siblings);
 		if (t == current_thread())
@@ -42,6 +45,8 @@ void process_exit(int status)
 
 	if (p->pid == 1)
 		first_process_ended(status);
+	if (status != SIGKILL)
+		trace_event(EVENT_EXIT, (unsigned long)status);
 	unsigned long irq = spin_lock_irq(&p->signal_lock);
 	if (!p->exiting && !thread_work(current_thread(), WORK_EXIT)) {		/* else another was first, and its word counts */
 		p->exiting = true;
@@ -57,6 +62,7 @@ void thread_exit(int status)
 	struct thread *t = current_thread();
 	struct process *p = t->process;
 
+	trace_event(EVENT_EXIT, (unsigned long)status);
 	thread_leave_memory(t);
 	mutex_lock(&tree_lock);
 	unsigned long irq = spin_lock_irq(&p->signal_lock);
@@ -66,8 +72,10 @@ void thread_exit(int status)
 		p->exit_status = status;
 	}
 	spin_unlock_irq(&p->signal_lock, irq);
-	if (!last)
+	if (!last) {
+		trace_thread_left(t, status);
 		leave_process(p, t);
+	}
 	mutex_unlock(&tree_lock);
 	if (last)
 		end_process(p, t);
@@ -140,6 +148,7 @@ void thread_leave_memory(struct thread *t)
 	if (t->robust_list)
 		futex_leave_robust(t);
 	t->robust_list = 0;
+	futex_leave_pi(t);
 	if (t->clear_child_tid && (p->nthreads > 1 || p->space->refs > 1)) {		/* else nobody can see it */
 		const int32_t zero = 0;
 		if (user_copy_out(t->clear_child_tid, &zero, sizeof zero) == 0)
@@ -165,6 +174,8 @@ static void end_process(struct process *p, struct thread *t)
 	if (p->pid == 1)
 		first_process_ended(p->exit_status);
 	itimer_forget(p);
+	semaphores_exit(p);
+	posix_timers_drop(p);
 	leave_space(p, t);
 	process_drop_files(p);
 	leave_tree(p, t);
@@ -172,10 +183,18 @@ static void end_process(struct process *p, struct thread *t)
 	sched_exit();
 }
 
-/* The nearest to a living parent that an orphan can get. */
+/* Who takes in the children of a process that ends: the nearest above it that has said so (PR_SET_CHILD_SUBREAPER), or the first process. */
+static struct process *reaper_of(const struct process *p)
+{
+	struct process *above = p->parent;
+	while (above && above->parent && !(above->subreaper && above->state == PROCESS_ALIVE && !above->exiting))
+		above = above->parent;
+	return above ? above : process_find(1);
+}
+
 static void give_children_away(struct process *p)
 {
-	struct process *init = process_find(1);
+	struct process *init = reaper_of(p);
 	list_for_each_safe(l, &p->children) {
 		struct process *child = container_of(l, struct process, sibling);
 		list_remove(l);
@@ -183,8 +202,10 @@ static void give_children_away(struct process *p)
 		child->parent = init;
 		child->ppid = init->pid;
 		child->exit_signal = SIGCHLD;
-		if (child->death_signal && child->state == PROCESS_ALIVE)
-			signal_send_process(child, child->death_signal, NULL);
+		if (child->death_signal && child->state == PROCESS_ALIVE) {
+			const struct siginfo info = { .code = SI_USER, .child = { .pid = p->pid, .uid = p->uid } };
+			signal_send_process(child, child->death_signal, &info);
+		}
 		if (child->state == PROCESS_ZOMBIE && process_tell_parent(child))
 			process_reap(child);
 	}
@@ -212,10 +233,13 @@ static void leave_tree(struct process *p, struct thread *t)
 {
 	tty_session_ends(p);
 	mutex_lock(&tree_lock);
+	trace_tracer_left(p);
+	trace_thread_left(t, p->exit_status);
 	signal_orphan_groups(p);
 	give_children_away(p);
 	become_zombie(p, t);
 	t->process = NULL;		/* it may be gone before the thread is */
+	pidfd_exited(p);
 	if (process_tell_parent(p))
 		process_reap(p);
 	mutex_unlock(&tree_lock);

@@ -12,6 +12,8 @@
 #include "arch/time.h"
 #include "kernel/clone.h"
 #include "kernel/files.h"
+#include "kernel/pidfd.h"
+#include "kernel/settings.h"
 #include "arch/uaccess.h"
 #include "lib/string.h"
 #include "vm/heap.h"
@@ -24,18 +26,19 @@ struct vfork_wait {
 };
 
 static int check(const struct clone_args *);
-static long fork_process(const struct clone_args *);
-static long add_thread(const struct clone_args *);
+static long fork_process(const struct clone_args *, struct thread **);
+static long add_thread(const struct clone_args *, struct thread **);
+static long start(struct thread *, const struct clone_args *, struct trace *, enum trace_event);
 static struct process *copy_with_room(struct process *parent, const struct clone_args *, struct thread **);
-static int enter_tree(struct process *child, struct thread *, struct process *parent, uint64_t flags);
+static int enter_tree(struct process *child, struct thread *, struct process *parent, const struct clone_args *);
 static void wait_for_vfork(struct vfork_wait *, struct thread *child);
 
 enum { FORK_PATIENCE = 100, FORK_FRAMES = 512 };	/* turns to wait for a process that was killed to make room; frames to reclaim for a turn */
 
 #define THREAD_SHARES	((uint64_t)(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND))
 
-/* Without System V semaphores, tracing and I/O priorities the flags about them mean nothing. */
-static const uint64_t KNOWN_FLAGS = THREAD_SHARES | CLONE_VFORK | CLONE_PARENT | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |
+/* What a process owes to System V semaphores, and I/O priorities, are never shared: the flags about them mean nothing. */
+static const uint64_t KNOWN_FLAGS = THREAD_SHARES | CLONE_PIDFD | CLONE_VFORK | CLONE_PARENT | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |
 	CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | CLONE_DETACHED | CLONE_UNTRACED | CLONE_PTRACE | CLONE_IO | CLONE_CLEAR_SIGHAND;
 
 long process_clone(const struct clone_args *args)
@@ -43,7 +46,18 @@ long process_clone(const struct clone_args *args)
 	int error = check(args);
 	if (error)
 		return error;
-	return args->flags & CLONE_THREAD ? add_thread(args) : fork_process(args);
+	struct trace *trace;
+	enum trace_event event;
+	error = trace_prepare_child(args, &trace, &event);
+	if (error)
+		return error;
+	struct thread *t;
+	long number = args->flags & CLONE_THREAD ? add_thread(args, &t) : fork_process(args, &t);
+	if (number < 0) {
+		kfree(trace);
+		return number;
+	}
+	return start(t, args, trace, event);
 }
 
 static int check(const struct clone_args *args)
@@ -51,7 +65,11 @@ static int check(const struct clone_args *args)
 	uint64_t flags = args->flags, shares = flags & THREAD_SHARES;
 	if ((flags & ~KNOWN_FLAGS) || args->exit_signal < 0 || args->exit_signal > SIGNALS)
 		return -EINVAL;
-	if (flags & CLONE_THREAD ? shares != THREAD_SHARES : (shares & (CLONE_SIGHAND | CLONE_FS)) != 0)
+	if ((flags & CLONE_THREAD) && shares != THREAD_SHARES)
+		return -EINVAL;
+	if ((flags & CLONE_SIGHAND) && !(flags & CLONE_VM))
+		return -EINVAL;
+	if ((flags & CLONE_PIDFD) && (flags & CLONE_THREAD))
 		return -EINVAL;
 	if ((flags & CLONE_CLEAR_SIGHAND) && (flags & CLONE_SIGHAND))
 		return -EINVAL;
@@ -63,7 +81,7 @@ static int check(const struct clone_args *args)
 }
 
 /* The child is in the tables: what it is told, and off it goes. */
-static long start(struct thread *t, const struct clone_args *args)
+static long start(struct thread *t, const struct clone_args *args, struct trace *trace, enum trace_event event)
 {
 	struct vfork_wait vfork = { .done = false };
 	pid_type number = t->tid;
@@ -74,10 +92,16 @@ static long start(struct thread *t, const struct clone_args *args)
 		t->vfork = &vfork;
 	}
 	sched_count_fork();
+	if (trace)
+		trace_add_child(trace, t);
 	arch_thread_start_user(&t->arch);
 	sched_add(t);
-	if (args->flags & CLONE_VFORK)
+	if (event)
+		trace_event(event, (unsigned long)number);
+	if (args->flags & CLONE_VFORK) {
 		wait_for_vfork(&vfork, t);
+		trace_event(EVENT_VFORK_DONE, (unsigned long)number);
+	}
 	return number;
 }
 
@@ -106,21 +130,30 @@ static int copy_thread(struct thread *t, const struct clone_args *args)
 	if (args->flags & CLONE_CHILD_CLEARTID)
 		t->clear_child_tid = args->child_tid;
 	memcpy(t->name, thread_name(self), sizeof t->name);
-	t->nice = self->nice;
+	if (!(args->flags & CLONE_VM) && self->rseq.at) {
+		t->rseq = self->rseq;
+		thread_work_add(t, WORK_RSEQ);
+	}
+	t->sched = self->sched;
+	if (t->sched.reset_on_fork)
+		t->sched = (struct sched_policy){ SCHED_OTHER, 0, self->sched.priority || self->sched.nice < 0 ? 0 : self->sched.nice, false };
 	t->affinity = self->affinity;
+	t->timer_slack_ns = self->timer_slack_ns;
+	t->ioprio = self->ioprio;
 	t->start_ns = time_now_ns();
 	return 0;
 }
 
 /* ---- threads ------------------------------------------------------------------------ */
 
-/* RLIMIT_NPROC.  tree_lock held. */
+/* RLIMIT_NPROC, and the limit of all.  tree_lock held. */
 static bool too_many(const struct process *p)
 {
-	return process_count() >= p->limits[LIMIT_NPROC].cur && p->euid != 0;
+	return process_count() >= __atomic_load_n(&threads_max, __ATOMIC_RELAXED) || (process_count() >= p->limits[LIMIT_NPROC].cur && p->uid != 0 && !capable(CAP_SYS_RESOURCE) && !capable(CAP_SYS_ADMIN));
 }
 
-static long add_thread(const struct clone_args *args)
+/* In the tables, not yet running: 0 or an errno. */
+static long add_thread(const struct clone_args *args, struct thread **out)
 {
 	struct process *p = current;
 	reclaim_keep_free();
@@ -131,14 +164,13 @@ static long add_thread(const struct clone_args *args)
 	int error = copy_thread(t, args);
 	if (!error) {
 		mutex_lock(&tree_lock);
-		error = too_many(p) ? -EAGAIN : thread_insert(p, t);
+		error = too_many(p) ? -EAGAIN : thread_insert(p, t, args->wanted);
 		mutex_unlock(&tree_lock);
 	}
-	if (error) {
+	if (error)
 		abandon_thread(t);
-		return error;
-	}
-	return start(t, args);
+	*out = t;
+	return error;
 }
 
 /* ---- processes ---------------------------------------------------------------------- */
@@ -149,22 +181,52 @@ static void abandon_process(struct process *p, struct thread *t)
 		space_put(p->space);
 	process_drop_files(p);
 	abandon_thread(t);
-	kfree(p);
+	process_free(p);
 }
 
-static long fork_process(const struct clone_args *args)
+/* A descriptor for the child, which is told where it is wanted; it names nobody yet. */
+static int make_pidfd(const struct clone_args *args, struct file **f, int *fd)
+{
+	*f = NULL;
+	if (!(args->flags & CLONE_PIDFD))
+		return 0;
+	*f = pidfd_create(0);
+	if (!*f)
+		return -ENOMEM;
+	*fd = files_install(current->files, file_ref(*f), 0, true);
+	if (*fd >= 0 && user_put(args->pidfd, *fd) == 0)
+		return 0;
+	int error = *fd < 0 ? *fd : -EFAULT;
+	if (*fd >= 0)
+		files_uninstall(current->files, *fd, *f);
+	else
+		file_put(*f);			/* the reference that nobody took */
+	file_put(*f);
+	*f = NULL;
+	return error;
+}
+
+static long fork_process(const struct clone_args *args, struct thread **out)
 {
 	struct process *parent = current;
 	struct thread *t;
+	struct file *pidfd;
+	int fd;
 	struct process *child = copy_with_room(parent, args, &t);
 	if (!child)
 		return -ENOMEM;
-	int error = enter_tree(child, t, parent, args->flags);
-	if (error) {
+	int error = make_pidfd(args, &pidfd, &fd);
+	if (!error)
+		error = enter_tree(child, t, parent, args);
+	if (!error && pidfd)
+		pidfd_name(pidfd, child);
+	else if (pidfd)
+		files_uninstall(parent->files, fd, pidfd);
+	file_put(pidfd);
+	if (error)
 		abandon_process(child, t);
-		return error;
-	}
-	return start(t, args);
+	*out = t;
+	return error;
 }
 
 /* The identity and the settings, which cannot fail to be copied. */
@@ -178,22 +240,32 @@ static void inherit(struct process *child, struct process *parent)
 	child->gid = parent->gid;
 	child->egid = parent->egid;
 	child->sgid = parent->sgid;
-	child->ngroups = parent->ngroups;
-	memcpy(child->groups, parent->groups, sizeof child->groups);
 	child->tty = parent->tty;
 	child->no_new_privileges = parent->no_new_privileges;
 	child->barrier_registered = parent->barrier_registered;
 	child->oom_score_adj = parent->oom_score_adj;
 	child->personality = parent->personality;
 	memcpy(child->limits, parent->limits, sizeof child->limits);
+	child->layout = parent->layout;
+	child->capabilities = parent->capabilities;
+	child->undumpable = parent->undumpable;
 	mutex_unlock(&tree_lock);
 }
 
 static int copy_resources(struct process *child, struct process *parent, uint64_t flags)
 {
+	struct signal_actions *actions = flags & CLONE_SIGHAND ? signal_actions_of(parent) : signal_actions_create(parent);
+	if (!actions)
+		return -ENOMEM;
+	if (flags & CLONE_SIGHAND)
+		__atomic_fetch_add(&actions->refs, 1, __ATOMIC_RELAXED);
+	child->actions = actions->action;
+	if (flags & CLONE_CLEAR_SIGHAND)
+		signal_reset(child);
 	if (parent->exe) {
 		child->exe = vnode_ref(parent->exe);
 		vnode_begin_run(child->exe);		/* cannot fail: the parent runs it */
+		mount_use(child->exe->mount);
 	}
 	child->files = flags & CLONE_FILES ? files_share(parent->files) : files_copy(parent->files);
 	if (!child->files)
@@ -204,15 +276,15 @@ static int copy_resources(struct process *child, struct process *parent, uint64_
 
 static struct process *copy_process(struct process *parent, const struct clone_args *args, struct thread **t)
 {
-	struct process *child = process_create(parent, t);
+	struct process *child = process_create(t);
 	if (!child)
 		return NULL;
 	inherit(child, parent);
 	child->exit_signal = args->exit_signal;
-	if (args->flags & CLONE_CLEAR_SIGHAND)
-		signal_reset(child);
 	child->start_ns = time_now_ns();
 	fs_context_copy(&child->fs, &parent->fs);
+	if (args->flags & CLONE_FS)
+		fs_context_share(&parent->fs, &child->fs);
 	if (copy_thread(*t, args) != 0 || copy_resources(child, parent, args->flags) != 0) {
 		abandon_process(child, *t);
 		return NULL;
@@ -235,10 +307,11 @@ static struct process *copy_with_room(struct process *parent, const struct clone
 	return child;
 }
 
-static int enter_tree(struct process *child, struct thread *t, struct process *parent, uint64_t flags)
+static int enter_tree(struct process *child, struct thread *t, struct process *parent, const struct clone_args *args)
 {
+	const uint64_t flags = args->flags;
 	mutex_lock(&tree_lock);
-	int error = process_killed(parent) ? -EINTR : too_many(parent) ? -EAGAIN : process_insert(child, t);
+	int error = process_killed(parent) ? -EINTR : too_many(parent) ? -EAGAIN : process_insert(child, t, args->wanted);
 	if (!error) {
 		child->parent = flags & CLONE_PARENT ? parent->parent : parent;
 		child->ppid = child->parent ? child->parent->pid : 0;
@@ -282,22 +355,26 @@ void thread_release_vfork(struct thread *t)
 struct process *process_create_first(void (*fn)(void *), void *arg)
 {
 	struct thread *t;
-	struct process *p = process_create(NULL, &t);
+	struct process *p = process_create(&t);
 	if (!p)
 		return NULL;
 	p->files = files_create();
-	if (!p->files || arch_thread_init(&t->arch, thread_stack_top(t)) != 0) {
+	struct signal_actions *actions = signal_actions_create(NULL);
+	p->actions = actions ? actions->action : NULL;
+	if (!actions || !p->files || arch_thread_init(&t->arch, thread_stack_top(t)) != 0) {
 		process_drop_files(p);
 		thread_free(t);
-		kfree(p);
+		process_free(p);
 		return NULL;
 	}
 	signal_init_thread(t, NULL);
 	limits_init(p);
+	capabilities_init(&p->capabilities);
 	p->start_ns = t->start_ns = time_now_ns();
+	t->timer_slack_ns = TIMER_SLACK_NS;
 	p->exit_signal = SIGCHLD;
 	mutex_lock(&tree_lock);
-	process_insert(p, t);
+	process_insert(p, t, 0);
 	p->pgid = p->sid = p->pid;
 	mutex_unlock(&tree_lock);
 	arch_thread_start_in(&t->arch, fn, arg);

@@ -10,41 +10,20 @@
  * Locks: each bucket has one (spinlock); two are taken in the order of their addresses.  A waiter lies on the stack of the one who waits, which takes the lock
  * before it goes: until it is dropped, whoever wakes or moves the waiter may use it.
  */
-#include "kernel/futex.h"
+#include "kernel/futex_table.h"
 #include "kernel/clock.h"
-#include "kernel/sched.h"
 #include "kernel/syscall.h"
 #include "arch/uaccess.h"
 #include "vm/object.h"
 
 enum { BUCKETS = 256 };
-enum futex_op { FUTEX_WAIT, FUTEX_WAKE, FUTEX_REQUEUE = 3, FUTEX_CMP_REQUEUE, FUTEX_WAKE_OP, FUTEX_WAIT_BITSET = 9, FUTEX_WAKE_BITSET,
-	FUTEX_PRIVATE = 128, FUTEX_REALTIME = 256 };
-#define FUTEX_COMMAND	(~(unsigned)(FUTEX_PRIVATE | FUTEX_REALTIME))
-#define ANY_BIT		0xffffffffu
-#define FOREVER		(~(uint64_t)0)
 
-struct futex_key {
-	const void *of;			/* an object, or a space */
-	uint64_t at;			/* bytes; odd: asked for as shared, though it is not */
-	struct object *object;		/* with a reference, so that the key stays unique; NULL: of is a space */
-};
+static struct futex_bucket table[BUCKETS];
 
-struct bucket {
-	struct spinlock lock;
-	struct list waiters;
-} CPU_LOCAL;
-
-struct futex_waiter {
-	struct list link;		/* bucket->lock, as all that follows */
-	struct bucket *bucket;		/* NULL: it has been woken, and nobody uses it any more; read without the lock */
-	struct futex_key key;
-	uint32_t bits;
-	bool woken;			/* read without the lock */
-	struct waitq queue;
-};
-
-static struct bucket table[BUCKETS];
+struct futex_bucket *futex_next_bucket(struct futex_bucket *b)
+{
+	return !b ? table : b + 1 < table + BUCKETS ? b + 1 : NULL;
+}
 
 void futex_init(void)
 {
@@ -56,19 +35,14 @@ void futex_init(void)
 
 /* ---- words and keys --------------------------------------------------------------- */
 
-static struct bucket *bucket_of(const struct futex_key *key)
+struct futex_bucket *futex_bucket(const struct futex_key *key)
 {
 	uint64_t hash = ((uintptr_t)key->of >> 4) * 0x9e3779b97f4a7c15 + (key->at >> 2) * 0xff51afd7ed558ccd;
 	return &table[(hash >> 32) % BUCKETS];
 }
 
-static bool same_key(const struct futex_key *a, const struct futex_key *b)
-{
-	return a->of == b->of && a->at == b->at;
-}
-
 /* What the word at this address is; to be dropped. */
-static int find_key(vaddr_t word, unsigned op, struct futex_key *key)
+int futex_find_key(vaddr_t word, unsigned op, struct futex_key *key)
 {
 	struct space *s = current->space;
 	if (word % sizeof(uint32_t))
@@ -88,7 +62,7 @@ static int find_key(vaddr_t word, unsigned op, struct futex_key *key)
 	return inside ? 0 : -EFAULT;
 }
 
-static void drop_key(const struct futex_key *key)
+void futex_drop_key(const struct futex_key *key)
 {
 	if (key->object)
 		object_put(key->object);
@@ -96,24 +70,24 @@ static void drop_key(const struct futex_key *key)
 
 static int find_keys(vaddr_t word, vaddr_t word2, unsigned op, struct futex_key *key, struct futex_key *key2)
 {
-	int error = find_key(word, op, key);
+	int error = futex_find_key(word, op, key);
 	if (error)
 		return error;
-	error = find_key(word2, op, key2);
+	error = futex_find_key(word2, op, key2);
 	if (error)
-		drop_key(key);
+		futex_drop_key(key);
 	return error;
 }
 
-static void lock_two(struct bucket *a, struct bucket *b)
+static void lock_two(struct futex_bucket *a, struct futex_bucket *b)
 {
-	struct bucket *first = a < b ? a : b, *second = a < b ? b : a;
+	struct futex_bucket *first = a < b ? a : b, *second = a < b ? b : a;
 	spin_lock(&first->lock);
 	if (first != second)
 		spin_lock_nested(&second->lock);
 }
 
-static void unlock_two(struct bucket *a, struct bucket *b)
+static void unlock_two(struct futex_bucket *a, struct futex_bucket *b)
 {
 	spin_unlock(&a->lock);
 	if (a != b)
@@ -124,7 +98,7 @@ static void unlock_two(struct bucket *a, struct bucket *b)
 
 static void enter(struct futex_waiter *w)
 {
-	struct bucket *b = w->bucket = bucket_of(&w->key);
+	struct futex_bucket *b = w->bucket = futex_bucket(&w->key);
 	waitq_init(&w->queue);
 	w->woken = false;
 	spin_lock(&b->lock);
@@ -133,9 +107,9 @@ static void enter(struct futex_waiter *w)
 }
 
 /* Has it been woken?  It may have been moved to another bucket. */
-static bool leave(struct futex_waiter *w)
+bool futex_leave(struct futex_waiter *w)
 {
-	struct bucket *b;
+	struct futex_bucket *b;
 	while ((b = __atomic_load_n(&w->bucket, __ATOMIC_ACQUIRE)) != NULL) {
 		spin_lock(&b->lock);
 		bool here = w->bucket == b;
@@ -148,7 +122,7 @@ static bool leave(struct futex_waiter *w)
 	return true;
 }
 
-static long sleep_on(struct futex_waiter *w, uint64_t deadline_ns)
+long futex_sleep(struct futex_waiter *w, uint64_t deadline_ns)
 {
 	int result = 0;
 	wait_prepare(&w->queue);
@@ -174,7 +148,7 @@ static long wait_on(vaddr_t word, unsigned op, uint32_t expected, uint32_t bits,
 	uint32_t value;
 	if (!bits)
 		return -EINVAL;
-	long result = find_key(word, op, &w.key);
+	long result = futex_find_key(word, op, &w.key);
 	if (result)
 		return result;
 	enter(&w);
@@ -182,10 +156,10 @@ static long wait_on(vaddr_t word, unsigned op, uint32_t expected, uint32_t bits,
 	if (!result && value != expected)
 		result = -EAGAIN;
 	if (!result)
-		result = sleep_on(&w, deadline_ns);
-	if (leave(&w))
+		result = futex_sleep(&w, deadline_ns);
+	if (futex_leave(&w))
 		result = 0;
-	drop_key(&w.key);
+	futex_drop_key(&w.key);
 	if (result != -EINTR)
 		return result;
 	if (deadline_ns == FOREVER)
@@ -203,7 +177,7 @@ static long wait_on(vaddr_t word, unsigned op, uint32_t expected, uint32_t bits,
 /* ---- waking ----------------------------------------------------------------------- */
 
 /* The bucket's lock is held. */
-static void wake_waiter(struct futex_waiter *w)
+void futex_wake_waiter(struct futex_waiter *w)
 {
 	list_remove(&w->link);
 	__atomic_store_n(&w->woken, true, __ATOMIC_RELEASE);
@@ -212,14 +186,16 @@ static void wake_waiter(struct futex_waiter *w)
 }
 
 /* The bucket's lock is held.  One is woken even if n says none, as on Linux. */
-static int wake_in(struct bucket *b, const struct futex_key *key, int n, uint32_t bits)
+static int wake_in(struct futex_bucket *b, const struct futex_key *key, int n, uint32_t bits)
 {
 	int woken = 0;
 	list_for_each_safe(l, &b->waiters) {
 		struct futex_waiter *w = container_of(l, struct futex_waiter, link);
-		if (!same_key(&w->key, key) || !(w->bits & bits))
+		if (!futex_same_key(&w->key, key) || !(w->bits & bits))
 			continue;
-		wake_waiter(w);
+		if (w->pi)
+			return -EINVAL;			/* it waits for a mutex, which is to be unlocked */
+		futex_wake_waiter(w);
 		if (++woken >= n)
 			break;
 	}
@@ -231,14 +207,14 @@ static long wake_word(vaddr_t word, unsigned op, int n, uint32_t bits)
 	struct futex_key key;
 	if (!bits)
 		return -EINVAL;
-	int error = find_key(word, op, &key);
+	int error = futex_find_key(word, op, &key);
 	if (error)
 		return error;
-	struct bucket *b = bucket_of(&key);
+	struct futex_bucket *b = futex_bucket(&key);
 	spin_lock(&b->lock);
 	int woken = wake_in(b, &key, n, bits);
 	spin_unlock(&b->lock);
-	drop_key(&key);
+	futex_drop_key(&key);
 	return woken;
 }
 
@@ -249,11 +225,7 @@ long futex_wake(vaddr_t word, int n)
 
 /* ---- words under the lock --------------------------------------------------------- */
 
-/* Between these two a fault in user memory fails at once. */
-static void faults_off(void) { current_thread()->no_faults = true; }
-static void faults_on(void)  { current_thread()->no_faults = false; }
-
-static int touch_for_write(vaddr_t word)
+int futex_touch(vaddr_t word)
 {
 	uint32_t value, seen;
 	int error = user_load32(word, &value);
@@ -263,7 +235,7 @@ static int touch_for_write(vaddr_t word)
 /* ---- requeueing ------------------------------------------------------------------- */
 
 /* Both locks are held. */
-static void move_waiter(struct futex_waiter *w, struct bucket *from, struct bucket *to, const struct futex_key *key)
+static void move_waiter(struct futex_waiter *w, struct futex_bucket *from, struct futex_bucket *to, const struct futex_key *key)
 {
 	w->key = *key;
 	if (key->object)
@@ -276,7 +248,7 @@ static void move_waiter(struct futex_waiter *w, struct bucket *from, struct buck
 }
 
 /* Both locks are held.  *moved: how many gave up their reference of the first key. */
-static int wake_and_move(struct bucket *from, const struct futex_key *key, int n_wake, int n_move, struct bucket *to, const struct futex_key *key2, int *moved)
+static int wake_and_move(struct futex_bucket *from, const struct futex_key *key, int n_wake, int n_move, struct futex_bucket *to, const struct futex_key *key2, int *moved)
 {
 	int done = 0;
 	*moved = 0;
@@ -284,10 +256,12 @@ static int wake_and_move(struct bucket *from, const struct futex_key *key, int n
 		struct futex_waiter *w = container_of(l, struct futex_waiter, link);
 		if (done - n_wake >= n_move)
 			break;
-		if (!same_key(&w->key, key))
+		if (!futex_same_key(&w->key, key))
 			continue;
+		if (w->pi)
+			return -EINVAL;
 		if (++done <= n_wake) {
-			wake_waiter(w);
+			futex_wake_waiter(w);
 		} else {
 			move_waiter(w, from, to, key2);
 			++*moved;
@@ -304,7 +278,7 @@ static long requeue(vaddr_t word, unsigned op, int n_wake, int n_move, vaddr_t w
 	long result = find_keys(word, word2, op, &key, &key2);
 	if (result)
 		return result;
-	struct bucket *from = bucket_of(&key), *to = bucket_of(&key2);
+	struct futex_bucket *from = futex_bucket(&key), *to = futex_bucket(&key2);
 	int moved = 0;
 	uint32_t value = 0;
 	do {
@@ -320,9 +294,9 @@ static long requeue(vaddr_t word, unsigned op, int n_wake, int n_move, vaddr_t w
 		result = user_load32(word, &value);
 	} while (!result);
 	for (int i = 0; i < moved; i++)
-		drop_key(&key);			/* for each that was moved */
-	drop_key(&key2);
-	drop_key(&key);
+		futex_drop_key(&key);			/* for each that was moved */
+	futex_drop_key(&key2);
+	futex_drop_key(&key);
 	return result;
 }
 
@@ -392,7 +366,7 @@ static long wake_op(vaddr_t word, unsigned op, int n, int n2, vaddr_t word2, uin
 	long result = find_keys(word, word2, op, &key, &key2);
 	if (result)
 		return result;
-	struct bucket *b = bucket_of(&key), *b2 = bucket_of(&key2);
+	struct futex_bucket *b = futex_bucket(&key), *b2 = futex_bucket(&key2);
 	int matches;
 	do {
 		lock_two(b, b2);
@@ -401,25 +375,22 @@ static long wake_op(vaddr_t word, unsigned op, int n, int n2, vaddr_t word2, uin
 		faults_on();
 		if (matches >= 0) {
 			result = wake_in(b, &key, n, ANY_BIT);
-			if (matches)
-				result += wake_in(b2, &key2, n2, ANY_BIT);
+			int more = matches && result >= 0 ? wake_in(b2, &key2, n2, ANY_BIT) : 0;
+			result = more < 0 ? more : result + more;
 		}
 		unlock_two(b, b2);
 		if (matches >= 0)
 			break;
-		result = matches == -EFAULT ? touch_for_write(word2) : matches;
+		result = matches == -EFAULT ? futex_touch(word2) : matches;
 	} while (!result);
-	drop_key(&key2);
-	drop_key(&key);
+	futex_drop_key(&key2);
+	futex_drop_key(&key);
 	return result;
 }
 
 /* ---- robust lists ----------------------------------------------------------------- */
 
 enum { ROBUST_MOST = 2048 };
-#define OWNER_WAITERS	0x80000000u
-#define OWNER_DIED	0x40000000u
-#define OWNER_MASK	0x3fffffffu
 
 struct robust_head { vaddr_t next; int64_t offset; vaddr_t pending; };
 enum robust_kind { ROBUST_LISTED, ROBUST_PENDING };
@@ -470,7 +441,7 @@ void futex_leave_robust(struct thread *t)
 /* ---- the call --------------------------------------------------------------------- */
 
 /* When a wait ends: WAIT takes a time span, WAIT_BITSET a point in time. */
-static int find_deadline(vaddr_t from, unsigned op, uint64_t *deadline_ns)
+int futex_deadline(vaddr_t from, unsigned op, uint64_t *deadline_ns)
 {
 	struct timespec64 t;
 	*deadline_ns = FOREVER;
@@ -500,12 +471,12 @@ long sys_futex(const unsigned long args[6])
 	uint64_t deadline_ns;
 	int error, n = (int)args[2], n2 = (int)args[3];
 
-	if ((op & FUTEX_REALTIME) && which != FUTEX_WAIT_BITSET)
+	if ((op & FUTEX_REALTIME) && which != FUTEX_WAIT_BITSET && which != FUTEX_LOCK_PI2)
 		return -ENOSYS;
 	switch (which) {
 	case FUTEX_WAIT:
 	case FUTEX_WAIT_BITSET:
-		error = find_deadline(args[3], op, &deadline_ns);
+		error = futex_deadline(args[3], op, &deadline_ns);
 		if (error)
 			return error;
 		return wait_on(args[0], op, (uint32_t)args[2], which == FUTEX_WAIT ? ANY_BIT : value3, deadline_ns);
@@ -515,6 +486,14 @@ long sys_futex(const unsigned long args[6])
 	case FUTEX_REQUEUE:
 	case FUTEX_CMP_REQUEUE:
 		return requeue(args[0], op, n, n2, args[4], which == FUTEX_CMP_REQUEUE ? &value3 : NULL);
+	case FUTEX_LOCK_PI:
+	case FUTEX_LOCK_PI2:
+		error = futex_deadline(args[3], which == FUTEX_LOCK_PI ? op | FUTEX_REALTIME : op, &deadline_ns);
+		return error ? error : futex_lock_pi(args[0], op, deadline_ns);
+	case FUTEX_TRYLOCK_PI:
+		return futex_lock_pi(args[0], op, 0);
+	case FUTEX_UNLOCK_PI:
+		return futex_unlock_pi(args[0], op);
 	case FUTEX_WAKE_OP:
 		return wake_op(args[0], op, n, n2, args[4], value3);
 	default:

@@ -9,3 +9,5 @@ void futex_init(void);
 long futex_wake(vaddr_t word, int n);
 /* The current thread goes without having unlocked the mutexes of its robust list: they are marked, and who waits for them is woken. */
 void futex_leave_robust(struct thread *);
+/* A thread ends: whoever waits for a mutex of its (FUTEX_LOCK_PI) gets it. */
+void futex_leave_pi(struct thread *);

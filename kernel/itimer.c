@@ -1,23 +1,55 @@
 /*
  * kernel/itimer.c - the interval timers of a process: SIGALRM by the clock, SIGVTALRM and SIGPROF by processor time.
  *
- * process->itimer[w].next_ns is when it fires: by time_now_ns() for ITIMER_REAL, by the processor time of the process for the others;
- * 0: it is not set.  Processor 0 looks at the armed real-time timers of all processes when the first is due; every tick looks at the two others of the running process, so
- * these fire up to a tick late.  None fires early.
+ * SIGALRM is sent once, and the timer that repeats is set again when that has been taken, for a time that has not passed yet: so a short interval costs no more than the process does about it.
+ * The two others go on by themselves, at ticks.
  *
- * itimer_lock (interrupts off; taken before signal_lock) guards the timers and the list.  A process in the list is alive: itimer_forget
- * takes it out before it goes.
+ * process->timers_lock (mutex) keeps apart those who set and read; interval_ns of the others is read by their tick as well, as a word.
  */
 #include "kernel/clock.h"
 #include "kernel/sched.h"
 
-static struct spinlock itimer_lock = SPINLOCK_INIT("itimer", RANK_WAITQ - 2);
-static struct list armed = LIST_INIT(armed);
-static uint64_t next_real_ns = TIME_NEVER;	/* the earliest of them; written under itimer_lock, atomic */
+enum { SOON_NS = 1000 };		/* due, and about to fire: not 0, which means 'not set' */
 
-static const int timer_signal[ITIMERS] = { SIGALRM, SIGVTALRM, SIGPROF };
+static void real_fires(struct timer *timer)
+{
+	signal_send_process(container_of(timer, struct process, itimers.real), SIGALRM, NULL);
+}
 
-/* The time that this timer goes by. */
+static uint64_t next_time(uint64_t at_ns, uint64_t interval_ns, uint64_t now_ns)
+{
+	return interval_ns ? at_ns + ((now_ns - at_ns) / interval_ns + 1) * interval_ns : TIME_NEVER;
+}
+
+static uint64_t virtual_fires(struct cpu_timer *timer, uint64_t now_ns)
+{
+	struct process *p = container_of(timer, struct process, itimers.virtual);
+
+	signal_send_process(p, SIGVTALRM, NULL);
+	return next_time(timer->at_ns, p->itimers.interval_ns[ITIMER_VIRTUAL], now_ns);
+}
+
+static uint64_t prof_fires(struct cpu_timer *timer, uint64_t now_ns)
+{
+	struct process *p = container_of(timer, struct process, itimers.prof);
+
+	signal_send_process(p, SIGPROF, NULL);
+	return next_time(timer->at_ns, p->itimers.interval_ns[ITIMER_PROF], now_ns);
+}
+
+void itimer_init(struct process *p)
+{
+	p->itimers.real.fire = real_fires;
+	cpu_timer_init(&p->itimers.virtual, true, 0, virtual_fires);
+	cpu_timer_init(&p->itimers.prof, false, 0, prof_fires);
+}
+
+static struct cpu_timer *cpu_timer_of(struct process *p, enum itimer_which which)
+{
+	return which == ITIMER_VIRTUAL ? &p->itimers.virtual : &p->itimers.prof;
+}
+
+/* What it goes by, now. */
 static uint64_t timer_now(struct process *p, enum itimer_which which)
 {
 	if (which == ITIMER_REAL)
@@ -26,100 +58,63 @@ static uint64_t timer_now(struct process *p, enum itimer_which which)
 	return which == ITIMER_VIRTUAL ? used.user_ns : cpu_time_all(used);
 }
 
-/* Sends the signal if the time has come, once however late it is, and sets the next time. */
-static void fire_if_due(struct process *p, enum itimer_which which)
-{
-	uint64_t next = p->itimer[which].next_ns, interval = p->itimer[which].interval_ns;
-	if (next == 0)
-		return;
-	uint64_t now = timer_now(p, which);
-	if (now < next)
-		return;
-	p->itimer[which].next_ns = interval ? next + ((now - next) / interval + 1) * interval : 0;
-	signal_send_process(p, timer_signal[which], NULL);
-}
-
-/* itimer_lock held. */
-static void find_next(void)
-{
-	uint64_t next = TIME_NEVER;
-
-	list_for_each(l, &armed)
-		if (container_of(l, struct process, itimer_link)->itimer[ITIMER_REAL].next_ns < next)
-			next = container_of(l, struct process, itimer_link)->itimer[ITIMER_REAL].next_ns;
-	__atomic_store_n(&next_real_ns, next, __ATOMIC_SEQ_CST);
-}
-
-void itimer_tick_real(uint64_t now_ns)
-{
-	if (itimer_next() > now_ns)
-		return;
-	unsigned long irq = spin_lock_irq(&itimer_lock);
-	list_for_each_safe(l, &armed) {
-		struct process *owner = container_of(l, struct process, itimer_link);
-		fire_if_due(owner, ITIMER_REAL);
-		if (owner->itimer[ITIMER_REAL].next_ns == 0)
-			list_remove(l);
-	}
-	find_next();
-	spin_unlock_irq(&itimer_lock, irq);
-}
-
-uint64_t itimer_next(void)
-{
-	return __atomic_load_n(&next_real_ns, __ATOMIC_SEQ_CST);
-}
-
-void itimer_tick(struct process *p)
-{
-	if (!p->itimer[ITIMER_VIRTUAL].next_ns && !p->itimer[ITIMER_PROF].next_ns)
-		return;				/* one that is being set is seen at the next tick */
-	unsigned long irq = spin_lock_irq(&itimer_lock);
-	fire_if_due(p, ITIMER_VIRTUAL);
-	fire_if_due(p, ITIMER_PROF);
-	spin_unlock_irq(&itimer_lock, irq);
-}
-
 static struct itimer_value value_now(struct process *p, enum itimer_which which)
 {
-	struct itimer_value v = { 0, p->itimer[which].interval_ns };
-	uint64_t next = p->itimer[which].next_ns, now = timer_now(p, which);
-	if (next)
-		v.left_ns = next > now ? next - now : 1000;	/* due, the tick is on its way: not 0, which means 'not set' */
+	struct itimer_value v = { 0, p->itimers.interval_ns[which] };
+	const struct cpu_timer *cpu = cpu_timer_of(p, which);
+	bool armed = which == ITIMER_REAL ? p->itimers.real.armed : !list_empty(&cpu->link);
+	uint64_t at = which == ITIMER_REAL ? p->itimers.real.at_ns : cpu->at_ns, now = timer_now(p, which);
+
+	if (armed)
+		v.left_ns = at > now ? at - now : SOON_NS;
 	return v;
 }
 
 struct itimer_value itimer_get(struct process *p, enum itimer_which which)
 {
-	unsigned long irq = spin_lock_irq(&itimer_lock);
+	mutex_lock(&p->timers_lock);
 	struct itimer_value v = value_now(p, which);
-	spin_unlock_irq(&itimer_lock, irq);
+	mutex_unlock(&p->timers_lock);
 	return v;
+}
+
+static void set(struct process *p, enum itimer_which which, uint64_t left_ns)
+{
+	if (which == ITIMER_REAL && left_ns)
+		timer_arm(&p->itimers.real, TIMER_MONOTONIC, time_now_ns() + left_ns);
+	else if (which == ITIMER_REAL)
+		timer_cancel(&p->itimers.real);
+	else if (left_ns)
+		cpu_timer_arm(p, cpu_timer_of(p, which), timer_now(p, which) + left_ns);
+	else
+		cpu_timer_cancel(cpu_timer_of(p, which));
 }
 
 struct itimer_value itimer_set(struct process *p, enum itimer_which which, struct itimer_value new)
 {
-	unsigned long irq = spin_lock_irq(&itimer_lock);
+	mutex_lock(&p->timers_lock);
 	struct itimer_value old = value_now(p, which);
-	p->itimer[which].interval_ns = new.interval_ns;
-	p->itimer[which].next_ns = new.left_ns ? timer_now(p, which) + new.left_ns : 0;
-	if (which == ITIMER_REAL) {
-		list_remove(&p->itimer_link);
-		if (new.left_ns)
-			list_append(&armed, &p->itimer_link);
-		find_next();
-	}
-	spin_unlock_irq(&itimer_lock, irq);
-	if (which == ITIMER_REAL)
-		sched_timers_changed();
+	p->itimers.interval_ns[which] = new.interval_ns;
+	set(p, which, new.left_ns);
+	mutex_unlock(&p->timers_lock);
 	return old;
+}
+
+void itimer_taken(struct process *p)
+{
+	struct timer *real = &p->itimers.real;
+
+	if (!p->itimers.interval_ns[ITIMER_REAL])
+		return;
+	mutex_lock(&p->timers_lock);
+	uint64_t interval = p->itimers.interval_ns[ITIMER_REAL], now = time_now_ns();
+	if (interval && !real->armed)		/* else SIGALRM was somebody's else */
+		timer_arm(real, TIMER_MONOTONIC, now < real->at_ns ? now + interval : next_time(real->at_ns, interval, now));
+	mutex_unlock(&p->timers_lock);
 }
 
 void itimer_forget(struct process *p)
 {
-	unsigned long irq = spin_lock_irq(&itimer_lock);
-	list_remove(&p->itimer_link);
-	for (int w = 0; w < ITIMERS; w++)
-		p->itimer[w].next_ns = p->itimer[w].interval_ns = 0;
-	spin_unlock_irq(&itimer_lock, irq);
+	for (enum itimer_which w = 0; w < ITIMERS; w++)
+		itimer_set(p, w, (struct itimer_value){ 0, 0 });
 }

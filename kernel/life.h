@@ -10,6 +10,8 @@ struct clone_args {
 	int exit_signal;
 	vaddr_t stack;				/* where the stack pointer begins; 0: as the parent's */
 	vaddr_t parent_tid, child_tid, tls;
+	vaddr_t pidfd;				/* CLONE_PIDFD: where the descriptor's number is written */
+	pid_type wanted;			/* the number that the child is to have; 0: any */
 };
 /*
  * A new process, or with CLONE_THREAD a new thread of this one: its number, or -EINVAL, -EPERM, -EAGAIN, -ENOMEM.  With CLONE_VFORK it returns when the
@@ -31,6 +33,7 @@ void thread_exit(int status) __attribute__((noreturn));
 void thread_leave_memory(struct thread *);
 /* Ends all other threads of the current process: 0, or -EINTR: this one is to end, too. */
 int process_end_others(struct process *);
+void semaphores_exit(const struct process *);		/* kernel/sys_sem.c: what it owes to System V semaphores is given back */
 static inline int exit_code(int code) { return (code & 0xff) << 8; }
 
 /* OOM policy: kills a process other than pid 1, says so on the console. True: something was or is being killed. */
@@ -41,7 +44,7 @@ size_t oom_memory(const struct process *);
 long oom_badness(const struct process *);
 
 /* ---- wait.c ---- */
-enum wait_which { WAIT_ALL, WAIT_PID, WAIT_GROUP };	/* as waitid's P_ALL, P_PID, P_PGID */
+enum wait_which { WAIT_ALL, WAIT_PID, WAIT_GROUP, WAIT_PIDFD };	/* the last is waitid's alone; as waitid's P_ALL, P_PID, P_PGID */
 enum wait_options { WAIT_NOHANG = 1, WAIT_STOPPED = 2, WAIT_EXITED = 4, WAIT_CONTINUED = 8, WAIT_KEEP = 0x01000000,
 	WAIT_NO_THREAD = 0x20000000, WAIT_ANY_KIND = 0x40000000 };
 #define WAIT_CLONE_KIND	0x80000000u
@@ -63,12 +66,13 @@ bool process_tell_parent(struct process *zombie);
 void process_init(void);
 pid_type process_last_pid(void);
 /* A process and the thread that will be its leader, both in no table; NULL: no memory. */
-struct process *process_create(struct process *parent, struct thread **);
-/* Gives the two a number; -EAGAIN: there is none. tree_lock held. */
-int process_insert(struct process *, struct thread *);
+struct process *process_create(struct thread **);
+void process_free(struct process *);		/* in no table, with neither space nor files */
+/* Gives the two this number, or (0) any; -EAGAIN: there is none; -EEXIST. tree_lock held. */
+int process_insert(struct process *, struct thread *, pid_type wanted);
 void process_remove(struct process *);		/* tree_lock held */
-/* One more thread of the current process; -EAGAIN, or -EINTR: the process is about to end or to exec. tree_lock held. */
-int thread_insert(struct process *, struct thread *);
+/* One more thread of the current process; the same, or -EINTR: the process is about to end or to exec. tree_lock held. */
+int thread_insert(struct process *, struct thread *, pid_type wanted);
 /* Its account goes to the process.  tree_lock and signal_lock held. */
 void thread_remove(struct process *, struct thread *);
 /* The only thread takes the number of the process.  tree_lock held. */

@@ -16,9 +16,11 @@
 #include "arch/mmu.h"
 #include "arch/time.h"
 #include "arch/trap.h"
+#include "fs/anon.h"
 #include "fs/fat.h"
 #include "fs/job.h"
 #include "fs/memfd.h"
+#include "kernel/pidfd.h"
 #include "kernel/main.h"
 #include "kernel/clock.h"
 #include "kernel/files.h"
@@ -27,6 +29,7 @@
 #include "kernel/settings.h"
 #include "kernel/system.h"
 #include "kernel/tty.h"
+#include "kernel/vdso.h"
 #include "lib/print.h"
 #include "lib/string.h"
 #include "vm/frame.h"
@@ -57,6 +60,7 @@ void kernel_main(const struct boot_info *boot)
 	say_hello(boot);
 	process_init();
 	futex_init();
+	signal_init();
 	clock_init();
 	time_init();
 	dev_register_memory();
@@ -148,6 +152,8 @@ static bool take_word(const char *word)
 		init_path = value;
 	} else if ((value = value_of(word, "panic"))) {
 		panic_wanted = strcmp(value, "test") == 0;
+	} else if (strcmp(word, "norandmaps") == 0) {
+		return take_setting("randomize_va_space=0");
 	} else {
 		return take_setting(word);
 	}
@@ -229,6 +235,11 @@ static void start_init(void *boot_info)
 	struct process *p = current;
 	if (memfd_init())
 		kprintf("no memory for memfd\n");
+	pidfd_init();
+	if (anon_init())
+		kprintf("no memory for files without a place\n");
+	if (vdso_init())
+		kprintf("no memory for the vDSO\n");
 	mount_at("/", mount_image(boot_info));
 	fs_context_init(&p->fs);
 	mount_at("/dev", dev_mount());

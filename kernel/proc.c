@@ -50,7 +50,9 @@ struct process *proc_lock_thread(const struct proc_node *n, struct thread **out)
 bool proc_may_inspect(const struct process *p)
 {
 	const struct process *me = current;
-	return me->euid == 0 || (me->euid == p->uid && me->euid == p->euid && me->euid == p->suid);
+	uint32_t uid = me->fs.uid, gid = me->fs.gid;
+	bool same = uid == p->uid && uid == p->euid && uid == p->suid && gid == p->gid && gid == p->egid && gid == p->sgid;
+	return p == me || capable(CAP_SYS_PTRACE) || (!p->undumpable && same);
 }
 
 void proc_unlock_process(void)
@@ -72,8 +74,8 @@ static int make_node(const struct proc_node *like, const struct vnode_ops *ops, 
 			vnode_put(v);
 			return -ENOENT;
 		}
-		v->uid = p->euid;
-		v->gid = p->egid;
+		v->uid = p->undumpable && !S_ISDIR(mode) ? 0 : p->euid;
+		v->gid = p->undumpable && !S_ISDIR(mode) ? 0 : p->egid;
 		proc_unlock_process();
 	}
 	*out = v;
@@ -179,6 +181,45 @@ static int process_readdir(struct vnode *dir, uint64_t *pos, dirent_fn fn, void 
 
 static const struct vnode_ops process_ops = { .lookup = process_lookup, .readdir = process_readdir };
 
+/* ---- /sys/devices/system/cpu ------------------------------------------------------------------- */
+
+/* Positions and numbers: the table's, then from FIRST_CPU on. */
+enum { FIRST_CPU = ID_STEP - CPUS_MAX - DIR_FIRST };
+
+static uint64_t cpu_id(const struct proc_node *dir, unsigned cpu) { return child_id(dir->id, FIRST_CPU + cpu); }
+
+static int cpu_lookup(struct vnode *dir, const char *name, size_t len, struct vnode **out)
+{
+	struct proc_node n = *(const struct proc_node *)dir->data;
+	long cpu = len > 3 && memcmp(name, "cpu", 3) == 0 ? number_of(name + 3, len - 3) : -1;
+	if (cpu < 0 || cpu >= (long)cpu_count)
+		return table_lookup(dir, name, len, out);
+	n.id = cpu_id(&n, (unsigned)cpu);
+	n.entry = &sys_cpu_entry;
+	n.fd = (int)cpu;
+	return make_node(&n, &table_ops, sys_cpu_entry.mode, out);
+}
+
+static int cpu_readdir(struct vnode *dir, uint64_t *pos, dirent_fn fn, void *context)
+{
+	const struct proc_node *n = dir->data;
+	if (*pos < FIRST_CPU) {
+		if (list_table(n->entry->inside, n, pos, fn, context))
+			return 0;
+		*pos = FIRST_CPU;
+	}
+	for (; *pos < FIRST_CPU + cpu_count; ++*pos) {
+		char name[8];
+		unsigned cpu = (unsigned)(*pos - FIRST_CPU);
+		int len = snprintf(name, sizeof name, "cpu%u", cpu);
+		if (fn(context, name, (size_t)len, inode(0, cpu_id(n, cpu)), FT_DIR, *pos + 1))
+			break;
+	}
+	return 0;
+}
+
+const struct vnode_ops sys_cpu_ops = { .lookup = cpu_lookup, .readdir = cpu_readdir };
+
 /* ---- the root ------------------------------------------------------------------------------ */
 
 /* The directory of a thread, and of its process if pid is 0; else the process must be that one. */
@@ -243,25 +284,42 @@ static const struct vnode_ops root_ops = { .lookup = root_lookup, .readdir = roo
 
 static int proc_statfs(struct mount *m, struct linux_statfs *s)
 {
-	s->type = m == &proc_fs ? STATFS_PROC : STATFS_SYSFS;
+	s->type = m->dev == proc_fs.dev ? STATFS_PROC : STATFS_SYSFS;
 	return 0;
+}
+
+static void mount_free(struct mount *m)
+{
+	kfree(m);
+}
+
+/* The first mount of a file system is the structure that is there; others are further ways to the same nodes, with a root of their own. */
+static struct mount *mount_again(struct mount *first, struct proc_node root, const struct vnode_ops *ops)
+{
+	struct mount *m = first;
+	if (first->root) {
+		m = kmalloc(sizeof *m);
+		if (!m)
+			return NULL;
+		*m = (struct mount){ .type = first->type, .source = first->source, .dev = first->dev, .statfs = first->statfs, .free = mount_free };
+	}
+	root.mount = m;
+	if (make_node(&root, ops, S_IFDIR | 0555, &m->root) == 0)
+		return m;
+	if (m != first)
+		kfree(m);
+	return NULL;
 }
 
 struct mount *proc_mount(void)
 {
-	static const struct proc_node root = { .mount = &proc_fs, .id = ID_ROOT };
-	if (make_node(&root, &root_ops, S_IFDIR | 0555, &proc_fs.root) != 0)
-		return NULL;
-	return &proc_fs;
+	return mount_again(&proc_fs, (struct proc_node){ .id = ID_ROOT }, &root_ops);
 }
 
 struct mount *sysfs_mount(void)
 {
 	static const struct proc_entry directory = { .name = "/", .inside = sys_root_entries };
-	static const struct proc_node root = { .mount = &sys_fs, .entry = &directory, .id = ID_ROOT };
-	if (make_node(&root, &table_ops, S_IFDIR | 0555, &sys_fs.root) != 0)
-		return NULL;
-	return &sys_fs;
+	return mount_again(&sys_fs, (struct proc_node){ .entry = &directory, .id = ID_ROOT }, &table_ops);
 }
 
 /* ---- task/ ---------------------------------------------------------------------------------- */
@@ -416,6 +474,8 @@ static int make_fdinfo(struct text *t, struct vnode *v, void *arg)
 		return -ENOENT;
 	text_print(t, "pos:\t%llu\nflags:\t0%o\nmnt_id:\t%llu\nino:\t%llu\n", (unsigned long long)f->pos, f->flags,
 		(unsigned long long)(f->vnode->mount ? f->vnode->mount->dev : 0), (unsigned long long)f->vnode->ino);
+	if (f->ops->show)
+		f->ops->show(f, t);
 	file_put(f);
 	return 0;
 }
@@ -519,6 +579,33 @@ static ssize thread_self_readlink(struct vnode *v, char *to, size_t size)
 const struct vnode_ops proc_self_ops = { .readlink = self_readlink };
 const struct vnode_ops proc_thread_self_ops = { .readlink = thread_self_readlink };
 
+/* ---- ns/ --------------------------------------------------------------------------------------------- */
+
+static ssize ns_readlink(struct vnode *v, char *to, size_t size)
+{
+	static const struct { const char *name; unsigned number; } spaces[] = {
+		{ "cgroup", 4026531835u }, { "ipc", 4026531839u }, { "mnt", 4026531841u }, { "net", 4026531840u }, { "pid", 4026531836u }, { "time", 4026531834u },
+		{ "user", 4026531837u }, { "uts", 4026531838u },
+	};
+	const struct proc_node *n = v->data;
+	char text[32];
+	struct process *p = proc_lock_process(n);
+	if (!p)
+		return -ENOENT;
+	bool allowed = proc_may_inspect(p);
+	proc_unlock_process();
+	if (!allowed)
+		return -EACCES;
+	for (size_t i = 0; i < sizeof spaces / sizeof *spaces; i++) {
+		const char *name = spaces[i].name;
+		if (strncmp(n->entry->name, name, strlen(name)) == 0)
+			snprintf(text, sizeof text, "%s:[%u]", name, spaces[i].number);
+	}
+	return print_link(to, size, text);
+}
+
+const struct vnode_ops proc_ns_ops = { .readlink = ns_readlink };
+
 /* ---- regular files ----------------------------------------------------------------------------------- */
 
 static int text_open(struct vnode *v, struct file *f)
@@ -527,10 +614,10 @@ static int text_open(struct vnode *v, struct file *f)
 	return synth_open(f, n->entry->text, v->data);
 }
 
-static int text_truncate(struct vnode *v, const struct vattr *a, unsigned which)
+int proc_text_setattr(struct vnode *v, const struct vattr *a, unsigned which)
 {
 	(void)v, (void)a;
 	return which & ~(unsigned)VATTR_SIZE ? -EPERM : 0;	/* O_TRUNC, as of a shell's '>', does nothing */
 }
 
-static const struct vnode_ops text_ops = { .open = text_open, .setattr = text_truncate };
+static const struct vnode_ops text_ops = { .open = text_open, .setattr = proc_text_setattr };

@@ -30,7 +30,7 @@ struct proc_node {
 	bool single;				/* under task/: about this thread, not all of them */
 	uint64_t start_ns;			/* the process's */
 	uint64_t id;				/* place in the tree: with pid, the inode number */
-	int fd;					/* in fd/ and fdinfo/ */
+	int fd;					/* in fd/ and fdinfo/: the descriptor; in /sys/devices/system/cpu/cpuN: the processor */
 };
 
 /* The process of a node, with tree_lock held; NULL (and nothing held): it is gone. */
@@ -43,15 +43,24 @@ bool proc_may_inspect(const struct process *);
 
 /* What a directory of the machine or of a process contains. */
 extern const struct proc_entry proc_root_entries[], proc_process_entries[], proc_thread_entries[], sys_root_entries[];
-extern const struct vnode_ops proc_fd_ops, proc_fdinfo_ops, proc_task_ops, proc_exe_ops, proc_cwd_ops, proc_root_link_ops, proc_self_ops,
-	proc_thread_self_ops;
+extern const struct vnode_ops proc_pagemap_ops, proc_mem_ops, proc_ns_ops, proc_fd_ops, proc_fdinfo_ops, proc_task_ops, proc_exe_ops, proc_cwd_ops, proc_root_link_ops, proc_self_ops,
+	proc_thread_self_ops, sys_cpu_ops;
+extern const struct proc_entry sys_cpu_entry;		/* the directory of one processor */
+
+int proc_text_setattr(struct vnode *, const struct vattr *, unsigned which);	/* of regular files: O_TRUNC does nothing */
 
 /* For the texts of both: "1234", a size in kB. */
 #define KB(pages)	((unsigned long)(pages) * (PAGE_SIZE / 1024))
 struct fault_stats;
 void proc_print_faults(struct text *, const struct fault_stats *);
-void proc_print_mounts(struct text *);
+/* Names of the types of file systems, in the order of /proc/filesystems (kernel/sys_mount.c); NULL: no more. */
+const char *file_system_type(unsigned index, bool *on_device);
+int proc_print_mounts(struct text *);
+int proc_print_mountinfo(struct text *);
 /* A decimal number with a sign, white space around it; -EINVAL: it is none, or too large. */
 int proc_parse_int(const char *, long *value);
 
-extern const struct synth proc_shm_text /* sys_shm.c */, proc_maps_text, proc_smaps_text, proc_smaps_rollup_text, proc_statm_text, proc_cmdline_text, proc_environ_text;
+extern const struct vnode_ops proc_kpagecount_ops, proc_kpageflags_ops;
+extern const struct synth proc_setting_text;
+int proc_make_meminfo(struct text *, struct vnode *, void *);
+extern const struct synth proc_shm_text /* sys_shm.c */, proc_sem_text, proc_sem_limits_text /* sys_sem.c */, proc_msg_text /* sys_msg.c */, proc_maps_text, proc_smaps_text, proc_smaps_rollup_text, proc_statm_text, proc_cmdline_text, proc_environ_text, proc_auxv_text;

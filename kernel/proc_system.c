@@ -74,7 +74,7 @@ static struct census count_frames(void)
 /*
  * Borrowed pages lie in the boot image, which is not among the managed frames: they are in no figure here.  MemAvailable counts what reclaim can give back.
  */
-static int make_meminfo(struct text *t, struct vnode *v, void *arg)
+int proc_make_meminfo(struct text *t, struct vnode *v, void *arg)
 {
 	struct frame_stats f;
 	struct heap_stats heap;
@@ -96,6 +96,7 @@ static int make_meminfo(struct text *t, struct vnode *v, void *arg)
 	};
 	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
 		text_print(t, "%-16s%8lu kB\n", lines[i].name, lines[i].kb);
+	text_print(t, "HugePages_Total:       0\nHugePages_Free:        0\nHugePages_Rsvd:        0\nHugePages_Surp:        0\nHugepagesize:       2048 kB\nHugetlb:               0 kB\n");
 	return 0;
 }
 
@@ -113,14 +114,15 @@ static int make_vmstat(struct text *t, struct vnode *v, void *arg)
 	return 0;
 }
 
+static const char *const zone_names[ZONES] = { "DMA", "DMA32", "Normal" };
+
 static int make_buddyinfo(struct text *t, struct vnode *v, void *arg)
 {
-	static const char *const zone[ZONES] = { "DMA", "DMA32", "Normal" };
 	struct frame_stats f;
 	(void)v, (void)arg;
 	frame_get_stats(&f);
 	for (int z = 0; z < ZONES; z++) {
-		text_print(t, "Node 0, zone %8s ", zone[z]);
+		text_print(t, "Node 0, zone %8s ", zone_names[z]);
 		for (int order = 0; order <= FRAME_MAX_ORDER; order++)
 			text_print(t, "%6zu ", f.free_blocks[z][order]);
 		text_print(t, "\n");
@@ -202,21 +204,55 @@ static int make_loadavg(struct text *t, struct vnode *v, void *arg)
 
 static int make_cpuinfo(struct text *t, struct vnode *v, void *arg)
 {
-	char model[64];
-	uint64_t khz = time_cycles_khz();
+	char *description = kmalloc(CPU_DESCRIPTION_BYTES);
 	(void)v, (void)arg;
-	cpu_describe(model, sizeof model);
-	for (unsigned i = 0; i < cpu_count; i++)
-		text_print(t, "processor\t: %u\nmodel name\t: %s\ncpu MHz\t\t: %lu.%03lu\nphysical id\t: 0\nsiblings\t: %u\ncore id\t\t: %u\ncpu cores\t: %u\n\n",
-			i, model, (unsigned long)(khz / 1000), (unsigned long)(khz % 1000), cpu_count, i, cpu_count);
+	if (!description)
+		return -ENOMEM;
+	for (unsigned i = 0; i < cpu_count; i++) {
+		cpu_describe(i, description, CPU_DESCRIPTION_BYTES);
+		text_print(t, "%s", description);
+	}
+	kfree(description);
 	return 0;
 }
 
-/* Which processors there are: all that are possible run. */
-static int make_cpus(struct text *t, struct vnode *v, void *arg)
+static int make_interrupts(struct text *t, struct vnode *v, void *arg)
+{
+	const struct interrupt_source *source;
+	(void)v, (void)arg;
+	text_print(t, "     ");
+	for (unsigned cpu = 0; cpu < cpu_count; cpu++)
+		text_print(t, "%*sCPU%-6u", cpu > 9 ? 4 : 5, "", cpu);
+	for (unsigned i = 0; (source = cpu_interrupt_source(i)); i++) {
+		text_print(t, "\n%3s: ", source->name);
+		for (unsigned cpu = 0; cpu < cpu_count; cpu++)
+			text_print(t, "%10lu ", (unsigned long)source->count[cpu]);
+		text_print(t, "  %s", source->what);
+	}
+	text_print(t, "\n");
+	return 0;
+}
+
+static int make_partitions(struct text *t, struct vnode *v, void *arg)
 {
 	(void)v, (void)arg;
-	text_print(t, cpu_count > 1 ? "0-%u\n" : "0\n", cpu_count - 1);
+	text_print(t, "major minor  #blocks  name\n\n");
+	return 0;
+}
+
+/* What of a zone Linux shows that has a meaning here; managed memory is not told apart by zones. */
+static int make_zoneinfo(struct text *t, struct vnode *v, void *arg)
+{
+	struct frame_stats f;
+	(void)v, (void)arg;
+	frame_get_stats(&f);
+	for (int z = 0; z < ZONES; z++) {
+		size_t free = 0;
+		for (int order = 0; order <= FRAME_MAX_ORDER; order++)
+			free += f.free_blocks[z][order] << order;
+		text_print(t, "Node 0, zone %8s\n  pages free     %zu\n        min      %zu\n        low      %zu\n      nr_free_pages %zu\n", zone_names[z], free,
+			z == ZONE_DMA32 ? f.reserve : 0, z == ZONE_DMA32 ? frame_level.low : 0, free);
+	}
 	return 0;
 }
 
@@ -247,17 +283,13 @@ static int make_cmdline(struct text *t, struct vnode *v, void *arg)
 
 static int make_filesystems(struct text *t, struct vnode *v, void *arg)
 {
-	(void)v, (void)arg;
-	text_print(t, "nodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\n\tvfat\n");
-	return 0;
-}
+	bool on_device;
+	const char *type;
 
-void proc_print_mounts(struct text *t)
-{
-	list_for_each(l, &mount_list) {
-		const struct mount *m = container_of(l, struct mount, all);
-		text_print(t, "%s %s %s %s,relatime 0 0\n", m->source, m->path, m->type, m->flags & MOUNT_READONLY ? "ro" : "rw");
-	}
+	(void)v, (void)arg;
+	for (unsigned i = 0; (type = file_system_type(i, &on_device)); i++)
+		text_print(t, "%s\t%s\n", on_device ? "" : "nodev", type);
+	return 0;
 }
 
 static int make_devices(struct text *t, struct vnode *v, void *arg)
@@ -285,12 +317,12 @@ static int make_nothing(struct text *t, struct vnode *v, void *arg)
 static int make_constant(struct text *t, struct vnode *v, void *arg)
 {
 	static const struct { const char *name, *value; } constants[] = {
-		{ "ostype", SYSTEM_OS }, { "osrelease", SYSTEM_RELEASE }, { "version", SYSTEM_VERSION }, { "pid_max", "32768" },
-		{ "threads-max", "32768" }, { "ngroups_max", "65536" }, { "cap_last_cap", "40" }, { "entropy_avail", "256" }, { "poolsize", "256" },
-		{ "max_map_count", "65530" }, { "swappiness", "0" },
-		{ "file-max", "1048576" }, { "nr_open", "1048576" }, { "pipe-max-size", "1048576" }, { "core_pattern", "core" },
-		{ "shmmax", "18446744073692774399" }, { "shmall", "18446744073692774399" }, { "shmmni", "4096" },
-		{ "hpage_pmd_size", "2097152" },
+		{ "ostype", SYSTEM_OS }, { "osrelease", SYSTEM_RELEASE }, { "version", SYSTEM_VERSION }, { "arch", SYSTEM_MACHINE }, { "ngroups_max", "65536" },
+		{ "cap_last_cap", "40" }, { "entropy_avail", "256" }, { "poolsize", "256" }, { "overflowuid", "65534" }, { "overflowgid", "65534" }, { "tainted", "0" },
+		{ "sched_rr_timeslice_ms", "30" }, { "printk", "7\t4\t1\t7" }, { "dmesg_restrict", "0" }, { "core_uses_pid", "0" }, { "core_pattern", "core" },
+		{ "max_map_count", "65530" }, { "swappiness", "0" }, { "mmap_min_addr", "65536" }, { "nr_hugepages", "0" }, { "nr_overcommit_hugepages", "0" },
+		{ "oom_kill_allocating_task", "0" }, { "panic_on_oom", "0" }, { "page-cluster", "0" }, { "legacy_va_layout", "0" },
+		{ "file-max", "1048576" }, { "pipe-max-size", "1048576" }, { "suid_dumpable", "0" },
 	};
 	const struct proc_node *n = arg;
 	(void)v;
@@ -389,6 +421,40 @@ static int take_drop_caches(struct vnode *v, void *arg, char *string, size_t len
 	return 0;
 }
 
+/* Numbers that can be changed (kernel/settings.c). */
+static int make_number(struct text *t, struct vnode *v, void *arg)
+{
+	const struct proc_node *n = arg;
+	(void)v;
+	text_print(t, "%lu\n", (unsigned long)__atomic_load_n(number_find(n->entry->name)->value, __ATOMIC_RELAXED));
+	return 0;
+}
+
+static int take_number(struct vnode *v, void *arg, char *string, size_t len)
+{
+	const struct proc_node *n = arg;
+	(void)v;
+	return number_take(number_find(n->entry->name), string, without_newline(string, len));
+}
+
+static int make_min_free(struct text *t, struct vnode *v, void *arg)
+{
+	struct frame_stats f;
+	(void)v, (void)arg;
+	frame_get_stats(&f);
+	text_print(t, "%lu\n", KB(f.reserve));
+	return 0;
+}
+
+/* Vnodes in use, and none that is kept free for later. */
+static int make_inode_nr(struct text *t, struct vnode *v, void *arg)
+{
+	const struct proc_node *n = arg;
+	(void)v;
+	text_print(t, strcmp(n->entry->name, "inode-state") == 0 ? "%zu\t0\t0\t0\t0\t0\t0\n" : "%zu\t0\n", vnode_count());
+	return 0;
+}
+
 static int make_file_nr(struct text *t, struct vnode *v, void *arg)
 {
 	(void)v, (void)arg;
@@ -446,23 +512,28 @@ static int take_overcommit(struct vnode *v, void *arg, char *string, size_t len)
 
 #define TEXT(name_, ...) static const struct synth name_ = { __VA_ARGS__ }
 TEXT(constant_text, .make = make_constant);
+TEXT(number_text, .make = make_number, .take = take_number);
+TEXT(min_free_text, .make = make_min_free);
+TEXT(inode_nr_text, .make = make_inode_nr);
 TEXT(name_text, .make = make_name, .take = take_name);
 TEXT(uuid_text, .make = make_uuid);
-TEXT(setting_text, .make = make_setting, .take = take_setting);
+const struct synth proc_setting_text = { .make = make_setting, .take = take_setting };
 TEXT(drop_caches_text, .make = make_nothing, .take = take_drop_caches);
 TEXT(file_nr_text, .make = make_file_nr);
 TEXT(overcommit_text, .make = make_overcommit, .take = take_overcommit);
 TEXT(buddyinfo_text, .make = make_buddyinfo);
 TEXT(cmdline_text, .make = make_cmdline);
 TEXT(cpuinfo_text, .make = make_cpuinfo);
-TEXT(cpus_text, .make = make_cpus);
+TEXT(interrupts_text, .make = make_interrupts);
+TEXT(partitions_text, .make = make_partitions);
+TEXT(zoneinfo_text, .make = make_zoneinfo);
 TEXT(lock_stat_text, .make = make_lock_stat);
 TEXT(devices_text, .make = make_devices);
 TEXT(nothing_text, .make = make_nothing);
 TEXT(faults_text, .make = make_faults);
 TEXT(filesystems_text, .make = make_filesystems);
 TEXT(loadavg_text, .make = make_loadavg);
-TEXT(meminfo_text, .make = make_meminfo);
+TEXT(meminfo_text, .make = proc_make_meminfo);
 TEXT(stat_text, .make = make_stat);
 TEXT(swaps_text, .make = make_swaps);
 TEXT(uptime_text, .make = make_uptime);
@@ -472,28 +543,37 @@ TEXT(vmstat_text, .make = make_vmstat);
 #define FILE(name_, mode_, text_)	{ .name = name_, .mode = S_IFREG | (mode_), .text = &(text_) }
 #define CONSTANT(name_)			FILE(name_, 0444, constant_text)
 #define DIRECTORY(name_, inside_)	{ .name = name_, .mode = S_IFDIR | 0555, .inside = inside_ }
+#define FRAMES(name_, ops_)		{ .name = name_, .mode = S_IFREG | 0400, .ops = &(ops_) }
+#define NUMBER(name_)			FILE(name_, 0644, number_text)
 #define END				{ .name = NULL }
 
 static const struct proc_entry random_entries[] = {
 	FILE("boot_id", 0444, uuid_text), CONSTANT("entropy_avail"), CONSTANT("poolsize"), FILE("uuid", 0444, uuid_text), END
 };
 static const struct proc_entry kernel_entries[] = {
-	CONSTANT("cap_last_cap"), CONSTANT("core_pattern"), FILE("domainname", 0644, name_text), FILE("hostname", 0644, name_text), CONSTANT("ngroups_max"),
-	CONSTANT("osrelease"), CONSTANT("ostype"), CONSTANT("pid_max"), DIRECTORY("random", random_entries),
-	CONSTANT("shmall"), CONSTANT("shmmax"), CONSTANT("shmmni"), CONSTANT("threads-max"), CONSTANT("version"), END
+	CONSTANT("arch"), CONSTANT("cap_last_cap"), CONSTANT("core_pattern"), CONSTANT("core_uses_pid"), CONSTANT("dmesg_restrict"),
+	FILE("domainname", 0644, name_text), FILE("hostname", 0644, name_text), NUMBER("msgmax"), NUMBER("msgmnb"), NUMBER("msgmni"), CONSTANT("ngroups_max"),
+	CONSTANT("osrelease"), CONSTANT("ostype"), CONSTANT("overflowgid"), CONSTANT("overflowuid"), NUMBER("pid_max"), CONSTANT("printk"),
+	DIRECTORY("random", random_entries), FILE("randomize_va_space", 0644, proc_setting_text), CONSTANT("sched_rr_timeslice_ms"), FILE("sem", 0444, proc_sem_limits_text), NUMBER("shmall"), NUMBER("shmmax"),
+	NUMBER("shmmni"), CONSTANT("tainted"), NUMBER("threads-max"), CONSTANT("version"), END
 };
 static const struct proc_entry vm_entries[] = {
-	FILE("drop_caches", 0200, drop_caches_text), FILE("fork", 0644, setting_text), CONSTANT("max_map_count"),
-	FILE("overcommit_kbytes", 0644, overcommit_text), FILE("overcommit_memory", 0644, overcommit_text), FILE("overcommit_ratio", 0644, overcommit_text),
-	FILE("pager", 0644, setting_text), CONSTANT("swappiness"), END
+	FILE("drop_caches", 0200, drop_caches_text), FILE("fork", 0644, proc_setting_text), CONSTANT("legacy_va_layout"), CONSTANT("max_map_count"),
+	FILE("min_free_kbytes", 0444, min_free_text), CONSTANT("mmap_min_addr"), CONSTANT("nr_hugepages"), CONSTANT("nr_overcommit_hugepages"),
+	CONSTANT("oom_kill_allocating_task"), FILE("overcommit_kbytes", 0644, overcommit_text), FILE("overcommit_memory", 0644, overcommit_text),
+	FILE("overcommit_ratio", 0644, overcommit_text), CONSTANT("page-cluster"), FILE("pager", 0644, proc_setting_text), CONSTANT("panic_on_oom"),
+	CONSTANT("swappiness"), END
 };
 static const struct proc_entry fs_entries[] = {
-	CONSTANT("file-max"), FILE("file-nr", 0444, file_nr_text), CONSTANT("nr_open"), CONSTANT("pipe-max-size"), END
+	CONSTANT("file-max"), FILE("file-nr", 0444, file_nr_text), FILE("inode-nr", 0444, inode_nr_text), FILE("inode-state", 0444, inode_nr_text),
+	NUMBER("nr_open"), CONSTANT("overflowgid"), CONSTANT("overflowuid"), CONSTANT("pipe-max-size"), CONSTANT("suid_dumpable"), END
 };
 static const struct proc_entry sys_entries[] = {
 	DIRECTORY("fs", fs_entries), DIRECTORY("kernel", kernel_entries), DIRECTORY("vm", vm_entries), END
 };
-static const struct proc_entry sysvipc_entries[] = { FILE("shm", 0444, proc_shm_text), END };
+static const struct proc_entry sysvipc_entries[] = {
+	FILE("msg", 0444, proc_msg_text), FILE("sem", 0444, proc_sem_text), FILE("shm", 0444, proc_shm_text), END
+};
 static ssize mounts_readlink(struct vnode *v, char *to, size_t size)
 {
 	static const char target[] = "self/mounts";
@@ -504,24 +584,13 @@ static ssize mounts_readlink(struct vnode *v, char *to, size_t size)
 }
 static const struct vnode_ops mounts_ops = { .readlink = mounts_readlink };
 
-static const struct proc_entry huge_entries[] = {
-	FILE("enabled", 0644, setting_text), CONSTANT("hpage_pmd_size"), END
-};
-static const struct proc_entry mm_entries[] = { DIRECTORY("transparent_hugepage", huge_entries), END };
-static const struct proc_entry sys_kernel_entries[] = { DIRECTORY("mm", mm_entries), END };
-static const struct proc_entry cpu_entries[] = {
-	FILE("online", 0444, cpus_text), FILE("possible", 0444, cpus_text), FILE("present", 0444, cpus_text), END
-};
-static const struct proc_entry system_entries[] = { DIRECTORY("cpu", cpu_entries), END };
-static const struct proc_entry sys_devices_entries[] = { DIRECTORY("system", system_entries), END };
-const struct proc_entry sys_root_entries[] = { DIRECTORY("devices", sys_devices_entries), DIRECTORY("kernel", sys_kernel_entries), END };
-
 const struct proc_entry proc_root_entries[] = {
 	FILE("buddyinfo", 0444, buddyinfo_text), FILE("cmdline", 0444, cmdline_text), FILE("cpuinfo", 0444, cpuinfo_text),
 	FILE("devices", 0444, devices_text), FILE("diskstats", 0444, nothing_text), FILE("faults", 0444, faults_text),
-	FILE("filesystems", 0444, filesystems_text), FILE("loadavg", 0444, loadavg_text), FILE("lock_stat", 0444, lock_stat_text), FILE("meminfo", 0444, meminfo_text),
-	FILE("modules", 0444, nothing_text), { .name = "mounts", .mode = S_IFLNK | 0777, .ops = &mounts_ops },
+	FILE("filesystems", 0444, filesystems_text), FILE("interrupts", 0444, interrupts_text),
+	FRAMES("kpagecount", proc_kpagecount_ops), FRAMES("kpageflags", proc_kpageflags_ops), FILE("loadavg", 0444, loadavg_text), FILE("lock_stat", 0444, lock_stat_text), FILE("meminfo", 0444, meminfo_text),
+	FILE("modules", 0444, nothing_text), { .name = "mounts", .mode = S_IFLNK | 0777, .ops = &mounts_ops }, FILE("partitions", 0444, partitions_text),
 	{ .name = "self", .mode = S_IFLNK | 0777, .ops = &proc_self_ops }, FILE("stat", 0444, stat_text), FILE("swaps", 0444, swaps_text),
 	DIRECTORY("sys", sys_entries), DIRECTORY("sysvipc", sysvipc_entries), { .name = "thread-self", .mode = S_IFLNK | 0777, .ops = &proc_thread_self_ops },
-	FILE("uptime", 0444, uptime_text), FILE("version", 0444, version_text), FILE("vmstat", 0444, vmstat_text), END
+	FILE("uptime", 0444, uptime_text), FILE("version", 0444, version_text), FILE("vmstat", 0444, vmstat_text), FILE("zoneinfo", 0444, zoneinfo_text), END
 };

@@ -8,16 +8,18 @@
  */
 #include "kernel/sched.h"
 #include "kernel/files.h"
+#include "kernel/settings.h"
 #include "lib/string.h"
 #include "vm/heap.h"
 
-enum { HASH_SIZE = 256, PID_MAX = 32768, PID_AFTER_WRAP = 300 };
+enum { HASH_SIZE = 256, PID_AFTER_WRAP = 300 };
 
 struct mutex tree_lock;
 struct list process_list = LIST_INIT(process_list);
 static struct list hash[HASH_SIZE], thread_hash[HASH_SIZE];
 static size_t tasks;			/* threads, and processes whose leader is gone */
 static pid_type last_pid;
+unsigned long pid_max = 32768, threads_max = 32768;
 static bool wrapped;
 
 void process_init(void)
@@ -82,8 +84,9 @@ static bool number_in_use(pid_type n)
 /* 0: all are taken. */
 static pid_type new_pid(void)
 {
-	for (pid_type tries = 0; tries < PID_MAX; tries++) {
-		if (++last_pid >= PID_MAX) {
+	const pid_type most = (pid_type)__atomic_load_n(&pid_max, __ATOMIC_RELAXED);
+	for (pid_type tries = 0; tries < most; tries++) {
+		if (++last_pid >= most) {
 			last_pid = PID_AFTER_WRAP;
 			wrapped = true;
 		}
@@ -91,6 +94,17 @@ static pid_type new_pid(void)
 			return last_pid;
 	}
 	return 0;
+}
+
+/* The number that is wanted, or any: or -EEXIST, -EAGAIN. */
+static pid_type choose_number(pid_type wanted)
+{
+	if (wanted) {
+		wrapped = true;			/* from now on any number may be in use */
+		return number_in_use(wanted) ? -EEXIST : wanted;
+	}
+	pid_type n = new_pid();
+	return n ? n : -EAGAIN;
 }
 
 static void add_thread(struct process *p, struct thread *t, pid_type tid)
@@ -106,11 +120,12 @@ static void count_tasks(long change)
 	__atomic_fetch_add(&tasks, (size_t)change, __ATOMIC_RELAXED);
 }
 
-int process_insert(struct process *p, struct thread *t)
+int process_insert(struct process *p, struct thread *t, pid_type wanted)
 {
-	p->pid = new_pid();
-	if (!p->pid)
-		return -EAGAIN;
+	pid_type number = choose_number(wanted);
+	if (number < 0)
+		return number;
+	p->pid = number;
 	struct list *before = process_list.prev;
 	while (before != &process_list && container_of(before, struct process, all)->pid > p->pid)
 		before = before->prev;
@@ -129,11 +144,11 @@ void process_remove(struct process *p)
 	count_tasks(-1);
 }
 
-int thread_insert(struct process *p, struct thread *t)
+int thread_insert(struct process *p, struct thread *t, pid_type wanted)
 {
-	pid_type tid = new_pid();
-	if (!tid)
-		return -EAGAIN;
+	pid_type tid = choose_number(wanted);
+	if (tid < 0)
+		return tid;
 	unsigned long irq = spin_lock_irq(&p->signal_lock);
 	bool ends = thread_work(current_thread(), WORK_EXIT) || p->exiting;
 	if (!ends) {
@@ -156,6 +171,7 @@ void thread_remove(struct process *p, struct thread *t)
 	p->nthreads--;
 	sched_count_time();			/* it is the current thread */
 	cpu_time_add(&p->dead_time, t->time);
+	counts_add(&p->dead_counts, &t->counts);
 	stats_add(&p->dead_faults, &t->faults);
 	if (t->tid != p->pid)
 		count_tasks(-1);
@@ -166,11 +182,13 @@ void thread_become_leader(struct process *p, struct thread *t)
 	assert(p->nthreads == 1 && t->tid != p->pid);
 	list_remove(&t->hash);
 	t->tid = p->pid;
+	if (t->trace)
+		t->trace->tid = t->tid;
 	list_push(&thread_hash[(uint32_t)t->tid % HASH_SIZE], &t->hash);
 	count_tasks(-1);
 }
 
-struct process *process_create(struct process *parent, struct thread **thread)
+struct process *process_create(struct thread **thread)
 {
 	struct process *p = kzalloc(sizeof *p);
 	struct thread *t = p ? thread_create() : NULL;
@@ -181,12 +199,22 @@ struct process *process_create(struct process *parent, struct thread **thread)
 	list_init(&p->children);
 	list_init(&p->sibling);
 	list_init(&p->threads);
+	list_init(&p->tracees);
 	waitq_init(&p->child_event);
 	waitq_init(&p->alone);
-	signal_init_process(p, parent);
+	signal_init_process(p);
+	mutex_init(&p->timers_lock, "timers", RANK_FILES + 1);
+	list_init(&p->cpu_timers);
+	itimer_init(p);
 	t->process = p;
 	*thread = t;
 	return p;
+}
+
+void process_free(struct process *p)
+{
+	signal_actions_put(p->actions ? signal_actions_of(p) : NULL);
+	kfree(p);
 }
 
 struct fault_stats process_faults(struct process *p)
@@ -199,8 +227,29 @@ struct fault_stats process_faults(struct process *p)
 	return sum;
 }
 
+void counts_add(struct counts *to, const struct counts *n)
+{
+	to->voluntary += n->voluntary;
+	to->involuntary += n->involuntary;
+	to->bytes_read += n->bytes_read;
+	to->bytes_written += n->bytes_written;
+	to->reads += n->reads;
+	to->writes += n->writes;
+}
+
+struct counts process_counts(struct process *p)
+{
+	unsigned long irq = spin_lock_irq(&p->signal_lock);
+	struct counts sum = p->dead_counts;
+	list_for_each(l, &p->threads)
+		counts_add(&sum, &container_of(l, struct thread, siblings)->counts);
+	spin_unlock_irq(&p->signal_lock, irq);
+	return sum;
+}
+
 void process_drop_files(struct process *p)
 {
+	fs_context_unshare(&p->fs);
 	mutex_lock(&tree_lock);			/* /proc looks at them */
 	struct file_table *files = p->files;
 	struct fs_context fs = p->fs;
@@ -208,6 +257,7 @@ void process_drop_files(struct process *p)
 	p->files = NULL;
 	p->exe = NULL;
 	p->fs.root = p->fs.cwd = NULL;
+	p->fs.groups = NULL;
 	mutex_unlock(&tree_lock);
 
 	if (files)
@@ -217,9 +267,19 @@ void process_drop_files(struct process *p)
 	process_put_program(exe);
 }
 
+bool process_group_exists(pid_type group)
+{
+	list_for_each(l, &process_list)
+		if (container_of(l, struct process, all)->pgid == group)
+			return true;
+	return false;
+}
+
 void process_put_program(struct vnode *exe)
 {
-	if (exe)
-		vnode_end_run(exe);
+	if (!exe)
+		return;
+	vnode_end_run(exe);
+	mount_unuse(exe->mount);
 	vnode_put(exe);
 }

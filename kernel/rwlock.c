@@ -3,20 +3,21 @@
  */
 #include "vm/sync.h"
 
+struct lock_reader lock_readers[CPUS_MAX];
+
 void rwlock_init(struct rwlock *l, const char *name, enum lock_rank rank)
 {
-	*l = (struct rwlock){ .readers = 0 };
+	*l = (struct rwlock){ .writing = false };
 	mutex_init(&l->writer, name, rank);
 }
 
 /* A reader that holds the writer's mutex for a moment knows that nobody writes. */
 void read_lock_slow(struct rwlock *l)
 {
-	lock_check_drop(l);
-	__atomic_fetch_sub(&l->readers, 1, __ATOMIC_RELEASE);
+	read_unlock(l);
 	lock_check_take(l, l->writer.name, l->writer.rank, LOCK_SLEEPS);
 	mutex_take(&l->writer);
-	__atomic_fetch_add(&l->readers, 1, __ATOMIC_ACQUIRE);
+	__atomic_store_n(&lock_readers[cpu_index()].inside, l, __ATOMIC_SEQ_CST);
 	mutex_give(&l->writer);
 	lock_check_drop(l);
 	lock_check_take(l, l->writer.name, 0, LOCK_READS);
@@ -25,6 +26,6 @@ void read_lock_slow(struct rwlock *l)
 void write_wait(struct rwlock *l)
 {
 	lock_contended(l->writer.name);
-	while (__atomic_load_n(&l->readers, __ATOMIC_ACQUIRE) != 0)
+	while (has_reader(l, CPUS_MAX))
 		spin_wait();
 }

@@ -17,7 +17,7 @@
  * The address space follows lazily: a thread without one (idle, kernel threads) rests on whichever was there before.
  *
  * Time: no tick comes unless it is of use.  A processor that runs a thread ticks TICK_HZ times a second, for the slice; one that is idle is woken for the next sleep that ends, if
- * there is one.  Processor 0 keeps the timers of processes as well (kernel/itimer.c).  What a thread uses is counted in nanoseconds, at ticks and when it leaves; whether that was in user
+ * there is one, or the next timer of its own (kernel/timer.c).  What a thread uses is counted in nanoseconds, at ticks and when it leaves; whether that was in user
  * mode or in the kernel is what the last tick found.
  *
  * Locks: wait queue (RANK_WAITQ) → run queue (RANK_RUNQUEUE), both with interrupts off.  Two run queues: the second one by trylock only.
@@ -29,11 +29,13 @@
 #include "arch/uaccess.h"
 #include "fs/fat.h"
 #include "kernel/clock.h"
+#include "kernel/timer.h"
 #include "lib/string.h"
 #include "vm/heap.h"
 #include "vm/kspace.h"
 
-enum { SLICE_TICKS = 3, SPINS_TO_NAP = 512, NAP_NS = 100000 };
+enum { SPINS_TO_NAP = 512, NAP_NS = 100000 };
+enum { REALTIME_PERIOD_TICKS = 100, REALTIME_TICKS = 95 };	/* of so many ticks real-time threads get so many at most while others wait */
 
 static struct run_queue {
 	struct spinlock lock;
@@ -46,6 +48,7 @@ static struct run_queue {
 	struct thread *left;			/* this processor for good (dead), or to go to another (ready): seen to by the thread that comes */
 	uint64_t tick_ns;			/* when the next tick is due; this processor's own, as the next */
 	uint64_t armed_ns;			/* what its timer is set to */
+	unsigned period_ticks, realtime_ticks;	/* so far in this period: all, and those of real-time threads; lock */
 	unsigned spins;				/* of loops that wait for other processors */
 	uint64_t counted_ns;			/* up to when its time has been counted */
 	struct sched_stats stats;
@@ -113,9 +116,53 @@ WARM struct run_queue *claim(struct thread *t)
 	return to;
 }
 
+/* ---- whose turn it is -------------------------------------------------------------------------------------------------------------- */
+
+enum { WEIGHT_ONE = 1024, NICE_MIN = -20, WEIGHT_IDLE = 3 };
+
+int sched_priority(const struct thread *t)
+{
+	return t->boost > t->sched.priority ? t->boost : t->sched.priority;
+}
+
+/* The share of a nice value against that of 0: each step is a quarter more or less, as on Linux. */
+static unsigned weight(const struct sched_policy *p)
+{
+	static const unsigned weights[40] = {
+		88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916, 9548, 7620, 6100, 4904, 3906, 3121, 2501, 1991, 1586, 1277,
+		1024, 820, 655, 526, 423, 335, 272, 215, 172, 137, 110, 87, 70, 56, 45, 36, 29, 23, 18, 15,
+	};
+	return p->policy == SCHED_IDLE ? WEIGHT_IDLE : weights[p->nice - NICE_MIN];
+}
+
+/* A turn in ticks: what a weight gives of SLICE_TICKS, within bounds. */
+static int slice_of(const struct thread *t)
+{
+	enum { MOST = 20 };
+	unsigned ticks = sched_priority(t) ? SLICE_TICKS : weight(&t->sched) * SLICE_TICKS / WEIGHT_ONE;
+	return ticks < 1 ? 1 : ticks > MOST ? MOST : (int)ticks;
+}
+
+/* One whose share is less than a tick each turn saves it up, and lets others go first until it has one. */
+static bool saves_up(struct thread *t)
+{
+	unsigned share = weight(&t->sched) * SLICE_TICKS;
+	if (__builtin_expect(sched_priority(t) || share >= WEIGHT_ONE, 1))
+		return false;
+	t->credit += share;
+	if (t->credit < WEIGHT_ONE)
+		return true;
+	t->credit -= WEIGHT_ONE;
+	return false;
+}
+
+/* Real-time threads come before all others, by their priority. */
 static void append(struct run_queue *q, struct thread *t)
 {
-	list_append(&q->ready, &t->run);
+	struct list *before = q->ready.prev;
+	while (__builtin_expect(sched_priority(t), 0) && before != &q->ready && sched_priority(container_of(before, struct thread, run)) < sched_priority(t))
+		before = before->prev;
+	list_insert_between(&t->run, before, before->next);
 	__atomic_store_n(&q->nready, q->nready + 1, __ATOMIC_SEQ_CST);
 }
 
@@ -139,6 +186,11 @@ WARM void queue_up(struct run_queue *q, struct thread *t, struct run_queue *to)
 	uint64_t others = allowed(t) & ~bit(cpu);
 	append(q, t);
 	bool sleeps = q->running == &q->idle;
+	if (__builtin_expect(sched_priority(t) > sched_priority(q->running), 0) && !sleeps) {
+		thread_work_add(q->running, WORK_RESCHEDULE);
+		if (cpu != cpu_index())
+			cpu_kick(cpu);
+	}
 	spin_unlock(&q->lock);			/* from now on it may run, end and be gone */
 	if (!sleeps && (!(__atomic_load_n(&idle_cpus, __ATOMIC_SEQ_CST) & others) || !take_idle(others, &cpu)))
 		return;				/* it is busy, as are all others: or one comes and takes it */
@@ -182,12 +234,29 @@ static struct thread *steal(struct run_queue *q, unsigned least)
 	return NULL;
 }
 
+/* The first in the queue, which is not empty; but after real-time threads have had their part of this period, one of the others. */
+static struct thread *choose_ready(struct run_queue *q)
+{
+	struct thread *first = container_of(q->ready.next, struct thread, run), *last = container_of(q->ready.prev, struct thread, run);
+	if (__builtin_expect(sched_priority(first) && q->realtime_ticks >= REALTIME_TICKS && !sched_priority(last), 0)) {
+		while (sched_priority(first))
+			first = container_of(first->run.next, struct thread, run);
+		return first;
+	}
+	for (unsigned n = q->nready; n > 1 && saves_up(first); n--) {
+		list_remove(&first->run);
+		list_append(&q->ready, &first->run);
+		first = container_of(q->ready.next, struct thread, run);
+	}
+	return first;
+}
+
 static struct thread *next_thread(struct run_queue *q)
 {
 	struct thread *t;
 
 	if (q->nready > 0) {
-		t = container_of(q->ready.next, struct thread, run);
+		t = choose_ready(q);
 		take_out(q, t);
 	} else {
 		t = steal(q, 1);
@@ -266,7 +335,7 @@ static void switch_away(struct run_queue *q)
 	struct thread *from = current_thread(), *to = next_thread(q);
 
 	to->state = THREAD_RUNNING;
-	to->slice = SLICE_TICKS;
+	to->slice = slice_of(to);
 	thread_work_done(to, WORK_RESCHEDULE);
 	__atomic_store_n(&q->running, to, __ATOMIC_RELAXED);
 	if (__builtin_expect(q->armed_ns > q->tick_ns, 0))
@@ -274,6 +343,9 @@ static void switch_away(struct run_queue *q)
 	if (to != from) {
 		count_time(q, from);
 		q->stats.switches++;
+		if (from->rseq.at)
+			thread_work_add(from, WORK_RSEQ);
+		*(from->state == THREAD_READY ? &from->counts.involuntary : &from->counts.voluntary) += 1;
 		if (to->process && to->process->space)
 			mmu_activate(&to->process->space->mmu);
 		else
@@ -359,6 +431,39 @@ void sched_set_affinity(struct thread *t, uint64_t mask)
 	}
 	cpu_irq_restore(irq);
 }
+
+static void change_policy(struct thread *t, struct sched_policy policy, int boost)
+{
+	unsigned long irq = cpu_irq_save();
+	struct run_queue *q = lock_queue_of(t);
+	t->sched = policy;
+	t->boost = boost;
+	if (t->state == THREAD_READY && !list_empty(&t->run)) {
+		take_out(q, t);
+		queue_up(q, t, claim(t));
+	} else {
+		if (t->state == THREAD_RUNNING) {		/* there may be one now whose turn comes first */
+			thread_work_add(t, WORK_RESCHEDULE);
+			if (q->cpu != cpu_index())
+				cpu_kick(q->cpu);
+		}
+		spin_unlock(&q->lock);
+	}
+	cpu_irq_restore(irq);
+}
+
+bool sched_sleeps(const struct thread *t)
+{
+	unsigned long irq = cpu_irq_save();
+	struct run_queue *q = lock_queue_of(t);
+	bool sleeps = t->state == THREAD_WAITING;
+	spin_unlock(&q->lock);
+	cpu_irq_restore(irq);
+	return sleeps;
+}
+
+void sched_set_policy(struct thread *t, struct sched_policy policy) { change_policy(t, policy, t->boost); }
+void sched_boost(struct thread *t, int priority) { change_policy(t, t->sched, priority); }
 
 unsigned sched_cpu_of(const struct thread *t)
 {
@@ -447,24 +552,56 @@ void waiter_wake(struct waiter *w)
 	__atomic_store_n(&w->queue, NULL, __ATOMIC_RELEASE);	/* last: from now on the waiter, and its thread, may be gone */
 }
 
-enum wake_how { WAKE_ONE, WAKE_ALL };
+static bool tell_or_wake(struct waiter *w, unsigned events)
+{
+	if (w->told)
+		return w->told(w, events);
+	waiter_wake(w);
+	return true;
+}
 
-static void wake_some(struct waitq *q, enum wake_how how)
+bool waiters_wake(struct waitq *q, unsigned events)
+{
+	bool served = false, used = false;		/* one of the exclusive ones; anybody */
+
+	list_for_each_safe(l, &q->waiters) {
+		struct waiter *w = container_of(l, struct waiter, link);
+		bool exclusive = w->exclusive;
+		if ((w->want && !(w->want & events)) || (exclusive && served))
+			continue;
+		bool use = tell_or_wake(w, events);
+		served |= exclusive && use;
+		used |= use;
+	}
+	return used;
+}
+
+void file_wake(struct waitq *q, unsigned events)
 {
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);	/* the caller's condition is visible before we see nobody waiting */
 	if (list_empty(&q->waiters))
 		return;
 	unsigned long irq = spin_lock_irq(&q->lock);
-	while (!list_empty(&q->waiters)) {
-		waiter_wake(container_of(q->waiters.next, struct waiter, link));
-		if (how == WAKE_ONE)
-			break;
-	}
+	waiters_wake(q, events);
 	spin_unlock_irq(&q->lock, irq);
 }
 
-void wake_all(struct waitq *q) { wake_some(q, WAKE_ALL); }
-void wake_one(struct waitq *q) { wake_some(q, WAKE_ONE); }
+void wake_all(struct waitq *q)
+{
+	file_wake(q, ~0u);
+}
+
+/* Of threads that wait for the same. */
+void wake_one(struct waitq *q)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (list_empty(&q->waiters))
+		return;
+	unsigned long irq = spin_lock_irq(&q->lock);
+	if (!list_empty(&q->waiters))
+		waiter_wake(container_of(q->waiters.next, struct waiter, link));
+	spin_unlock_irq(&q->lock, irq);
+}
 
 /* q->lock held.  Sorted from the back: a later sleep mostly ends later. */
 static void add_sleeper(struct run_queue *q, struct thread *t, uint64_t deadline_ns)
@@ -585,7 +722,10 @@ void pager_pause(void)
 /* When this processor has something to do next.  Its queue is locked. */
 static uint64_t next_event(const struct run_queue *q)
 {
-	uint64_t next = q->cpu == 0 ? timers_next() : TIME_NEVER;
+	uint64_t next = timers_due(q->cpu);
+
+	if (q->cpu == 0 && load_next() < next)
+		next = load_next();
 
 	if (!list_empty(&q->sleepers) && container_of(q->sleepers.next, struct thread, timer)->deadline_ns < next)
 		next = container_of(q->sleepers.next, struct thread, timer)->deadline_ns;
@@ -636,6 +776,15 @@ static bool others_wait(const struct run_queue *q)
 	return false;
 }
 
+static void count_realtime(struct run_queue *q, const struct thread *t)
+{
+	spin_lock(&q->lock);
+	if (++q->period_ticks >= REALTIME_PERIOD_TICKS)
+		q->period_ticks = q->realtime_ticks = 0;
+	q->realtime_ticks += sched_priority(t) > 0;
+	spin_unlock(&q->lock);
+}
+
 static void tick(struct run_queue *q, struct thread *t, enum tick_mode mode, uint64_t now_ns)
 {
 	q->tick_ns = (now_ns / NS_PER_TICK + 1) * NS_PER_TICK;
@@ -643,8 +792,11 @@ static void tick(struct run_queue *q, struct thread *t, enum tick_mode mode, uin
 		return;
 	t->mode = mode;
 	sched_count_time();
-	if (t->process)
-		itimer_tick(t->process);
+	count_realtime(q, t);
+	if (t->process) {
+		cpu_timer_tick(t->process);
+		limits_tick(t->process);
+	}
 	if (--t->slice <= 0 && (q->nready > 0 || others_wait(q)))
 		thread_work_add(t, WORK_RESCHEDULE);
 }
@@ -659,8 +811,9 @@ void kernel_tick(enum tick_mode mode)
 	if (now_ns >= q->tick_ns)
 		tick(q, current_thread(), mode, now_ns);
 	wake_sleepers(q, now_ns);
+	timers_fire(now_ns);
 	if (q->cpu == 0)
-		timers_tick(now_ns);
+		load_tick(now_ns);
 	spin_lock(&q->lock);
 	arm(q);
 	spin_unlock(&q->lock);
@@ -683,20 +836,21 @@ void sched_spun(void)
 	cpu_irq_enable();
 }
 
-void sched_timers_changed(void)
+void sched_timers_changed(unsigned cpu)
 {
 	unsigned long irq = cpu_irq_save();
-	spin_lock(&queues[0].lock);
-	bool earlier = next_event(&queues[0]) < queues[0].armed_ns, ours = cpu_index() == 0;
+	struct run_queue *q = &queues[cpu];
+	spin_lock(&q->lock);
+	bool earlier = next_event(q) < q->armed_ns, ours = cpu_index() == cpu;
 	if (earlier && ours) {
-		arm(&queues[0]);
+		arm(q);
 	} else if (earlier) {
-		queues[0].armed_ns = TIME_NEVER;			/* it sets its timer anew when it switches */
-		thread_work_add(queues[0].running, WORK_RESCHEDULE);
+		q->armed_ns = TIME_NEVER;			/* it sets its timer anew when it switches */
+		thread_work_add(q->running, WORK_RESCHEDULE);
 	}
-	spin_unlock(&queues[0].lock);
+	spin_unlock(&q->lock);
 	if (earlier && !ours)
-		cpu_kick(0);
+		cpu_kick(cpu);
 	cpu_irq_restore(irq);
 }
 
@@ -864,6 +1018,7 @@ struct thread *thread_create(void)
 	list_init(&t->run);
 	list_init(&t->timer);
 	list_init(&t->siblings);
+	trace_init_thread(t);
 	t->state = THREAD_WAITING;
 	t->affinity = ~(uint64_t)0;
 	t->queue = here();			/* a signal may come before it is added */

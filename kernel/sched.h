@@ -30,12 +30,11 @@ void waiter_remove(struct waiter *);			/* may be in no queue */
 void waiter_enter(struct waiter *, struct waitq *);
 void waiter_wake(struct waiter *);
 int  waiters_sleep(struct waiter *, size_t n, enum wait_how, uint64_t deadline_ns);
+/* file_wake with the queue locked: wakes and tells those that want one of the events.  Was any of them of use to somebody? */
+bool waiters_wake(struct waitq *, unsigned events);
 
-/* Upcalls of processor 0's tick to the timers of processes and the load (kernel/clock.c): interrupt context; and when they want one next.  What is due earlier than
- * before: sched_timers_changed. */
-void timers_tick(uint64_t now_ns);
-uint64_t timers_next(void);
-void sched_timers_changed(void);
+/* What is due on this processor may be due earlier than before: kernel/timer.c. */
+void sched_timers_changed(unsigned cpu);
 
 /* Counts what the current thread has used up to now: in its `time`. */
 void sched_count_time(void);
@@ -58,6 +57,7 @@ void sched_use_space(struct space *);
 void sched_spun(void);
 /* Is this the thread of a processor?  It is compared, not looked at. */
 bool sched_is_running(const void *thread);
+bool sched_sleeps(const struct thread *);	/* it has left its processor, and waits for something */
 /* The processor where it runs, or ran last. */
 unsigned sched_cpu_of(const struct thread *);
 /*
@@ -70,6 +70,14 @@ void sched_release_others(void);
 /* What the boot stack does once all else runs. */
 void sched_idle(void) __attribute__((noreturn));
 
+/* Ticks of a turn with nice value 0; more or less as it is lower or higher. */
+enum { SLICE_TICKS = 3 };
+void sched_set_policy(struct thread *, struct sched_policy);
+/* What it runs with: of its policy, or of one that waits for a mutex of its (FUTEX_LOCK_PI); 0: neither is real-time. */
+int sched_priority(const struct thread *);
+void sched_boost(struct thread *, int priority);	/* 0: it is not awaited any more */
+/* May the current process give a thread of this one so low a nice value?  (kernel/sys_sched.c) */
+bool sched_may_have_nice(const struct process *, int nice);
 /* It may run on the processors of the mask alone, one of which there is; one that runs elsewhere goes to one of them at its next switch. */
 void sched_set_affinity(struct thread *, uint64_t mask);
 

@@ -7,6 +7,7 @@
  *
  *	result				no handler ran		a handler ran
  *	ERESTARTSYS			again			again if SA_RESTART, else EINTR
+ *	ERESTARTNOINTR			again			again
  *	ERESTARTNOHAND			again			EINTR
  *	ERESTART_RESTARTBLOCK		restart_syscall		EINTR		(sleeps: what is left of the time counts)
  *
@@ -14,8 +15,8 @@
  */
 #include "kernel/sched.h"
 #include "kernel/syscall.h"
-#include "vm/heap.h"
 #include "lib/string.h"
+#include "vm/heap.h"
 
 enum { SYS_RESTART_SYSCALL = 219 };
 enum { SS_ONSTACK = 1, SS_DISABLE = 2 };
@@ -72,6 +73,9 @@ static void settle_call(struct trap_frame *frame, const struct sigaction64 *acti
 	case -ERESTARTSYS:
 		again = !action || (action->flags & SA_RESTART);
 		break;
+	case -ERESTARTNOINTR:
+		again = true;
+		break;
 	case -ERESTARTNOHAND:
 		again = !action;
 		break;
@@ -105,11 +109,14 @@ static void take_part_in_stop(struct thread *t)
 	mutex_unlock(&tree_lock);
 
 	wait_prepare(&p->stop_event);
-	while (__atomic_load_n(&t->stopped, __ATOMIC_ACQUIRE)) {
+	while (__atomic_load_n(&t->stopped, __ATOMIC_ACQUIRE) && !__atomic_load_n(&t->trace, __ATOMIC_ACQUIRE)) {
 		wait_sleep(&p->stop_event, WAIT_UNINTERRUPTIBLE);
 		wait_prepare(&p->stop_event);
 	}
 	wait_finish(&p->stop_event);
+	if (t->trace && t->stopped)
+		trace_group_stop(p->stop_signal);
+	__atomic_store_n(&t->stopped, false, __ATOMIC_RELAXED);
 
 	mutex_lock(&tree_lock);
 	irq = spin_lock_irq(&p->signal_lock);
@@ -132,8 +139,10 @@ static void begin_stop(struct thread *t, int signo)
 		p->stopping = true;
 		p->stop_signal = signo;
 		p->stop_reported = p->continued = p->tell_continued = false;
-		list_for_each(l, &p->threads)
+		list_for_each(l, &p->threads) {
+			container_of(l, struct thread, siblings)->traced.past_stop = false;
 			signal_mark(container_of(l, struct thread, siblings));
+		}
 	}
 	t->stop_wanted = false;
 	spin_unlock_irq(&p->signal_lock, irq);
@@ -144,29 +153,46 @@ static void begin_stop(struct thread *t, int signo)
 static int take_signal(struct thread *t, struct siginfo *info, struct sigaction64 *action, bool *forced)
 {
 	struct process *p = t->process;
-	void *entry = NULL;
+	struct signal_taken taken = { NULL, false };
 	unsigned long irq = spin_lock_irq(&p->signal_lock);
-	bool first = thread_work(t, WORK_EXIT) || p->stopping;		/* other things come first */
+	bool first = thread_work(t, WORK_EXIT) || (p->stopping && !t->traced.past_stop);		/* other things come first */
 	int signo = first ? -1 : t->fault.info.signo;
 	*forced = signo > 0;
 	if (signo > 0) {
 		*info = t->fault.info;
 		t->fault.info.signo = 0;
 	} else if (signo == 0) {
-		signo = signal_take(t, t->blocked, info, &entry);
+		signo = signal_take(t, t->blocked, info, &taken);
 	}
 	if (signo > 0) {
-		struct sigaction64 *a = &p->actions[signo - 1];
-		*action = *a;
-		if ((a->flags & SA_RESETHAND) && a->handler != SIG_IGN)
-			a->handler = SIG_DFL;
+		*action = signal_action_get(p, signo);
+		if ((action->flags & SA_RESETHAND) && action->handler != SIG_IGN)
+			p->actions[signo - 1].handler = SIG_DFL;
 		t->stop_wanted = action->handler == SIG_DFL && signal_default_action(signo) == DEFAULT_STOP;
 	} else if (signo == 0) {
 		thread_work_done(t, WORK_SIGNAL);
 	}
 	spin_unlock_irq(&p->signal_lock, irq);
-	kfree(entry);
+	if (signo > 0 && !*forced)
+		signal_taken(info, &taken);
 	return signo;
+}
+
+/* The signal that the tracer wants in place of this one: its action; -1: none, or one that is blocked and waits now. */
+static int ask_tracer(struct thread *t, int signo, struct siginfo *info, struct sigaction64 *action)
+{
+	struct process *p = t->process;
+	signo = trace_signal(signo, info);
+	if (signo && t->blocked & signal_bit(signo)) {
+		signal_send_thread(t, signo, info);
+		signo = 0;
+	}
+	unsigned long irq = spin_lock_irq(&p->signal_lock);
+	if (signo)
+		*action = signal_action_get(p, signo);
+	t->stop_wanted = signo && action->handler == SIG_DFL && signal_default_action(signo) == DEFAULT_STOP;
+	spin_unlock_irq(&p->signal_lock, irq);
+	return signo ? signo : -1;
 }
 
 /* Does default actions until a signal with a handler comes (its number) or there is none (0). */
@@ -177,11 +203,15 @@ static int next_handler(struct thread *t, struct siginfo *info, struct sigaction
 		bool forced;
 		if (thread_work(t, WORK_EXIT))
 			thread_exit(p->exit_status);
-		if (p->stopping || p->tell_continued)
+		if ((p->stopping && !t->traced.past_stop) || p->tell_continued)
 			take_part_in_stop(t);
+		if (t->trace)
+			trace_interrupted();
 		int signo = take_signal(t, info, action, &forced);
 		if (signo == 0)
 			return 0;
+		if (signo > 0 && t->trace && signo != SIGKILL)
+			signo = ask_tracer(t, signo, info, action);
 		if (signo < 0 || action->handler == SIG_IGN)
 			continue;
 		if (action->handler != SIG_DFL)
@@ -221,6 +251,7 @@ static bool run_handler(struct thread *t, struct siginfo *info, const struct sig
 		return false;			/* as on Linux: x86-64 has no other way back */
 	if ((action->flags & SA_ONSTACK) && t->altstack.size && !nested)
 		setup.stack_top = t->altstack.sp + t->altstack.size;
+	rseq_interrupt(t, frame);
 	if (signal_frame_push(&t->arch, &setup) != 0)
 		return false;
 	if ((nested || setup.stack_top) && frame_sp(frame) < t->altstack.sp)
@@ -269,23 +300,62 @@ long signal_mask_return(long result)
 	return result;
 }
 
-void signal_init_process(struct process *p, struct process *parent)
+/* ---- actions --------------------------------------------------------------------- */
+
+struct signal_actions *signal_actions_of(const struct process *p)
+{
+	return container_of(p->actions, struct signal_actions, action[0]);
+}
+
+struct signal_actions *signal_actions_create(const struct process *from)
+{
+	struct signal_actions *a = kzalloc(sizeof *a);
+	if (!a)
+		return NULL;
+	a->refs = 1;
+	spin_init(&a->lock, "signal actions", RANK_WAITQ - 1);
+	if (from) {
+		struct signal_actions *other = signal_actions_of(from);
+		unsigned long irq = spin_lock_irq(&other->lock);
+		memcpy(a->action, other->action, sizeof a->action);
+		spin_unlock_irq(&other->lock, irq);
+	}
+	return a;
+}
+
+void signal_actions_put(struct signal_actions *a)
+{
+	if (a && __atomic_sub_fetch(&a->refs, 1, __ATOMIC_ACQ_REL) == 0)
+		kfree(a);
+}
+
+struct sigaction64 signal_action_get(const struct process *p, int signo)
+{
+	struct signal_actions *a = signal_actions_of(p);
+	spin_lock_nested(&a->lock);
+	struct sigaction64 action = a->action[signo - 1];
+	spin_unlock(&a->lock);
+	return action;
+}
+
+void signal_action_set(struct process *p, int signo, const struct sigaction64 *to)
+{
+	struct signal_actions *a = signal_actions_of(p);
+	spin_lock_nested(&a->lock);
+	a->action[signo - 1] = *to;
+	spin_unlock(&a->lock);
+}
+
+void signal_init_process(struct process *p)
 {
 	spin_init(&p->signal_lock, "signal", RANK_WAITQ - 1);
 	list_init(&p->signals.infos);
 	waitq_init(&p->stop_event);
-	list_init(&p->itimer_link);
-	if (parent) {
-		unsigned long irq = spin_lock_irq(&parent->signal_lock);
-		memcpy(p->actions, parent->actions, sizeof p->actions);
-		spin_unlock_irq(&parent->signal_lock, irq);
-	}
 }
 
 void signal_init_thread(struct thread *t, const struct thread *other)
 {
 	list_init(&t->signals.infos);
-	t->altstack.flags = SS_DISABLE;
 	if (other) {
 		t->blocked = other->restore_mask ? other->saved_mask : other->blocked;
 		t->altstack = other->altstack;
@@ -297,7 +367,7 @@ void signal_reset(struct process *p)
 	unsigned long irq = spin_lock_irq(&p->signal_lock);
 	for (int i = 0; i < SIGNALS; i++) {
 		uint64_t kept = p->actions[i].handler == SIG_IGN ? SIG_IGN : SIG_DFL;
-		p->actions[i] = (struct sigaction64){ .handler = kept };
+		signal_action_set(p, i + 1, &(struct sigaction64){ .handler = kept });
 	}
 	spin_unlock_irq(&p->signal_lock, irq);
 }
@@ -307,5 +377,4 @@ void signal_exec(struct process *p)
 	struct thread *t = current_thread();
 	signal_reset(p);
 	memset(&t->altstack, 0, sizeof t->altstack);
-	t->altstack.flags = SS_DISABLE;
 }

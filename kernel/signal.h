@@ -9,7 +9,8 @@
  * tells the parent.
  *
  * A standard signal (1..31) is pending once at most; a real-time signal (32..64) as often as it was sent.  A signal without an entry in
- * `infos` (sent by the kernel, or no memory was left) is reported as SI_KERNEL or SI_USER of nobody.
+ * `infos` (sent by the kernel, or no memory was left) is reported as SI_KERNEL or SI_USER of nobody.  Entries are counted for the user whose process is to get them
+ * (RLIMIT_SIGPENDING).  A timer of timer_create has one of its own, which is queued again and again.
  *
  * Lock: process->signal_lock (spinlock, RANK_WAITQ - 1, interrupts off) guards the queues, actions, masks of all its threads, and what
  * there is of stopping.
@@ -17,7 +18,7 @@
 #pragma once
 #include "abi/signal.h"
 #include "lib/list.h"
-#include "vm/types.h"
+#include "vm/sync.h"
 
 struct process;
 struct thread;
@@ -25,8 +26,26 @@ struct trap_frame;
 
 struct signal_queue {
 	uint64_t pending;		/* bit signo - 1 */
-	unsigned count;			/* of infos */
 	struct list infos;		/* of struct signal_info, in the order of sending */
+};
+
+/* What a process does about signals, or several that were made with CLONE_SIGHAND.  lock (RANK_WAITQ - 1, after signal_lock): structures, which are more than one word. */
+struct signal_actions { struct spinlock lock; unsigned refs /* atomic */; struct sigaction64 action[SIGNALS]; };
+struct signal_actions *signal_actions_create(const struct process *from);	/* as that process has them, or (NULL) all default; NULL: no memory */
+struct signal_actions *signal_actions_of(const struct process *);
+void signal_actions_put(struct signal_actions *);				/* NULL is allowed */
+/* One structure: read whole; changed. signal_lock held. */
+struct sigaction64 signal_action_get(const struct process *, int signo);
+void signal_action_set(struct process *, int signo, const struct sigaction64 *);
+
+/* TIMER_ states are those of a timer's entry: its signal is not pending; is; or would be, if it were not ignored. */
+enum info_kind { INFO_PLAIN, INFO_TIMER_IDLE, INFO_TIMER_QUEUED, INFO_TIMER_IGNORED };
+struct signal_info {
+	struct list link;
+	struct siginfo info;
+	enum info_kind kind;
+	unsigned char payer;		/* for whom it is counted */
+	struct signal_queue *queue;	/* INFO_TIMER_QUEUED: where */
 };
 
 static inline uint64_t signal_bit(int signo) { return (uint64_t)1 << (signo - 1); }
@@ -62,14 +81,15 @@ void signal_orphan_groups(struct process *leaving);
 /* May the current process signal this one?  0 or -EPERM. */
 int signal_permitted(const struct process *, int signo);
 
+void signal_init(void);				/* at boot */
 /* New mask for the current thread; KILL and STOP are never blocked. */
 void signal_set_mask(uint64_t blocked);
 /* For ppoll, pselect, sigsuspend: a mask for this call only.  signal_mask_return: the call ends; on -EINTR and restarts signal_deliver restores it. */
 void signal_mask_for_call(uint64_t blocked);
 long signal_mask_return(long result);
 
-/* A new process: the parent's actions, nothing pending.  A new thread of it: the mask and alternate stack of the other. */
-void signal_init_process(struct process *, struct process *parent);
+/* A new process: nothing pending.  A new thread of it: the mask and alternate stack of the other. */
+void signal_init_process(struct process *);
 void signal_init_thread(struct thread *, const struct thread *other);
 /* Handlers become default; what is ignored stays so. */
 void signal_reset(struct process *);
@@ -77,22 +97,35 @@ void signal_reset(struct process *);
 void signal_exec(struct process *);
 /* Frees what is queued: a thread or process goes away. */
 void signal_queue_drain(struct signal_queue *);
+/* Entries that are counted for a user. */
+unsigned signal_queued(uint32_t uid);
+
+/* For kernel/posix_timer.c.  A timer's entry: -EAGAIN: the user of the current process has no room for it. */
+int signal_timer_init(struct signal_info *);
+/* Its signal is queued, for the process or (tid) a thread of it; info is filled in.  Any context. */
+void signal_timer_send(struct process *, int32_t tid, struct signal_info *);
+/* It is not pending any more, nor will be; false: it was not. */
+bool signal_timer_withdraw(struct process *, struct signal_info *);
+void signal_timer_end(struct signal_info *);	/* withdrawn; it is not counted any more */
 
 /* The other threads are to end, or SIGCONT has come: nobody stops, and who has goes on.  signal_lock held. */
 void signal_cancel_stop(struct process *);
 /* Have all threads stopped that there are now?  True once: the caller is to tell the parent.  signal_lock held. */
 bool signal_stop_complete(struct process *);
 /* The thread, no longer in the list, may have been the one that was to take a signal of the process: another is found. signal_lock held. */
-void signal_thread_left(struct process *, const struct thread *);
+void signal_thread_left(struct process *, struct thread *);
 
 /* Between signal_queue.c and signal.c.  There is something to look at: marks the thread and wakes it.  signal_lock held. */
 void signal_mark(struct thread *);
 /* Of these signals, which the thread will not take now, those that wait for any thread of the process are left to others: they are
  * marked.  signal_lock held. */
 void signal_retarget(struct process *, const struct thread *, uint64_t set);
-/* Between signal_queue.c and signal.c.  Takes the next signal for the current thread out of the queues; 0: none. signal_lock held, *entry is to be kfreed
- * after it has been dropped. */
-int signal_take(struct thread *, uint64_t blocked, struct siginfo *, void **entry);
+/* Takes the next signal for the current thread out of the queues; 0: none.  signal_lock held; when that has been dropped, signal_taken is to be called, which may change the siginfo. */
+struct signal_taken { struct signal_info *entry; bool of_timer; };
+int signal_take(struct thread *, uint64_t blocked, struct siginfo *, struct signal_taken *);
+void signal_taken(struct siginfo *, const struct signal_taken *);
+/* What signalfds of the process wait in: woken by every signal that is sent to it, and by some others. */
+struct waitq *signal_waitq(const struct process *);
 enum signal_default { DEFAULT_TERMINATE, DEFAULT_IGNORE, DEFAULT_STOP, DEFAULT_CONTINUE };
 enum signal_default signal_default_action(int signo);
 /* Drops a pending signal from all queues of the process: it has come to be ignored. Takes signal_lock. */

@@ -11,16 +11,61 @@
  * it is dropped.  Signals of the kernel have none, so that interrupts can send them without allocating.
  */
 #include "kernel/clock.h"
+#include "kernel/posix_timer.h"
 #include "kernel/sched.h"
 #include "lib/string.h"
 #include "vm/heap.h"
 
-enum { FIRST_REALTIME = 32 };
+enum { FIRST_REALTIME = 32, PAYERS = 256, WAITQS = 64 };
 
-struct signal_info {
-	struct list link;
-	struct siginfo info;
-};
+/* ---- entries ----------------------------------------------------------------------------------------------------------------------------- */
+
+static unsigned queued[PAYERS];			/* entries by user; those whose numbers are the same in the low bits share one count; atomic */
+
+unsigned signal_queued(uint32_t uid)
+{
+	return __atomic_load_n(&queued[uid % PAYERS], __ATOMIC_RELAXED);
+}
+
+/* One more for the user of p, as long as there are fewer than `limit`. */
+static bool count_entry(struct signal_info *i, const struct process *p, uint64_t limit)
+{
+	i->payer = (unsigned char)(p->uid % PAYERS);
+	if (__atomic_fetch_add(&queued[i->payer], 1, __ATOMIC_RELAXED) < limit)
+		return true;
+	__atomic_fetch_sub(&queued[i->payer], 1, __ATOMIC_RELAXED);
+	return false;
+}
+
+static void uncount_entry(const struct signal_info *i)
+{
+	__atomic_fetch_sub(&queued[i->payer], 1, __ATOMIC_RELAXED);
+}
+
+/* NULL: there is no room, or no memory. */
+static struct signal_info *new_entry(const struct process *p, const struct siginfo *info, int signo)
+{
+	uint64_t limit = signo < FIRST_REALTIME && info->code >= 0 ? LIMIT_NONE : p->limits[LIMIT_SIGPENDING].cur;
+	struct signal_info *i = kmalloc(sizeof *i);
+
+	if (i && !count_entry(i, p, limit)) {
+		kfree(i);
+		return NULL;
+	}
+	if (i) {
+		i->info = *info;
+		i->info.signo = signo;
+		i->kind = INFO_PLAIN;
+	}
+	return i;
+}
+
+static void free_entry(struct signal_info *i)
+{
+	if (i)
+		uncount_entry(i);
+	kfree(i);
+}
 
 #define SIGNAL_SET2(a, b)	(((uint64_t)1 << ((a) - 1)) | ((uint64_t)1 << ((b) - 1)))
 static const uint64_t STOP_SIGNALS = SIGNAL_SET2(SIGSTOP, SIGTSTP) | SIGNAL_SET2(SIGTTIN, SIGTTOU);
@@ -56,19 +101,23 @@ static bool heeds(const struct thread *t, int signo)
 	return signo == SIGKILL || !((t->blocked & ~t->awaited) & signal_bit(signo));
 }
 
-/* Moves the entries of `set` from the queue to `gone`, and takes the bits away. */
+/* Takes the bits away, and moves the entries of `set` from the queue to `gone`.  NULL: an interrupt, which cannot free them; they are passed over, or stand in for the next of their kind. */
 static void forget_in(struct signal_queue *q, uint64_t set, struct list *gone)
 {
 	if (!(q->pending & set))
 		return;
 	q->pending &= ~set;
+	if (!gone)
+		return;
 	list_for_each_safe(l, &q->infos) {
 		struct signal_info *i = container_of(l, struct signal_info, link);
 		if (!(signal_bit(i->info.signo) & set))
 			continue;
 		list_remove(l);
-		list_append(gone, l);
-		q->count--;
+		if (i->kind == INFO_PLAIN)
+			list_append(gone, l);
+		else
+			i->kind = INFO_TIMER_IGNORED;
 	}
 }
 
@@ -82,7 +131,7 @@ static void forget_locked(struct process *p, uint64_t set, struct list *gone)
 static void free_all(struct list *gone)
 {
 	for (struct list *l; (l = list_pop(gone)); )
-		kfree(container_of(l, struct signal_info, link));
+		free_entry(container_of(l, struct signal_info, link));
 }
 
 void signal_forget(struct process *p, uint64_t set)
@@ -129,8 +178,10 @@ static void act_at_once(struct process *p, int signo, struct list *gone)
 		if (p->stopped)
 			p->continued = p->tell_continued = true;
 		signal_cancel_stop(p);
+		trace_continued(p);
 	} else if (signo == SIGKILL) {
 		signal_cancel_stop(p);
+		trace_let_die(p);
 	} else if (signal_bit(signo) & STOP_SIGNALS) {
 		forget_locked(p, signal_bit(SIGCONT), gone);
 	}
@@ -172,6 +223,23 @@ static void mark_receiver(struct process *p, struct thread *to, int signo)
 		signal_mark(to);
 }
 
+static bool another_in(const struct signal_queue *q, int signo)
+{
+	list_for_each(l, &q->infos)
+		if (container_of(l, struct signal_info, link)->info.signo == signo)
+			return true;
+	return false;
+}
+
+/* signal_lock held. */
+static void withdraw(struct signal_info *i)
+{
+	list_remove(&i->link);
+	if (i->kind == INFO_TIMER_QUEUED && !another_in(i->queue, i->info.signo))
+		i->queue->pending &= ~signal_bit(i->info.signo);
+	i->kind = INFO_TIMER_IDLE;
+}
+
 /* Threads are marked until each signal of the set has one that heeds it; if there is one. */
 void signal_retarget(struct process *p, const struct thread *from, uint64_t set)
 {
@@ -190,9 +258,22 @@ void signal_retarget(struct process *p, const struct thread *from, uint64_t set)
 	}
 }
 
-void signal_thread_left(struct process *p, const struct thread *t)
+void signal_thread_left(struct process *p, struct thread *t)
 {
 	signal_retarget(p, t, ~t->blocked);
+	list_for_each_safe(l, &t->signals.infos)
+		if (container_of(l, struct signal_info, link)->kind != INFO_PLAIN)
+			withdraw(container_of(l, struct signal_info, link));
+}
+
+static bool is_traced(const struct process *p, const struct thread *to)
+{
+	if (to)
+		return to->trace != NULL;
+	list_for_each(l, &p->threads)
+		if (container_of(l, struct thread, siblings)->trace)
+			return true;
+	return false;
 }
 
 /*
@@ -203,23 +284,37 @@ static bool discard(struct process *p, struct thread *to, int signo)
 {
 	if (!is_ignored(p, signo))
 		return false;
+	if (is_traced(p, to))
+		return false;			/* its tracer wants to know of it */
 	if (!to && !list_empty(&p->threads))
 		to = container_of(p->threads.next, struct thread, siblings);
 	return !to || !((to->blocked | to->awaited) & signal_bit(signo));
+}
+
+static struct waitq waitqs[WAITQS];		/* by process, and they outlive it */
+
+struct waitq *signal_waitq(const struct process *p)
+{
+	return &waitqs[(uintptr_t)p / sizeof *p % WAITQS];
+}
+
+void signal_init(void)
+{
+	for (unsigned i = 0; i < WAITQS; i++)
+		waitq_init(&waitqs[i]);
 }
 
 /* Returns whether the entry has been used. */
 static bool enqueue(struct process *p, struct thread *to, int signo, struct signal_info *entry)
 {
 	struct signal_queue *q = to ? &to->signals : &p->signals;
-	bool pending = q->pending & signal_bit(signo);
-	if (pending && (signo < FIRST_REALTIME || !entry))
+	bool pending = q->pending & signal_bit(signo), of_timer = entry && entry->kind != INFO_PLAIN;
+	if (pending && !of_timer && (signo < FIRST_REALTIME || !entry))
 		return false;
 	q->pending |= signal_bit(signo);
-	if (entry) {
+	if (entry)
 		list_append(&q->infos, &entry->link);
-		q->count++;
-	}
+	file_wake(signal_waitq(p), POLL_IN);
 	mark_receiver(p, to, signo);
 	return entry != NULL;
 }
@@ -233,14 +328,9 @@ static int send(struct process *p, struct thread *to, int signo, const struct si
 	if (signo == SIGKILL)
 		to = NULL;			/* it is for the whole process: process_killed looks there */
 	if (info) {
-		bool full = p->signals.count >= p->limits[LIMIT_SIGPENDING].cur && signo >= FIRST_REALTIME;
-		entry = full ? NULL : kmalloc(sizeof *entry);
-		if (entry) {
-			entry->info = *info;
-			entry->info.signo = signo;
-		} else if (signo >= FIRST_REALTIME && info->code != SI_USER) {
+		entry = new_entry(p, info, signo);
+		if (!entry && signo >= FIRST_REALTIME && info->code != SI_USER)
 			return -EAGAIN;
-		}
 	}
 	unsigned long irq = spin_lock_irq(&p->signal_lock);
 	if (p->state == PROCESS_ALIVE && !p->exiting) {
@@ -251,7 +341,7 @@ static int send(struct process *p, struct thread *to, int signo, const struct si
 	spin_unlock_irq(&p->signal_lock, irq);
 	free_all(&gone);
 	if (!used)
-		kfree(entry);
+		free_entry(entry);
 	return 0;
 }
 
@@ -301,7 +391,7 @@ void signal_force(struct thread *t, int signo, const struct siginfo *info, unsig
 	spin_unlock_irq(&p->signal_lock, irq);
 }
 
-static int take_from(struct signal_queue *q, uint64_t blocked, struct siginfo *info, void **entry)
+static int take_from(struct signal_queue *q, uint64_t blocked, struct siginfo *info, struct signal_taken *taken)
 {
 	uint64_t ready = q->pending & ~blocked;
 	if (!ready)
@@ -310,34 +400,93 @@ static int take_from(struct signal_queue *q, uint64_t blocked, struct siginfo *i
 		ready &= SYNCHRONOUS;
 	int signo = __builtin_ctzll(ready) + 1;
 	struct signal_info *found = NULL;
-	bool more = false;
 	list_for_each(l, &q->infos) {
-		struct signal_info *i = container_of(l, struct signal_info, link);
-		if (i->info.signo != signo)
-			continue;
-		more = found != NULL;
-		if (more)
+		found = container_of(l, struct signal_info, link);
+		if (found->info.signo == signo)
 			break;
-		found = i;
+		found = NULL;
 	}
 	if (found) {
 		*info = found->info;
 		list_remove(&found->link);
-		q->count--;
 	} else {
 		*info = (struct siginfo){ .signo = signo, .code = SI_KERNEL };
 	}
-	*entry = found;
-	if (!more)
+	if (found && found->kind != INFO_PLAIN) {
+		taken->of_timer = true;
+		found->kind = INFO_TIMER_IDLE;
+	} else {
+		taken->entry = found;
+	}
+	if (!another_in(q, signo))
 		q->pending &= ~signal_bit(signo);
 	return signo;
 }
 
-int signal_take(struct thread *t, uint64_t blocked, struct siginfo *info, void **entry)
+int signal_take(struct thread *t, uint64_t blocked, struct siginfo *info, struct signal_taken *taken)
 {
-	*entry = NULL;
-	int signo = take_from(&t->signals, blocked, info, entry);
-	return signo ? signo : take_from(&t->process->signals, blocked, info, entry);
+	*taken = (struct signal_taken){ NULL, false };
+	int signo = take_from(&t->signals, blocked, info, taken);
+	return signo ? signo : take_from(&t->process->signals, blocked, info, taken);
+}
+
+/* The timer that sent it, or that of setitimer, which may have, goes on from here. */
+void signal_taken(struct siginfo *info, const struct signal_taken *taken)
+{
+	if (taken->of_timer)
+		posix_timer_taken(current, info);
+	else if (info->signo == SIGALRM)
+		itimer_taken(current);
+	free_entry(taken->entry);
+}
+
+/* ---- entries of timers -------------------------------------------------------------------------------------------------------------------- */
+
+int signal_timer_init(struct signal_info *i)
+{
+	list_init(&i->link);
+	i->kind = INFO_TIMER_IDLE;
+	return count_entry(i, current, current->limits[LIMIT_SIGPENDING].cur) ? 0 : -EAGAIN;
+}
+
+void signal_timer_end(struct signal_info *i)
+{
+	uncount_entry(i);
+}
+
+/* signal_lock held. */
+static struct thread *thread_of(struct process *p, pid_type tid)
+{
+	list_for_each(l, &p->threads)
+		if (container_of(l, struct thread, siblings)->tid == tid)
+			return container_of(l, struct thread, siblings);
+	return NULL;
+}
+
+void signal_timer_send(struct process *p, pid_type tid, struct signal_info *i)
+{
+	unsigned long irq = spin_lock_irq(&p->signal_lock);
+	struct thread *to = tid ? thread_of(p, tid) : NULL;
+	if (p->state == PROCESS_ALIVE && !p->exiting && (to || !tid)) {
+		act_at_once(p, i->info.signo, NULL);
+		if (discard(p, to, i->info.signo)) {
+			i->kind = INFO_TIMER_IGNORED;
+		} else {
+			i->kind = INFO_TIMER_QUEUED;
+			i->queue = to ? &to->signals : &p->signals;
+			enqueue(p, to, i->info.signo, i);
+		}
+	}
+	spin_unlock_irq(&p->signal_lock, irq);
+}
+
+bool signal_timer_withdraw(struct process *p, struct signal_info *i)
+{
+	unsigned long irq = spin_lock_irq(&p->signal_lock);
+	bool was_pending = i->kind != INFO_TIMER_IDLE;
+	withdraw(i);
+	spin_unlock_irq(&p->signal_lock, irq);
+	return was_pending;
 }
 
 /* Each word is read once and on its own: what is sent meanwhile marks and wakes the thread again. */
@@ -364,7 +513,9 @@ bool signal_unheeded(int signo)
 int signal_permitted(const struct process *p, int signo)
 {
 	const struct process *me = current;
-	if (me->euid == 0 || me->euid == p->suid || me->euid == p->uid || me->uid == p->suid || me->uid == p->uid)
+	if (signo < 0 || signo > SIGNALS)
+		return -EINVAL;
+	if (capable(CAP_KILL) || me->euid == p->suid || me->euid == p->uid || me->uid == p->suid || me->uid == p->uid)
 		return 0;
 	return signo == SIGCONT && me->sid == p->sid ? 0 : -EPERM;
 }

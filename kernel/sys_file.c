@@ -3,7 +3,6 @@
  */
 #include "kernel/sys_file.h"
 #include "arch/uaccess.h"
-#include "fs/locks.h"
 #include "fs/memfd.h"
 #include "vm/heap.h"
 #include "lib/string.h"
@@ -12,11 +11,7 @@
 
 struct fs_context *my_fs(void)
 {
-	struct process *p = current;
-
-	p->fs.uid = p->euid;
-	p->fs.gid = p->egid;
-	return &p->fs;
+	return &current->fs;
 }
 
 int path_get(struct path *p, vaddr_t from)
@@ -90,9 +85,31 @@ int vnode_at(int dirfd, vaddr_t path, unsigned flags, struct vnode **out)
 	return error;
 }
 
+/* A structure that may become longer: what the kernel does not know has to be zeros. */
+static int get_extensible(void *to, size_t known, vaddr_t from, size_t size)
+{
+	char rest[64];
+
+	if (size < known)
+		return -EINVAL;
+	if (size > PAGE_SIZE)
+		return -E2BIG;
+	if (user_copy_in(to, from, known))
+		return -EFAULT;
+	for (size_t done = known, n; done < size; done += n) {
+		n = size - done < sizeof rest ? size - done : sizeof rest;
+		if (user_copy_in(rest, from + done, n))
+			return -EFAULT;
+		for (size_t i = 0; i < n; i++)
+			if (rest[i])
+				return -E2BIG;
+	}
+	return 0;
+}
+
 /* ---- open and close ---------------------------------------------------------------------------------------------------- */
 
-static long open_at(int dirfd, vaddr_t path, unsigned flags, uint32_t mode)
+static long open_at(int dirfd, vaddr_t path, const struct open_how *how)
 {
 	struct place p;
 	struct file *f;
@@ -100,9 +117,15 @@ static long open_at(int dirfd, vaddr_t path, unsigned flags, uint32_t mode)
 
 	if (result)
 		return result;
-	result = vfs_open(my_fs(), p.at, p.path.text, flags, mode, &f);
+	if (how->resolve & RESOLVE_IN_ROOT && !p.file && dirfd != AT_CWD) {		/* then it matters for an absolute path, too */
+		p.file = files_get(current->files, dirfd);
+		p.at = p.file ? p.file->vnode : NULL;
+		result = p.file ? 0 : -EBADF;
+	}
+	if (!result)
+		result = vfs_open_how(my_fs(), p.at, p.path.text, how, &f);
 	if (!result) {
-		result = files_install(current->files, f, 0, flags & OPEN_CLOSE_ON_EXEC);
+		result = files_install(current->files, f, 0, how->flags & OPEN_CLOSE_ON_EXEC);
 		if (result < 0)
 			file_put(f);
 	}
@@ -110,19 +133,44 @@ static long open_at(int dirfd, vaddr_t path, unsigned flags, uint32_t mode)
 	return io_result(result);
 }
 
+static long open_old(int dirfd, vaddr_t path, unsigned flags, uint32_t mode)
+{
+	return open_at(dirfd, path, &(struct open_how){ .flags = flags, .mode = mode });
+}
+
 long sys_open(const unsigned long args[6])
 {
-	return open_at(AT_CWD, args[0], (unsigned)args[1], (uint32_t)args[2]);
+	return open_old(AT_CWD, args[0], (unsigned)args[1], (uint32_t)args[2]);
 }
 
 long sys_openat(const unsigned long args[6])
 {
-	return open_at((int)args[0], args[1], (unsigned)args[2], (uint32_t)args[3]);
+	return open_old((int)args[0], args[1], (unsigned)args[2], (uint32_t)args[3]);
+}
+
+/* openat2(dirfd, path, how, size): a longer structure may be given by programs that are newer, if the rest is zeros. */
+long sys_openat2(const unsigned long args[6])
+{
+	enum { KNOWN_FLAGS = OPEN_ACCESS | OPEN_CREATE | OPEN_EXCLUSIVE | OPEN_NO_CTTY | OPEN_TRUNCATE | OPEN_APPEND | OPEN_NONBLOCK | OPEN_SYNC | OPEN_ASYNC
+		| OPEN_DIRECT | OPEN_LARGE | OPEN_TEMPORARY | OPEN_NOFOLLOW | OPEN_NO_ATIME | OPEN_CLOSE_ON_EXEC | OPEN_PATH };
+	struct open_how how;
+	int error = get_extensible(&how, sizeof how, args[2], args[3]);
+
+	if (error)
+		return error;
+	bool creates = how.flags & (OPEN_CREATE | (OPEN_TEMPORARY & ~OPEN_DIRECTORY));
+	if (how.flags & ~(uint64_t)KNOWN_FLAGS || how.resolve & ~(uint64_t)RESOLVE_ALL || how.mode & ~(creates ? (uint64_t)07777 : 0)
+		|| (how.resolve & RESOLVE_BENEATH && how.resolve & RESOLVE_IN_ROOT)
+		|| (how.flags & OPEN_PATH && how.flags & ~(uint64_t)(OPEN_PATH | OPEN_DIRECTORY | OPEN_NOFOLLOW | OPEN_CLOSE_ON_EXEC)))
+		return -EINVAL;
+	if (how.resolve & RESOLVE_CACHED && how.flags & (OPEN_TRUNCATE | OPEN_CREATE | (OPEN_TEMPORARY & ~OPEN_DIRECTORY)))
+		return -EAGAIN;
+	return open_at((int)args[0], args[1], &how);
 }
 
 long sys_creat(const unsigned long args[6])
 {
-	return open_at(AT_CWD, args[0], OPEN_CREATE | OPEN_WRITE | OPEN_TRUNCATE, (uint32_t)args[1]);
+	return open_old(AT_CWD, args[0], OPEN_CREATE | OPEN_WRITE | OPEN_TRUNCATE, (uint32_t)args[1]);
 }
 
 long sys_close(const unsigned long args[6])
@@ -206,9 +254,9 @@ static long make_pipe(vaddr_t to, unsigned flags)
 	int fds[2], installed = 0;
 	bool close_on_exec = flags & OPEN_CLOSE_ON_EXEC;
 
-	if (flags & ~(unsigned)(OPEN_CLOSE_ON_EXEC | OPEN_NONBLOCK))
+	if (flags & ~(unsigned)(OPEN_CLOSE_ON_EXEC | OPEN_NONBLOCK | OPEN_DIRECT))
 		return -EINVAL;
-	int error = pipe_create(ends, flags & OPEN_NONBLOCK);
+	int error = pipe_create(ends, flags & (OPEN_NONBLOCK | OPEN_DIRECT));
 	if (error)
 		return error;
 	ends[0]->vnode->uid = current->euid;
@@ -273,102 +321,63 @@ long sys_memfd_create(const unsigned long args[6])
 /* ---- fcntl ------------------------------------------------------------------------------------------------------------- */
 
 enum fcntl_command {
-	F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW, F_SETOWN, F_GETOWN,
-	F_DUPFD_CLOEXEC = 1030, F_SETPIPE_SZ, F_GETPIPE_SZ, F_ADD_SEALS, F_GET_SEALS,
+	F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW, F_SETOWN, F_GETOWN, F_SETSIG, F_GETSIG,
+	F_SETOWN_EX = 15, F_GETOWN_EX, F_GETOWNER_UIDS, F_OFD_GETLK = 36, F_OFD_SETLK, F_OFD_SETLKW, F_SETLEASE = 1024, F_GETLEASE, F_DUPFD_CLOEXEC = 1030, F_SETPIPE_SZ, F_GETPIPE_SZ, F_ADD_SEALS, F_GET_SEALS,
 };
-enum { FD_CLOEXEC = 1 };
+enum { FD_CLOEXEC = 1, UNLOCKED = 2 /* F_UNLCK */ };
+#define PIPE_SIZE_MOST	(1u << 31)
 
 static long set_flags(struct file *f, unsigned flags)
 {
 	const unsigned changeable = OPEN_APPEND | OPEN_NONBLOCK | OPEN_ASYNC | OPEN_DIRECT | OPEN_NO_ATIME;
 
+	if (flags & ~f->flags & OPEN_NO_ATIME && my_fs()->uid != 0 && my_fs()->uid != f->vnode->uid)
+		return -EPERM;
 	file_change_flags(f, changeable, flags & changeable);
 	return 0;
 }
 
-/* struct flock, as user programs have it. */
-struct user_flock { int16_t type, whence; int32_t pad; int64_t start, len; int32_t pid, pad2; };
-
-/* The bytes that a struct flock means: [*from, *to). */
-static int lock_range(struct file *f, const struct user_flock *u, uint64_t *from, uint64_t *to)
+/* Who is told of what happens to the file (SIGIO): a thread, a process or a group of them, and by which signal (0: SIGIO). */
+static long set_owner(struct file *f, enum file_owner_kind kind, int32_t number)
 {
-	struct vattr attr = { .size = 0 };
-	int64_t start, end;
-	int error = u->whence == 2 ? vfs_getattr(f->vnode, &attr) : 0;
-
-	if (error)
-		return error;
-	if (u->whence < 0 || u->whence > 2)
-		return -EINVAL;
-	int64_t base = u->whence == 0 ? 0 : u->whence == 1 ? (int64_t)f->pos : (int64_t)attr.size;
-	if (__builtin_add_overflow(base, u->start, &start) || __builtin_add_overflow(start, u->len, &end))
-		return -EOVERFLOW;
-	if (u->len < 0) {
-		int64_t swap = start;
-		start = end;
-		end = swap;
-	}
-	if (start < 0)
-		return -EINVAL;
-	*from = (uint64_t)start;
-	*to = u->len == 0 ? LOCK_TO_END : (uint64_t)end;
+	mutex_lock(&tree_lock);
+	bool there = number == 0 || (kind == OWNER_THREAD ? (bool)thread_find(number) : kind == OWNER_PROCESS ? (bool)process_of(number) : process_group_exists(number));
+	mutex_unlock(&tree_lock);
+	if (!there)
+		return -ESRCH;
+	f->owner = (struct file_owner){ .kind = kind, .number = number, .uid = current->uid, .euid = current->euid, .signo = f->owner.signo };
 	return 0;
 }
 
-static long get_lock(struct file *f, vaddr_t arg)
+static long fcntl_owner(struct file *f, int command, unsigned long arg)
 {
-	struct user_flock u;
-	struct record_lock want, other;
-	int error = user_get(u, arg);
+	struct { int32_t kind, number; } ex = { (int32_t)f->owner.kind, f->owner.number };
+	uint32_t ids[2] = { f->owner.uid, f->owner.euid };
+	int32_t number = (int32_t)arg;
 
-	if (!error && u.type != LOCK_READ && u.type != LOCK_WRITE)
-		error = -EINVAL;
-	if (!error)
-		error = lock_range(f, &u, &want.from, &want.to);
-	if (error)
-		return error;
-	want.type = u.type;
-	want.owner = current->files;
-	if (locks_conflict(f->vnode, &want, &other)) {
-		u.type = (int16_t)other.type;
-		u.whence = 0;
-		u.start = (int64_t)other.from;
-		u.len = other.to == LOCK_TO_END ? 0 : (int64_t)(other.to - other.from);
-		u.pid = other.pid;
-	} else {
-		u.type = LOCK_NONE;
-	}
-	return user_put(arg, u);
-}
-
-/* A lock on what another thread has closed meanwhile would stay for ever: it goes again, as on Linux. */
-static int settle_lock(struct file *f, int fd, const struct record_lock *set)
-{
-	if (set->type == LOCK_NONE || files_has(current->files, fd, f))
+	switch (command) {
+	case F_SETOWN:
+		if (number == INT32_MIN)
+			return -EINVAL;
+		return number < 0 ? set_owner(f, OWNER_GROUP, -number) : set_owner(f, OWNER_PROCESS, number);
+	case F_GETOWN:
+		return f->owner.kind == OWNER_GROUP ? -(long)f->owner.number : f->owner.number;
+	case F_SETSIG:
+		if (arg > SIGNALS)
+			return -EINVAL;
+		f->owner.signo = (unsigned char)arg;
 		return 0;
-	locks_drop_owner(f->vnode, set->owner);
-	return -EBADF;
-}
-
-static long set_lock(struct file *f, int fd, vaddr_t arg, enum lock_how how)
-{
-	struct user_flock u;
-	struct record_lock want;
-	int error = user_get(u, arg);
-
-	if (!error && (u.type < LOCK_READ || u.type > LOCK_NONE))
-		error = -EINVAL;
-	if (!error)
-		error = lock_range(f, &u, &want.from, &want.to);
-	if (!error && ((u.type == LOCK_READ && !file_readable(f)) || (u.type == LOCK_WRITE && !file_writable(f))))
-		error = -EBADF;
-	if (error)
-		return error;
-	want.type = u.type;
-	want.owner = current->files;
-	want.pid = current->pid;
-	error = locks_set(f->vnode, &want, how);
-	return io_result(error ? error : settle_lock(f, fd, &want));
+	case F_GETSIG:
+		return f->owner.signo;
+	case F_SETOWN_EX:
+		if (user_get(ex, arg))
+			return -EFAULT;
+		return ex.kind < OWNER_THREAD || ex.kind > OWNER_GROUP ? -EINVAL : set_owner(f, (enum file_owner_kind)ex.kind, ex.number);
+	case F_GETOWN_EX:
+		return user_put(arg, ex);
+	default:
+		return user_put(arg, ids);
+	}
 }
 
 static long fcntl_file(struct file *f, int fd, int command, unsigned long arg)
@@ -379,16 +388,27 @@ static long fcntl_file(struct file *f, int fd, int command, unsigned long arg)
 	case F_SETFL:
 		return set_flags(f, (unsigned)arg);
 	case F_GETLK:
-		return get_lock(f, arg);
 	case F_SETLK:
-		return set_lock(f, fd, arg, LOCK_TRY);
 	case F_SETLKW:
-		return set_lock(f, fd, arg, LOCK_WAIT);
+		return fcntl_lock(f, fd, command - F_GETLK, LOCKS_OF_PROCESS, arg);
+	case F_OFD_GETLK:
+	case F_OFD_SETLK:
+	case F_OFD_SETLKW:
+		return fcntl_lock(f, fd, command - F_OFD_GETLK, LOCKS_OF_FILE, arg);
 	case F_SETOWN:
 	case F_GETOWN:
-		return 0;
+	case F_SETSIG:
+	case F_GETSIG:
+	case F_SETOWN_EX:
+	case F_GETOWN_EX:
+	case F_GETOWNER_UIDS:
+		return fcntl_owner(f, command, arg);
+	case F_SETLEASE:			/* there are no leases: none is given, and none is held */
+		return arg == UNLOCKED ? -EAGAIN : -EINVAL;
+	case F_GETLEASE:
+		return UNLOCKED;
 	case F_SETPIPE_SZ:
-		return file_is_pipe(f) ? pipe_resize(f, (unsigned)arg) : -EBADF;
+		return !file_is_pipe(f) ? -EBADF : (unsigned)arg > PIPE_SIZE_MOST ? -EINVAL : pipe_resize(f, (unsigned)arg);
 	case F_ADD_SEALS:
 		return file_add_seals(f, (unsigned)arg);
 	case F_GET_SEALS:
@@ -420,24 +440,6 @@ long sys_fcntl(const unsigned long args[6])
 	if (!f)
 		return -EBADF;
 	long result = f->flags & OPEN_PATH && command != F_GETFL ? -EBADF : fcntl_file(f, fd, command, args[2]);
-	file_put(f);
-	return result;
-}
-
-long sys_flock(const unsigned long args[6])
-{
-	enum { FLOCK_SHARED = 1, FLOCK_EXCLUSIVE = 2, FLOCK_NO_WAIT = 4, FLOCK_UNLOCK = 8 };
-	unsigned how = (unsigned)args[1] & ~(unsigned)FLOCK_NO_WAIT;
-	struct file *f = files_get(current->files, (int)args[0]);
-
-	if (!f)
-		return -EBADF;
-	long result = -EINVAL;
-	if (f->flags & OPEN_PATH)
-		result = -EBADF;
-	else if (how == FLOCK_SHARED || how == FLOCK_EXCLUSIVE || how == FLOCK_UNLOCK)
-		result = io_result(locks_flock(f, how == FLOCK_SHARED ? LOCK_READ : how == FLOCK_EXCLUSIVE ? LOCK_WRITE : LOCK_NONE,
-			args[1] & FLOCK_NO_WAIT ? LOCK_TRY : LOCK_WAIT));
 	file_put(f);
 	return result;
 }

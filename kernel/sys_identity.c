@@ -1,42 +1,51 @@
 /*
  * kernel/sys_identity.c - user and group numbers of a process.
  *
- * Root (effective user 0) may take any; others may take what they are, were or saved.  The effective ones decide about files
+ * Who has CAP_SETUID or CAP_SETGID (as root has) may take any; others may take what they are, were or saved.  The effective ones decide about files
  * (process->fs).  They are those of all threads: see process.h.  Protected by: written under tree_lock; single words are read without.
  */
 #include "kernel/process.h"
 #include "kernel/syscall.h"
 #include "arch/uaccess.h"
-#include "lib/string.h"
 
 #define UNCHANGED ((uint32_t)-1)
 
 /* Users and groups follow the same rules. */
-struct identity { uint32_t *real, *effective, *saved, *file; };
+struct identity { uint32_t *real, *effective, *saved, *file; enum capability change; };
 
-static struct identity user_of(struct process *p)  { return (struct identity){ &p->uid, &p->euid, &p->suid, &p->fs.uid }; }
-static struct identity group_of(struct process *p) { return (struct identity){ &p->gid, &p->egid, &p->sgid, &p->fs.gid }; }
+static struct identity user_of(struct process *p)  { return (struct identity){ &p->uid, &p->euid, &p->suid, &p->fs.uid, CAP_SETUID }; }
+static struct identity group_of(struct process *p) { return (struct identity){ &p->gid, &p->egid, &p->sgid, &p->fs.gid, CAP_SETGID }; }
 
 static bool may_take(const struct identity *i, uint32_t id)
 {
-	return current->euid == 0 || id == UNCHANGED || id == *i->real || id == *i->effective || id == *i->saved;
+	return capable(i->change) || id == UNCHANGED || id == *i->real || id == *i->effective || id == *i->saved;
 }
 
 static void set(const struct identity *i, uint32_t real, uint32_t effective, uint32_t saved)
 {
+	struct process *p = current;
+	const struct user_numbers before = { p->uid, p->euid, p->suid };
+
+	if (effective != UNCHANGED && effective != *i->effective) {
+		p->undumpable = true;
+		p->death_signal = 0;
+	}
 	if (real != UNCHANGED)
 		*i->real = real;
 	if (effective != UNCHANGED)
-		*i->effective = *i->file = effective;
+		*i->effective = effective;
 	if (saved != UNCHANGED)
 		*i->saved = saved;
+	*i->file = *i->effective;
+	if (i->change == CAP_SETUID)
+		capabilities_follow(p, &before);
 }
 
 static long set_one_locked(struct identity i, uint32_t id)
 {
 	if (id == UNCHANGED)
 		return -EINVAL;
-	if (current->euid == 0)
+	if (capable(i.change))
 		set(&i, id, id, id);
 	else if (id == *i.real || id == *i.saved)
 		set(&i, UNCHANGED, id, UNCHANGED);
@@ -47,23 +56,24 @@ static long set_one_locked(struct identity i, uint32_t id)
 
 static long set_pair_locked(struct identity i, uint32_t real, uint32_t effective)
 {
-	bool root = current->euid == 0;
-	if (!root && real != UNCHANGED && real != *i.real && real != *i.effective)
+	if (!capable(i.change) && real != UNCHANGED && real != *i.real && real != *i.effective)
 		return -EPERM;
 	if (!may_take(&i, effective))
 		return -EPERM;
 	bool saves = real != UNCHANGED || (effective != UNCHANGED && effective != *i.real);
-	set(&i, real, effective, UNCHANGED);
-	if (saves)
-		*i.saved = *i.effective;
+	set(&i, real, effective, !saves ? UNCHANGED : effective != UNCHANGED ? effective : *i.effective);
 	return 0;
 }
+
+static bool is_same(unsigned long id, uint32_t now) { return (uint32_t)id == UNCHANGED || (uint32_t)id == now; }
 
 static long set_three_locked(struct identity i, const unsigned long args[6])
 {
 	if (!may_take(&i, (uint32_t)args[0]) || !may_take(&i, (uint32_t)args[1]) || !may_take(&i, (uint32_t)args[2]))
 		return -EPERM;
-	set(&i, (uint32_t)args[0], (uint32_t)args[1], (uint32_t)args[2]);
+	bool same = is_same(args[0], *i.real) && is_same(args[1], *i.effective) && is_same(args[1], *i.file) && is_same(args[2], *i.saved);
+	if (!same)
+		set(&i, (uint32_t)args[0], (uint32_t)args[1], (uint32_t)args[2]);
 	return 0;
 }
 
@@ -120,36 +130,39 @@ long sys_getresgid(const unsigned long args[6]) { return get_three(group_of(curr
 long sys_setfsuid(const unsigned long args[6])  { return set_file_identity(user_of(current), (uint32_t)args[0]); }
 long sys_setfsgid(const unsigned long args[6])  { return set_file_identity(group_of(current), (uint32_t)args[0]); }
 
+enum { GROUPS_MAX = 65536 };
+
 /* getgroups(size, *list) */
 long sys_getgroups(const unsigned long args[6])
 {
-	const struct process *p = current;
-	uint32_t list[GROUPS_MAX];
 	int size = (int)args[0];
-	mutex_lock(&tree_lock);
-	unsigned n = p->ngroups;
-	memcpy(list, p->groups, sizeof list);
-	mutex_unlock(&tree_lock);
-	if (size < 0 || (size && (unsigned)size < n))
-		return -EINVAL;
-	if (size && user_copy_out(args[1], list, n * sizeof list[0]))
-		return -EFAULT;
+	struct group_list *list = fs_context_groups(&current->fs);
+	long n = list ? (long)list->n : 0;
+
+	if (size < 0 || (size && size < n))
+		n = -EINVAL;
+	else if (size && n && user_copy_out(args[1], list->id, (size_t)n * sizeof list->id[0]))
+		n = -EFAULT;
+	group_list_put(list);
 	return n;
 }
 
 long sys_setgroups(const unsigned long args[6])
 {
-	struct process *p = current;
-	uint32_t list[GROUPS_MAX];
-	if (p->euid != 0)
+	size_t n = (uint32_t)args[0];
+
+	if (!capable(CAP_SETGID))
 		return -EPERM;
-	if (args[0] > GROUPS_MAX)
+	if (n > GROUPS_MAX)
 		return -EINVAL;
-	if (user_copy_in(list, args[1], args[0] * sizeof list[0]))
+	struct group_list *list = group_list_create(n);
+	if (!list)
+		return -ENOMEM;
+	if (user_copy_in(list->id, args[1], n * sizeof list->id[0])) {
+		group_list_put(list);
 		return -EFAULT;
-	mutex_lock(&tree_lock);
-	memcpy(p->groups, list, args[0] * sizeof list[0]);
-	p->ngroups = (unsigned)args[0];
-	mutex_unlock(&tree_lock);
+	}
+	group_list_sort(list);
+	fs_context_set_groups(&current->fs, list);
 	return 0;
 }

@@ -54,7 +54,35 @@ enum direction { IO_READ, IO_WRITE };
 /* pos NULL: the file's own position. */
 static ssize move(struct file *f, enum direction direction, struct uio *uio, uint64_t *pos)
 {
-	return direction == IO_READ ? file_read(f, uio, pos) : file_write(f, uio, pos);
+	if (direction == IO_READ)
+		return file_read(f, uio, pos);
+	int error = S_ISREG(f->vnode->mode) && uio->left ? vfs_before_change(my_fs(), f->vnode) : 0;
+	return error ? error : file_write(f, uio, pos);
+}
+
+/* For /proc/PID/io and the like: a call has moved so much, or failed. */
+static void count_io(enum direction direction, ssize done)
+{
+	struct counts *c = &current_thread()->counts;
+	uint64_t bytes = done > 0 ? (uint64_t)done : 0;
+
+	if (direction == IO_READ) {
+		c->reads++;
+		c->bytes_read += bytes;
+	} else {
+		c->writes++;
+		c->bytes_written += bytes;
+	}
+}
+
+/* May these bytes be moved?  In Linux's order: where, then whether. */
+static int check_move(const struct file *f, enum direction direction, const uint64_t *pos)
+{
+	if (f->flags & OPEN_PATH)
+		return -EBADF;
+	if (pos && f->ops->seek == file_no_seek)
+		return -ESPIPE;
+	return (direction == IO_READ ? file_readable(f) : file_writable(f)) ? 0 : -EBADF;
 }
 
 static long io_one(int fd, enum direction direction, vaddr_t base, size_t n, uint64_t *pos)
@@ -63,15 +91,12 @@ static long io_one(int fd, enum direction direction, vaddr_t base, size_t n, uin
 	if (!f)
 		return -EBADF;
 	struct uio uio = uio_user(base, n < IO_MAX ? n : IO_MAX);
-	ssize done;
+	ssize done = check_move(f, direction, pos);
 
-	if (direction == IO_READ ? !file_readable(f) : !file_writable(f))
-		done = -EBADF;
-	else if (!user_range(base, n))
-		done = -EFAULT;
-	else
-		done = move(f, direction, &uio, pos);
+	if (!done)
+		done = user_range(base, n) ? move(f, direction, &uio, pos) : -EFAULT;
 	file_put(f);
+	count_io(direction, done);
 	return io_result(done);
 }
 
@@ -102,19 +127,15 @@ long sys_pwrite64(const unsigned long args[6])
 
 /* ---- several buffers --------------------------------------------------------------------------------------------------- */
 
-struct iovec64 { uint64_t base, len; };
-enum { IOV_MAX_COUNT = 1024, IOV_FEW = 8 };
-
-struct vector { struct iovec64 *v; size_t n, total; struct iovec64 few[IOV_FEW]; };
-
 static int vector_check(struct vector *vec)
 {
 	vec->total = 0;
+	for (size_t i = 0; i < vec->n; i++)
+		if ((int64_t)vec->v[i].len < 0)
+			return -EINVAL;
 	for (size_t i = 0; i < vec->n; i++) {
 		struct iovec64 *v = &vec->v[i];
 
-		if ((int64_t)v->len < 0)
-			return -EINVAL;
 		if (!user_range(v->base, v->len))
 			return -EFAULT;
 		if (v->len > IO_MAX - vec->total)
@@ -124,13 +145,13 @@ static int vector_check(struct vector *vec)
 	return 0;
 }
 
-static void vector_drop(struct vector *vec)
+void vector_drop(struct vector *vec)
 {
 	if (vec->v != vec->few)
 		kfree(vec->v);
 }
 
-static int vector_get(struct vector *vec, vaddr_t from, size_t n)
+int vector_get(struct vector *vec, vaddr_t from, size_t n)
 {
 	if (n > IOV_MAX_COUNT)
 		return -EINVAL;
@@ -199,7 +220,7 @@ static long io_vector(int fd, enum direction direction, vaddr_t from, size_t cou
 
 	if (!f)
 		return -EBADF;
-	ssize done = (direction == IO_READ ? file_readable(f) : file_writable(f)) ? 0 : -EBADF;
+	ssize done = check_move(f, direction, pos);
 	if (!done)
 		done = vector_get(&vec, from, count);
 	if (!done) {
@@ -210,6 +231,7 @@ static long io_vector(int fd, enum direction direction, vaddr_t from, size_t cou
 		vector_drop(&vec);
 	}
 	file_put(f);
+	count_io(direction, done);
 	return io_result(done);
 }
 
@@ -220,14 +242,44 @@ static long io_vector_at(const unsigned long args[6], enum direction direction)
 	return (int64_t)pos < 0 ? -EINVAL : io_vector((int)args[0], direction, args[1], args[2], &pos);
 }
 
-/* preadv2 and pwritev2: position -1 is the file's own; no flag is supported. */
+enum { RWF_HIPRI = 1, RWF_DSYNC = 2, RWF_SYNC = 4, RWF_NOWAIT = 8, RWF_APPEND = 16, RWF_NOAPPEND = 32, RWF_KNOWN = 63 };
+
+/* At the end of the file, wherever that is then; the file's own position follows if none was given. */
+static long append_vector(const unsigned long args[6])
+{
+	uint64_t pos = FILE_APPEND;
+	struct file *f = files_get(current->files, (int)args[0]);
+
+	if (!f)
+		return -EBADF;
+	bool seeks = S_ISREG(f->vnode->mode) && f->vnode->object;
+	long n = io_vector((int)args[0], IO_WRITE, args[1], args[2], seeks ? &pos : NULL);
+	if (n > 0 && seeks && (int64_t)args[3] == -1)
+		file_seek(f, (int64_t)pos, 0);
+	file_put(f);
+	return n;
+}
+
+/* preadv2 and pwritev2: position -1 is the file's own. A file without a wait in it (all but streams) does not know RWF_NOWAIT, as on Linux's tmpfs. */
 static long io_vector_2(const unsigned long args[6], enum direction direction)
 {
-	if (args[5])
-		return -EOPNOTSUPP;
-	if ((int64_t)args[3] == -1)
-		return io_vector((int)args[0], direction, args[1], args[2], NULL);
-	return io_vector_at(args, direction);
+	unsigned flags = (unsigned)args[5];
+	bool own = (int64_t)args[3] == -1;
+
+	if (flags & ~(unsigned)RWF_KNOWN || (flags & RWF_NOWAIT)) {
+		uint64_t pos = args[3];
+		long error = (int64_t)pos < 0 && !own ? -EINVAL : io_vector((int)args[0], direction, args[1], 0, own ? NULL : &pos);
+		return error ? error : -EOPNOTSUPP;
+	}
+	if (flags & RWF_APPEND && flags & RWF_NOAPPEND)
+		return -EINVAL;
+	long n = flags & RWF_APPEND && direction == IO_WRITE && (own || (int64_t)args[3] >= 0) ? append_vector(args)
+		: own ? io_vector((int)args[0], direction, args[1], args[2], NULL) : io_vector_at(args, direction);
+	if (n > 0 && direction == IO_WRITE && flags & (RWF_DSYNC | RWF_SYNC)) {
+		long error = sync_fd((int)args[0], false);
+		return error && error != -EINVAL ? error : n;
+	}
+	return n;
 }
 
 long sys_readv(const unsigned long args[6])    { return io_vector((int)args[0], IO_READ, args[1], args[2], NULL); }
@@ -244,7 +296,7 @@ long sys_lseek(const unsigned long args[6])
 	struct file *f = files_get(current->files, (int)args[0]);
 	if (!f)
 		return -EBADF;
-	long pos = file_seek(f, (int64_t)args[1], (int)args[2]);
+	long pos = (unsigned)args[2] > SEEK_TO_HOLE ? -EINVAL : file_seek(f, (int64_t)args[1], (int)args[2]);
 	file_put(f);
 	return pos;
 }
@@ -302,8 +354,7 @@ static int get_position(struct file *f, vaddr_t at, uint64_t *pos)
 		return 0;
 	if (f->ops->seek == file_no_seek)
 		return -ESPIPE;
-	int error = user_get(*pos, at);
-	return !error && (int64_t)*pos < 0 ? -EINVAL : error;
+	return user_get(*pos, at);
 }
 
 static int put_position(struct file *f, vaddr_t at, uint64_t pos)
@@ -320,11 +371,17 @@ static ssize send_file(struct file *out, struct file *in, vaddr_t offset, size_t
 {
 	uint64_t pos;
 
-	if (!file_readable(in) || !file_writable(out))
+	if (!in || !file_readable(in))
+		return -EBADF;
+	if (offset && in->ops->seek == file_no_seek)
+		return -ESPIPE;
+	if (!out || !file_writable(out))
 		return -EBADF;
 	if (in->ops->seek == file_no_seek || S_ISDIR(in->vnode->mode) || out->flags & OPEN_APPEND)
 		return -EINVAL;
 	int error = get_position(in, offset, &pos);
+	if (!error && (int64_t)pos < 0)
+		error = -EINVAL;
 	if (error)
 		return error;
 	ssize done = copy_file(in, &pos, out, NULL, n < IO_MAX ? n : IO_MAX);
@@ -336,31 +393,60 @@ static ssize send_file(struct file *out, struct file *in, vaddr_t offset, size_t
 long sys_sendfile(const unsigned long args[6])
 {
 	struct file *out = files_get(current->files, (int)args[0]), *in = files_get(current->files, (int)args[1]);
-	ssize n = out && in ? send_file(out, in, args[2], args[3]) : -EBADF;
+	ssize n = send_file(out, in, args[2], args[3]);
 
 	file_put(out);
 	file_put(in);
 	return io_result(n);
 }
 
-static ssize copy_range(struct file *in, vaddr_t in_at, struct file *out, vaddr_t out_at, size_t n)
+/* In Linux's order; *n is cut to what there is. */
+static int check_copy(struct file *in, uint64_t from, struct file *out, uint64_t to, size_t *n)
 {
-	uint64_t from, to;
+	struct vattr attr;
 
-	if (!file_readable(in) || !file_writable(out) || out->flags & OPEN_APPEND)
-		return -EBADF;
 	if (S_ISDIR(in->vnode->mode) || S_ISDIR(out->vnode->mode))
 		return -EISDIR;
 	if (!S_ISREG(in->vnode->mode) || !S_ISREG(out->vnode->mode))
 		return -EINVAL;
+	if (!file_readable(in) || !file_writable(out) || out->flags & OPEN_APPEND)
+		return -EBADF;
+	if (in->vnode->mount != out->vnode->mount)
+		return -EXDEV;
+	if ((int64_t)from < 0 || (int64_t)to < 0)
+		return -EINVAL;
+	if (from + *n < from || to + *n < to)
+		return -EOVERFLOW;
+	int error = vfs_getattr(in->vnode, &attr);
+	if (error)
+		return error;
+	uint64_t left = from < attr.size ? attr.size - from : 0;
+	if (*n > left)
+		*n = left;
+	if (*n > IO_MAX)
+		*n = IO_MAX;
+	if (*n > FILE_MAX - to)
+		*n = FILE_MAX - to;
+	ssize fits = *n ? vfs_clip_write(to, *n) : 0;
+	if (fits < 0)
+		return (int)fits;
+	*n = (size_t)fits;
+	return in->vnode == out->vnode && from < to + *n && to < from + *n ? -EINVAL : 0;
+}
+
+static ssize copy_range(struct file *in, vaddr_t in_at, struct file *out, vaddr_t out_at, size_t n, unsigned flags)
+{
+	uint64_t from, to;
+
 	int error = get_position(in, in_at, &from);
 	if (!error)
 		error = get_position(out, out_at, &to);
+	if (!error && flags)
+		error = -EINVAL;
+	if (!error)
+		error = check_copy(in, from, out, to, &n);
 	if (error)
 		return error;
-	n = n < IO_MAX ? n : IO_MAX;
-	if (in->vnode == out->vnode && from < to + n && to < from + n)
-		return -EINVAL;
 	ssize done = copy_file(in, &from, out, &to, n);
 	if (done > 0)
 		error = put_position(in, in_at, from);
@@ -371,10 +457,8 @@ static ssize copy_range(struct file *in, vaddr_t in_at, struct file *out, vaddr_
 
 long sys_copy_file_range(const unsigned long args[6])
 {
-	if (args[5])
-		return -EINVAL;
 	struct file *in = files_get(current->files, (int)args[0]), *out = files_get(current->files, (int)args[2]);
-	ssize n = out && in ? copy_range(in, args[1], out, args[3], args[4]) : -EBADF;
+	ssize n = out && in ? copy_range(in, args[1], out, args[3], args[4], (unsigned)args[5]) : -EBADF;
 
 	file_put(out);
 	file_put(in);

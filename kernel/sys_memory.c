@@ -38,7 +38,7 @@ long sys_mmap(const unsigned long args[6])
 		file = files_get(current->files, (int)args[4]);
 		if (!file)
 			return -EBADF;
-		int error = file_map_check(file, rights, flags, &object);
+		int error = flags & MAP_HUGETLB ? -EINVAL : file_map_check(file, rights, flags, &object);
 		if (error) {
 			file_put(file);
 			return error;
@@ -113,15 +113,14 @@ long sys_mincore(const unsigned long args[6])
 	if (args[2] > USER_MAX || page_ceil(args[1]) >> PAGE_SHIFT > USER_MAX - args[2])
 		return -EFAULT;
 	for (size_t left = page_ceil(args[1]) >> PAGE_SHIFT, done = 0; left > 0; ) {
-		size_t n = left < sizeof piece ? left : sizeof piece;
-		int error = vm_mincore(current->space, start + (done << PAGE_SHIFT), n, piece);
+		ssize n = vm_mincore(current->space, start + (done << PAGE_SHIFT), left < sizeof piece ? left : sizeof piece, piece);
 
-		if (error)
-			return error;
-		if (user_copy_out(args[2] + done, piece, n))
+		if (n < 0)
+			return n;
+		if (user_copy_out(args[2] + done, piece, (size_t)n))
 			return -EFAULT;
-		done += n;
-		left -= n;
+		done += (size_t)n;
+		left -= (size_t)n;
 	}
 	return 0;
 }
@@ -229,7 +228,7 @@ long sys_vmcheck(const unsigned long args[6])
 long sys_allocfail(const unsigned long args[6])
 {
 	long left = (long)alloc_fail_at;
-	if (current->euid != 0)
+	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
 	if (args[1] > ALLOCFAIL_ALL)
 		return -EINVAL;

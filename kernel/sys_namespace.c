@@ -7,7 +7,7 @@
 #include "kernel/process.h"
 #include "kernel/syscall.h"
 
-/* Directories are never shared between processes, nor System V adjustments, of which there are none; what threads share they cannot have apart. */
+/* What threads share they cannot have apart. */
 long sys_unshare(const unsigned long args[6])
 {
 	const unsigned of_threads = CLONE_THREAD | CLONE_SIGHAND | CLONE_VM;
@@ -26,7 +26,10 @@ long sys_unshare(const unsigned long args[6])
 		return -EINVAL;
 	if (flags & CLONE_NAMESPACES)
 		return (flags & CLONE_NEWUSER) || p->euid == 0 ? -EINVAL : -EPERM;
-	return flags & CLONE_FILES ? files_unshare(p) : 0;
+	int error = flags & CLONE_FILES ? files_unshare(p) : 0;
+	if (!error && (flags & CLONE_FS))
+		fs_context_unshare(&p->fs);
+	return error;
 }
 
 /* setns(fd, kinds): no file here stands for a namespace. */

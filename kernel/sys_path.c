@@ -94,7 +94,7 @@ static long link_at(int from_fd, vaddr_t from, int dirfd, vaddr_t path, unsigned
 
 	if (flags & ~(unsigned)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
-	if (flags & AT_EMPTY_PATH && current->euid != 0)
+	if (flags & AT_EMPTY_PATH && !capable(CAP_DAC_READ_SEARCH))
 		return -ENOENT;
 	long result = vnode_at(from_fd, from, (flags & AT_EMPTY_PATH) | (flags & AT_SYMLINK_FOLLOW ? 0 : AT_SYMLINK_NOFOLLOW), &v);
 	if (result)
@@ -158,7 +158,7 @@ static long rename_at(int from_fd, vaddr_t from, int to_fd, vaddr_t to, unsigned
 	long result = place_get(&a, from_fd, from);
 	if (result)
 		return result;
-	result = place_get(&b, to_fd, to);
+	result = *a.path.text ? place_get(&b, to_fd, to) : -ENOENT;
 	if (!result) {
 		result = vfs_rename(my_fs(), a.at, a.path.text, b.at, b.path.text, flags);
 		place_drop(&b);
@@ -248,6 +248,18 @@ static int add_entry(void *context, const char *name, size_t len, uint64_t ino, 
 	return 0;
 }
 
+/* The bytes of the entries that could be written whole; *pos: behind the last of them. */
+static long copy_entries(const struct entries *e, vaddr_t to, uint64_t *pos)
+{
+	size_t copied = e->len - user_copy_out(to, e->at, e->len), whole = 0;
+
+	if (copied == e->len)
+		return (long)copied;
+	for (const struct entry_head *h; (h = (const struct entry_head *)(e->at + whole))->len <= copied - whole; whole += h->len)
+		*pos = h->next;
+	return whole ? (long)whole : -EFAULT;
+}
+
 static long read_directory(struct file *f, vaddr_t to, size_t size, enum entry_format format)
 {
 	struct entries e = { .room = size < ENTRIES_SIZE ? size : ENTRIES_SIZE, .format = format };
@@ -261,7 +273,7 @@ static long read_directory(struct file *f, vaddr_t to, size_t size, enum entry_f
 	uint64_t pos = f->pos;
 	long result = vfs_readdir(f->vnode, &pos, add_entry, &e);
 	if (e.len > 0)
-		result = user_copy_out(to, e.at, e.len) ? -EFAULT : (long)e.len;
+		result = copy_entries(&e, to, &pos);
 	else if (!result && e.no_room)
 		result = -EINVAL;
 	if (result >= 0)
@@ -313,11 +325,14 @@ long sys_getcwd(const unsigned long args[6])
 	return len;
 }
 
-/* Root or cwd becomes v, a directory that may be searched; takes over the reference. */
-static long stand_at(void (*set)(struct fs_context *, struct vnode *), struct vnode *v)
+static long may_stand_at(struct vnode *v)
 {
-	long result = S_ISDIR(v->mode) ? vfs_permission(my_fs(), v, MAY_EXECUTE) : -ENOTDIR;
+	return S_ISDIR(v->mode) ? vfs_permission(my_fs(), v, MAY_EXECUTE) : -ENOTDIR;
+}
 
+/* Root or cwd becomes v, unless there is an error; takes over the reference. */
+static long stand_at(void (*set)(struct fs_context *, struct vnode *), struct vnode *v, long result)
+{
 	if (result)
 		vnode_put(v);
 	else
@@ -330,7 +345,7 @@ long sys_chdir(const unsigned long args[6])
 	struct vnode *v;
 	long result = vnode_at(AT_CWD, args[0], 0, &v);
 
-	return result ? result : stand_at(fs_context_set_cwd, v);
+	return result ? result : stand_at(fs_context_set_cwd, v, may_stand_at(v));
 }
 
 long sys_fchdir(const unsigned long args[6])
@@ -338,7 +353,7 @@ long sys_fchdir(const unsigned long args[6])
 	struct file *f = files_get(current->files, (int)args[0]);
 	if (!f)
 		return -EBADF;
-	long result = stand_at(fs_context_set_cwd, vnode_ref(f->vnode));
+	long result = stand_at(fs_context_set_cwd, vnode_ref(f->vnode), may_stand_at(f->vnode));
 	file_put(f);
 	return result;
 }
@@ -350,35 +365,13 @@ long sys_chroot(const unsigned long args[6])
 
 	if (result)
 		return result;
-	if (current->euid == 0 || !S_ISDIR(v->mode))
-		return stand_at(fs_context_set_root, v);
-	vnode_put(v);
-	return -EPERM;
+	result = may_stand_at(v);
+	if (!result && !capable(CAP_SYS_CHROOT))
+		result = -EPERM;
+	return stand_at(fs_context_set_root, v, result);
 }
 
 long sys_umask(const unsigned long args[6])
 {
-	return (long)__atomic_exchange_n(&current->fs.umask, (uint32_t)args[0] & 0777, __ATOMIC_RELAXED);
-}
-
-/* ---- mounting: the table is made at boot ------------------------------------------------------------------------------- */
-
-long sys_mount(const unsigned long args[6])
-{
-	(void)args;
-	return current->euid ? -EPERM : -EINVAL;
-}
-
-long sys_umount2(const unsigned long args[6])
-{
-	struct vnode *v;
-
-	if (current->euid != 0)
-		return -EPERM;
-	long result = vnode_at(AT_CWD, args[0], 0, &v);
-	if (result)
-		return result;
-	result = v == v->mount->root ? -EBUSY : -EINVAL;
-	vnode_put(v);
-	return result;
+	return (long)fs_context_set_umask(&current->fs, (uint32_t)args[0] & 0777);
 }

@@ -11,7 +11,7 @@
 #include "vm/heap.h"
 #include "lib/string.h"
 
-#define NEVER (~(uint64_t)0)
+#define NEVER TIME_NEVER
 enum { FEW = 4, ALWAYS_TOLD = POLL_ERR | POLL_HUP | POLL_INVALID };
 
 /* got: the POLL_ bits that hold now, of those wanted and those that are always told.  file NULL: got stays what it is. */
@@ -63,6 +63,7 @@ static long look(struct watch *w, enum arming arming)
 		if (f->file) {
 			unsigned events = file_poll(f->file, &queue);
 			if (arming == LOOK_AND_ARM && queue) {
+				w->waiters[i].want = f->want | ALWAYS_TOLD;
 				waiter_add(&w->waiters[i], queue);
 				events = file_poll(f->file, &queue);
 			}
@@ -93,18 +94,14 @@ static long watch_wait(struct watch *w, uint64_t deadline)
 
 /* ---- times ------------------------------------------------------------------------------------------------------------- */
 
-/* A span as a deadline: 0 stands for 'do not wait'. */
-static uint64_t deadline_after(uint64_t ns)
+uint64_t wait_deadline(uint64_t ns)
 {
 	uint64_t now = time_now_ns();
 
 	return ns == 0 ? 0 : ns >= NEVER - now ? NEVER : now + ns;
 }
 
-/* Where the user's time span lies, and in which unit its second word is. */
-struct span { vaddr_t at; uint64_t unit_ns; };
-
-static int span_get(const struct span *s, uint64_t *deadline)
+int wait_span_get(const struct wait_span *s, uint64_t *deadline)
 {
 	int64_t t[2];
 
@@ -120,12 +117,12 @@ static int span_get(const struct span *s, uint64_t *deadline)
 	if (t[0] < 0 || t[1] < 0 || (uint64_t)t[1] * s->unit_ns >= NS_PER_SECOND)
 		return -EINVAL;
 	bool too_long = (uint64_t)t[0] >= (uint64_t)INT64_MAX / NS_PER_SECOND;
-	*deadline = too_long ? NEVER : deadline_after((uint64_t)t[0] * NS_PER_SECOND + (uint64_t)t[1] * s->unit_ns);
+	*deadline = too_long ? NEVER : wait_deadline((uint64_t)t[0] * NS_PER_SECOND + (uint64_t)t[1] * s->unit_ns);
 	return 0;
 }
 
 /* Tells what is left, as Linux does; that it cannot be written does no harm. */
-static void span_put(const struct span *s, uint64_t deadline)
+static void span_put(const struct wait_span *s, uint64_t deadline)
 {
 	uint64_t now = time_now_ns(), left = deadline > now ? deadline - now : 0;
 	int64_t t[2] = { (int64_t)(left / NS_PER_SECOND), (int64_t)(left % NS_PER_SECOND / s->unit_ns) };
@@ -134,8 +131,7 @@ static void span_put(const struct span *s, uint64_t deadline)
 		user_copy_out(s->at, t, sizeof t);
 }
 
-/* The signal mask for this call alone; 0: as it is. */
-static int mask_get(vaddr_t at, size_t size, uint64_t *mask)
+int wait_mask_get(vaddr_t at, size_t size, uint64_t *mask)
 {
 	return size != sizeof *mask ? -EINVAL : user_get(*mask, at);
 }
@@ -158,7 +154,7 @@ static int watch_pollfds(struct watch *w, vaddr_t fds)
 		if (user_get(p, fds + i * sizeof p))
 			return -EFAULT;
 		f->want = (uint16_t)p.events;
-		f->file = p.fd < 0 ? NULL : files_get(current->files, p.fd);
+		f->file = p.fd < 0 ? NULL : file_get(p.fd);
 		f->got = p.fd >= 0 && !f->file ? POLL_INVALID : 0;
 	}
 	return 0;
@@ -189,29 +185,51 @@ static long poll_until(vaddr_t fds, unsigned n, uint64_t deadline)
 	if (result >= 0 && tell_pollfds(&w, fds))
 		result = -EFAULT;
 	watch_end(&w);
-	return no_handler_restart(result);
+	return result;
+}
+
+static long poll_again(struct thread *);
+
+/* Goes on, after a signal without a handler, for what is left of the time. */
+static long poll_restartable(vaddr_t fds, unsigned n, uint64_t deadline)
+{
+	struct thread *t = current_thread();
+	long result = poll_until(fds, n, deadline);
+
+	if (result != -EINTR)
+		return result;
+	t->restart.go_on = poll_again;
+	t->restart.deadline_ns = deadline;
+	t->restart.address = fds;
+	t->restart.op = n;
+	return -ERESTART_RESTARTBLOCK;
+}
+
+static long poll_again(struct thread *t)
+{
+	return poll_restartable(t->restart.address, t->restart.op, t->restart.deadline_ns);
 }
 
 long sys_poll(const unsigned long args[6])
 {
 	int ms = (int)args[2];
 
-	return poll_until(args[0], (unsigned)args[1], ms < 0 ? NEVER : deadline_after((uint64_t)ms * 1000000));
+	return poll_restartable(args[0], (unsigned)args[1], ms < 0 ? NEVER : wait_deadline((uint64_t)ms * 1000000));
 }
 
 long sys_ppoll(const unsigned long args[6])
 {
-	const struct span span = { args[2], 1 };
+	const struct wait_span span = { args[2], 1 };
 	uint64_t deadline, mask;
-	long result = span_get(&span, &deadline);
+	long result = wait_span_get(&span, &deadline);
 
 	if (!result && args[3])
-		result = mask_get(args[3], args[4], &mask);
+		result = wait_mask_get(args[3], args[4], &mask);
 	if (result)
 		return result;
 	if (args[3])
 		signal_mask_for_call(mask);
-	result = poll_until(args[0], (unsigned)args[1], deadline);
+	result = no_handler_restart(poll_until(args[0], (unsigned)args[1], deadline));
 	span_put(&span, deadline);
 	return args[3] ? signal_mask_return(result) : result;
 }
@@ -222,7 +240,8 @@ enum { SELECT_SETS = 3, SET_WORDS = 1024 / 64 };
 
 /* What makes a descriptor ready in the sets for reading, writing and exceptions. */
 static const unsigned select_events[SELECT_SETS] = {
-	POLL_IN | POLL_READ_NORMAL | POLL_READ_BAND | POLL_HUP | POLL_ERR, POLL_OUT | POLL_WRITE_NORMAL | POLL_WRITE_BAND | POLL_ERR, POLL_PRI,
+	POLL_IN | POLL_READ_NORMAL | POLL_READ_BAND | POLL_HUP | POLL_ERR | POLL_INVALID,
+	POLL_OUT | POLL_WRITE_NORMAL | POLL_WRITE_BAND | POLL_ERR | POLL_INVALID, POLL_PRI | POLL_INVALID,
 };
 
 struct select_sets { vaddr_t at[SELECT_SETS]; size_t nwords; uint64_t bits[SELECT_SETS][SET_WORDS]; };
@@ -269,9 +288,10 @@ static int watch_sets(struct watch *w, const struct select_sets *s)
 			continue;
 		f->fd = (int)fd;
 		f->want = events;
-		f->file = files_get(current->files, (int)fd);
-		if (!f->file)
+		f->file = file_get((int)fd);
+		if (!f->file && files_get_close_on_exec(current->files, (int)fd) < 0)
 			return -EBADF;
+		f->got = f->file ? 0 : POLL_INVALID;		/* O_PATH */
 		f++;
 	}
 	return 0;
@@ -331,9 +351,9 @@ static long select_until(int nfds, const unsigned long at[SELECT_SETS], uint64_t
 
 long sys_select(const unsigned long args[6])
 {
-	const struct span span = { args[4], 1000 };
+	const struct wait_span span = { args[4], 1000 };
 	uint64_t deadline;
-	long result = span_get(&span, &deadline);
+	long result = wait_span_get(&span, &deadline);
 
 	if (result)
 		return result;
@@ -344,15 +364,15 @@ long sys_select(const unsigned long args[6])
 
 long sys_pselect6(const unsigned long args[6])
 {
-	const struct span span = { args[4], 1 };
+	const struct wait_span span = { args[4], 1 };
 	struct { uint64_t at, size; } mask_arg = { 0, 0 };
 	uint64_t deadline, mask;
-	long result = span_get(&span, &deadline);
+	long result = args[5] ? user_get(mask_arg, args[5]) : 0;
 
-	if (!result && args[5])
-		result = user_get(mask_arg, args[5]);
+	if (!result)
+		result = wait_span_get(&span, &deadline);
 	if (!result && mask_arg.at)
-		result = mask_get(mask_arg.at, mask_arg.size, &mask);
+		result = wait_mask_get(mask_arg.at, mask_arg.size, &mask);
 	if (result)
 		return result;
 	if (mask_arg.at)

@@ -3,7 +3,9 @@
  */
 #include "kernel/clone.h"
 #include "kernel/files.h"
+#include "kernel/pidfd.h"
 #include "kernel/sched.h"
+#include "kernel/settings.h"
 #include "kernel/syscall.h"
 #include "arch/uaccess.h"
 #include "lib/print.h"
@@ -24,12 +26,15 @@ long sys_vfork(const unsigned long args[6])
 	return process_clone(&(struct clone_args){ .flags = CLONE_VFORK | CLONE_VM, .exit_signal = SIGCHLD });
 }
 
-/* clone(flags, stack, parent_tid, child_tid, tls) */
+/* clone(flags, stack, parent_tid, child_tid, tls); the place of the child's number is that of its descriptor as well. */
 long sys_clone(const unsigned long args[6])
 {
+	const uint32_t flags = (uint32_t)args[0];
+	if (flags & CLONE_PIDFD && flags & (CLONE_PARENT_SETTID | CLONE_DETACHED))
+		return -EINVAL;
 	return process_clone(&(struct clone_args){
-		.flags = (uint32_t)args[0] & ~(uint32_t)CLONE_SIGNAL_MASK, .exit_signal = (int)(args[0] & CLONE_SIGNAL_MASK), .stack = args[1],
-		.parent_tid = args[2], .child_tid = args[3], .tls = args[4],
+		.flags = flags & ~(uint32_t)CLONE_SIGNAL_MASK, .exit_signal = (int)(flags & CLONE_SIGNAL_MASK), .stack = args[1],
+		.parent_tid = args[2], .child_tid = args[3], .tls = args[4], .pidfd = args[2],
 	});
 }
 
@@ -57,17 +62,32 @@ static int get_clone3_args(struct clone3_args *a, vaddr_t from, size_t size)
 	return user_copy_in(a, from, size < sizeof *a ? size : sizeof *a) ? -EFAULT : 0;
 }
 
-/* What clone does not look at, or not alike.  A choice of the child's number and of its cgroup, and a descriptor for it are not to be had. */
+/* What clone does not look at, or not alike.  A choice of the child's cgroup is not to be had. */
 static bool clone3_makes_sense(const struct clone3_args *a)
 {
-	const uint64_t refused = CLONE_DETACHED | CLONE_PIDFD | CLONE_INTO_CGROUP | CLONE_SIGNAL_MASK;
-	if ((a->flags & refused) || a->set_tid || a->set_tid_size || a->exit_signal > SIGNALS)
+	const uint64_t refused = CLONE_DETACHED | CLONE_INTO_CGROUP | CLONE_SIGNAL_MASK;
+	if ((a->flags & refused) || !a->set_tid != !a->set_tid_size || a->exit_signal > SIGNALS)
 		return false;
 	if ((a->flags & (CLONE_THREAD | CLONE_PARENT)) && a->exit_signal)
 		return false;
 	if (!a->stack || !a->stack_size)
 		return !a->stack && !a->stack_size;
 	return a->stack < USER_MAX && a->stack_size <= USER_MAX - a->stack;
+}
+
+/* The child's number as wanted, of which there is one, in the one namespace of numbers: 0, or an errno. */
+static long get_wanted(const struct clone3_args *a, pid_type *wanted)
+{
+	*wanted = 0;
+	if (!a->set_tid)
+		return 0;
+	if (a->set_tid_size > 1)
+		return -EINVAL;
+	if (user_get(*wanted, a->set_tid))
+		return -EFAULT;
+	if (*wanted < 1 || *wanted >= (pid_type)pid_max)
+		return -EINVAL;
+	return capable(CAP_SYS_ADMIN) || capable(CAP_CHECKPOINT_RESTORE) ? 0 : -EPERM;
 }
 
 /* clone3(*args, size) */
@@ -83,8 +103,13 @@ long sys_clone3(const unsigned long args[6])
 		return error;
 	if (!clone3_makes_sense(&a))
 		return -EINVAL;
+	pid_type wanted;
+	long wrong = get_wanted(&a, &wanted);
+	if (wrong)
+		return wrong;
 	return process_clone(&(struct clone_args){
 		.flags = a.flags, .exit_signal = (int)a.exit_signal, .stack = a.stack + a.stack_size, .parent_tid = a.parent_tid, .child_tid = a.child_tid, .tls = a.tls,
+		.pidfd = a.pidfd, .wanted = wanted,
 	});
 }
 
@@ -153,13 +178,16 @@ static long exec_at(int fd, char *path, const struct exec_strings *strings, unsi
 long sys_execveat(const unsigned long args[6])
 {
 	unsigned flags = (unsigned)args[4];
-	if (flags & ~(unsigned)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
-		return -EINVAL;
 	long result;
 	char *path = copy_path(args[1], &result);
 	if (!path)
 		return result;
-	result = exec_at((int)args[0], path, &(struct exec_strings){ UIO_USER, args[2], args[3] }, flags);
+	if (!*path && !(flags & AT_EMPTY_PATH))
+		result = -ENOENT;
+	else if (flags & ~(unsigned)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
+		result = -EINVAL;
+	else
+		result = exec_at((int)args[0], path, &(struct exec_strings){ UIO_USER, args[2], args[3] }, flags);
 	kfree(path);
 	return result;
 }
@@ -198,6 +226,8 @@ static int wait_status_value(const struct wait_result *r)
 		return r->status >> 8;
 	case CLD_KILLED:
 		return r->status & 0x7f;
+	case CLD_TRAPPED:
+		return r->status >> 8;
 	case CLD_STOPPED:
 		return r->status >> 8 & 0xff;
 	default:
@@ -221,11 +251,32 @@ static long put_wait_info(vaddr_t to, const struct wait_result *r)
 	return user_copy_out(to, &info, offsetof(struct siginfo, child.status) + sizeof info.child.status) ? -EFAULT : 0;
 }
 
+/* What is named by a descriptor that does not want to wait is not waited for. */
+static long wait_by_pidfd(int fd, unsigned options, struct wait_result *result)
+{
+	if (fd < 0)
+		return -EINVAL;
+	struct file *f = files_get(current->files, fd);
+	if (!f)
+		return -EBADF;
+	const bool waits = !(f->flags & OPEN_NONBLOCK);
+	long number = pidfd_number(f);
+	file_put(f);
+	if (number < 0)
+		return number == -ESRCH ? -ECHILD : number;
+	long found = process_wait(WAIT_PID, (pid_type)number, options | (waits ? 0 : WAIT_NOHANG), result);
+	return found == 0 && !waits && !(options & WAIT_NOHANG) ? -EAGAIN : found;
+}
+
 static long wait_by_id(unsigned long which, pid_type id, unsigned options, struct wait_result *result)
 {
 	if (options & ~(WAIT_NOHANG | WAIT_STOPPED | WAIT_EXITED | WAIT_CONTINUED | WAIT_KEEP | WAIT_NO_THREAD | WAIT_ANY_KIND | WAIT_CLONE_KIND))
 		return -EINVAL;
-	if (!(options & (WAIT_EXITED | WAIT_STOPPED | WAIT_CONTINUED)) || which > WAIT_GROUP)
+	if (!(options & (WAIT_EXITED | WAIT_STOPPED | WAIT_CONTINUED)))
+		return -EINVAL;
+	if (which == WAIT_PIDFD)
+		return wait_by_pidfd(id, options, result);
+	if (which > WAIT_GROUP)
 		return -EINVAL;
 	if ((which == WAIT_PID && id <= 0) || (which == WAIT_GROUP && id < 0))
 		return -EINVAL;
@@ -374,7 +425,7 @@ long sys_get_robust_list(const unsigned long args[6])
 	const struct thread *t = tid ? thread_find(tid) : current_thread();
 	const struct process *p = t ? t->process : process_find(tid);
 	if (p)
-		result = p == me || me->euid == 0 || (me->uid == p->uid && me->uid == p->euid && me->uid == p->suid) ? 0 : -EPERM;
+		result = p == me || capable(CAP_SYS_PTRACE) || (me->uid == p->uid && me->uid == p->euid && me->uid == p->suid) ? 0 : -EPERM;
 	if (t)
 		head = t->robust_list;
 	mutex_unlock(&tree_lock);
@@ -402,13 +453,6 @@ long sys_personality(const unsigned long args[6])
 	if ((uint32_t)args[0] != 0xffffffff)
 		p->personality = (uint32_t)args[0];
 	return before;
-}
-
-/* Programs ask for these and do without them. */
-long sys_rseq(const unsigned long args[6])
-{
-	(void)args;
-	return -ENOSYS;
 }
 
 enum membarrier_command {

@@ -8,7 +8,9 @@
  */
 #include "arch/uaccess.h"
 #include "fs/memfd.h"
+#include "kernel/ipc.h"
 #include "kernel/process.h"
+#include "kernel/settings.h"
 #include "kernel/proc.h"
 #include "kernel/syscall.h"
 #include "lib/print.h"
@@ -17,15 +19,13 @@
 #include "vm/mmap.h"
 #include "vm/object.h"
 
-enum ipc_flags { IPC_CREATE = 01000, IPC_EXCLUSIVE = 02000 };
 enum shm_flags { SHM_HUGETLB = 04000, SHM_RDONLY = 010000, SHM_NORESERVE = 010000, SHM_RND = 020000, SHM_REMAP = 040000, SHM_EXEC = 0100000 };
 enum shm_mode { SHM_REMOVED = 01000, SHM_LOCKED = 02000 };		/* SHM_DEST and SHM_LOCKED, as users see them */
-enum shm_command { IPC_RMID, IPC_SET, IPC_STAT, IPC_INFO, SHM_LOCK = 11, SHM_UNLOCK, SHM_STAT, SHM_INFO, SHM_STAT_ANY };
-enum { SHM_MAX = 4096, INDEX_BITS = 15, INDEX_MASK = (1 << INDEX_BITS) - 1 };
-static const uint64_t SHM_SIZE_MAX = UINT64_MAX - (1 << 24);		/* Linux's shmmax and shmall: no limit */
+enum shm_command { SHM_LOCK = 11, SHM_UNLOCK, SHM_STAT, SHM_INFO, SHM_STAT_ANY };
+enum { SHM_MAX = IPC_OBJECTS, INDEX_BITS = IPC_INDEX_BITS, INDEX_MASK = (1 << INDEX_BITS) - 1 };
+unsigned long shm_size_max = UINT64_MAX - (1 << 24), shm_pages_max = UINT64_MAX - (1 << 24), shm_segments_max = SHM_MAX;	/* Linux's shmmax, shmall, shmmni */
 
 /* Linux's structures for x86-64. */
-struct ipc_perm { int32_t key; uint32_t uid, gid, cuid, cgid, mode; uint16_t seq, pad; uint64_t unused[2]; };
 struct shmid { struct ipc_perm perm; uint64_t size; int64_t atime, dtime, ctime; int32_t cpid, lpid; uint64_t nattch, unused[2]; };
 struct shminfo { uint64_t max, min, mni, seg, all, unused[4]; };
 struct shm_info { int32_t used; uint64_t total, resident, swapped, swap_attempts, swap_successes; };
@@ -39,25 +39,6 @@ static unsigned made;							/* segments so far: the high bits; shm_lock */
 static void attached(struct object *, int change);
 
 /* ---- segments: shm_lock is held ------------------------------------------------------------------------------------------ */
-
-/* Rights as in a mode, for owner, group and others. */
-static bool permitted(const struct ipc_perm *p, unsigned wanted)
-{
-	const struct process *me = current;
-	unsigned granted = p->mode;
-
-	wanted |= wanted >> 6 | wanted >> 3;
-	if (me->euid == p->cuid || me->euid == p->uid)
-		granted >>= 6;
-	else if (me->egid == p->cgid || me->egid == p->gid)
-		granted >>= 3;
-	return !(wanted & ~granted & 7) || me->euid == 0;
-}
-
-static bool owned(const struct ipc_perm *p)
-{
-	return current->euid == p->uid || current->euid == p->cuid || current->euid == 0;
-}
 
 static struct segment *segment_at(int id)
 {
@@ -79,6 +60,20 @@ static struct segment *segment_with_key(int32_t key)
 		if (table[i] && table[i]->ds.perm.key == key)
 			return table[i];
 	return NULL;
+}
+
+static struct shm_info count_all(void)
+{
+	struct shm_info info = { .used = 0 };
+
+	for (unsigned i = 0; i < SHM_MAX; i++) {
+		if (!table[i])
+			continue;
+		info.used++;
+		info.total += page_ceil(table[i]->ds.size) >> PAGE_SHIFT;
+		info.resident += table[i]->object->npages;
+	}
+	return info;
 }
 
 /* NULL: no memory, or no more may be promised. */
@@ -107,13 +102,14 @@ static long create(int32_t key, size_t size, unsigned flags)
 	const struct process *me = current;
 	unsigned index = 0;
 
-	if (size == 0 || size > INT64_MAX)
+	if (size == 0 || size > INT64_MAX || size > shm_size_max)
 		return -EINVAL;
 	if (flags & SHM_HUGETLB)
 		return -ENOMEM;				/* there is no pool of huge pages */
 	while (index < SHM_MAX && table[index])
 		index++;
-	if (index == SHM_MAX)
+	struct shm_info all = count_all();
+	if (index == SHM_MAX || (unsigned long)all.used >= shm_segments_max || all.total + (page_ceil(size) >> PAGE_SHIFT) > shm_pages_max)
 		return -ENOSPC;
 	struct segment *s = kzalloc(sizeof *s);
 	if (!s)
@@ -173,7 +169,7 @@ static int hold(int id, unsigned wanted, struct segment **out)
 	struct segment *s = *out = segment_of(id);
 	if (!s)
 		error = -EINVAL;
-	else if (!permitted(&s->ds.perm, wanted))
+	else if (!ipc_permitted(&s->ds.perm, wanted))
 		error = -EACCES;
 	else
 		s->ds.nattch++;
@@ -233,7 +229,7 @@ static long use(const struct segment *s, size_t size, unsigned flags)
 		return -EEXIST;
 	if (size > s->ds.size)
 		return -EINVAL;
-	return permitted(&s->ds.perm, flags & 0777) ? s->id : -EACCES;
+	return ipc_permitted(&s->ds.perm, flags & 0777) ? s->id : -EACCES;
 }
 
 /* shmget(key, size, flags) */
@@ -262,28 +258,20 @@ static int highest_index(void)
 
 static long put_limits(vaddr_t to)
 {
-	const struct shminfo info = { .max = SHM_SIZE_MAX, .min = 1, .mni = SHM_MAX, .seg = SHM_MAX, .all = SHM_SIZE_MAX };
+	const struct shminfo info = { .max = shm_size_max, .min = 1, .mni = shm_segments_max, .seg = shm_segments_max, .all = shm_pages_max };
 
 	return user_put(to, info) ? -EFAULT : highest_index();
 }
 
 static long put_usage(vaddr_t to)
 {
-	struct shm_info info = { .used = 0 };
-
 	spin_lock(&shm_lock);
-	for (unsigned i = 0; i < SHM_MAX; i++) {
-		if (!table[i])
-			continue;
-		info.used++;
-		info.total += page_ceil(table[i]->ds.size) >> PAGE_SHIFT;
-		info.resident += table[i]->object->npages;
-	}
+	struct shm_info info = count_all();
 	spin_unlock(&shm_lock);
 	return user_put(to, info) ? -EFAULT : highest_index();
 }
 
-static long put_status(int id, enum shm_command command, vaddr_t to)
+static long put_status(int id, int command, vaddr_t to)
 {
 	struct shmid ds;
 	long result = -EINVAL;
@@ -292,14 +280,14 @@ static long put_status(int id, enum shm_command command, vaddr_t to)
 	const struct segment *s = command == IPC_STAT ? segment_of(id) : segment_at(id);
 	if (s) {
 		ds = s->ds;
-		result = command != SHM_STAT_ANY && !permitted(&ds.perm, 0444) ? -EACCES : command == IPC_STAT ? 0 : s->id;
+		result = command != SHM_STAT_ANY && !ipc_permitted(&ds.perm, 0444) ? -EACCES : command == IPC_STAT ? 0 : s->id;
 	}
 	spin_unlock(&shm_lock);
 	return result >= 0 && user_put(to, ds) ? -EFAULT : result;
 }
 
 /* What only the owner may do; `to` is for IPC_SET. */
-static long change(int id, enum shm_command command, const struct ipc_perm *to)
+static long change(int id, int command, const struct ipc_perm *to)
 {
 	struct object *unused = NULL;
 	long result = 0;
@@ -309,7 +297,7 @@ static long change(int id, enum shm_command command, const struct ipc_perm *to)
 	struct ipc_perm *p = s ? &s->ds.perm : NULL;
 	if (!s || (command == IPC_SET && (to->uid == ~0u || to->gid == ~0u))) {
 		result = -EINVAL;
-	} else if (!owned(p) || (command == SHM_LOCK && current->euid != 0 && current->limits[LIMIT_MEMLOCK].cur == 0)) {
+	} else if (!ipc_owned(p) || (command == SHM_LOCK && !capable(CAP_IPC_LOCK) && current->limits[LIMIT_MEMLOCK].cur == 0)) {
 		result = -EPERM;
 	} else if (command == IPC_SET) {
 		p->uid = to->uid;
@@ -332,7 +320,7 @@ static long change(int id, enum shm_command command, const struct ipc_perm *to)
 /* shmctl(id, command, buffer) */
 long sys_shmctl(const unsigned long args[6])
 {
-	enum shm_command command = (enum shm_command)args[1];
+	int command = (enum shm_command)args[1];
 	int id = (int)args[0];
 	struct shmid ds;
 

@@ -6,9 +6,9 @@
  */
 #include "arch/time.h"
 #include "arch/uaccess.h"
+#include "kernel/posix_timer.h"
 #include "kernel/sched.h"
 #include "kernel/syscall.h"
-#include "vm/heap.h"
 
 enum { SET_SIZE = 8 };
 enum { SIG_BLOCK, SIG_UNBLOCK, SIG_SETMASK };
@@ -28,25 +28,27 @@ long sys_rt_sigaction(const unsigned long args[6])
 	struct sigaction64 new, old;
 	struct process *p = current;
 
-	if (args[3] != SET_SIZE || !valid_signo(signo))
-		return -EINVAL;
-	if (new_at && (signo == SIGKILL || signo == SIGSTOP))
+	if (args[3] != SET_SIZE)
 		return -EINVAL;
 	if (new_at && user_get(new, new_at))
 		return -EFAULT;
+	if (!valid_signo(signo) || (new_at && (signo == SIGKILL || signo == SIGSTOP)))
+		return -EINVAL;
 
 	unsigned long irq = spin_lock_irq(&p->signal_lock);
-	old = p->actions[signo - 1];
+	old = signal_action_get(p, signo);
 	if (new_at) {
 		new.flags &= SA_KNOWN;
 		new.mask &= ~(signal_bit(SIGKILL) | signal_bit(SIGSTOP));
-		p->actions[signo - 1] = new;
+		signal_action_set(p, signo, &new);
 	}
 	spin_unlock_irq(&p->signal_lock, irq);
 	if (new_at) {
 		enum signal_default action = signal_default_action(signo);
 		if (new.handler == SIG_IGN || (new.handler == SIG_DFL && (action == DEFAULT_IGNORE || action == DEFAULT_CONTINUE)))
 			signal_forget(p, signal_bit(signo));
+		else
+			posix_timers_heeded(p, signo);
 	}
 	return old_at ? user_put(old_at, old) : 0;
 }
@@ -111,15 +113,16 @@ long sys_rt_sigsuspend(const unsigned long args[6])
 static int take_awaited(struct thread *t, uint64_t set, struct siginfo *info)
 {
 	struct process *p = t->process;
-	void *entry;
+	struct signal_taken taken;
 	unsigned long irq = spin_lock_irq(&p->signal_lock);
-	int signo = signal_take(t, ~set, info, &entry);
+	int signo = signal_take(t, ~set, info, &taken);
 	if (t->awaited) {			/* what it has been marked for, and does not take now, is for others that wait */
 		t->awaited = 0;
 		signal_retarget(p, t, set & t->blocked);
 	}
 	spin_unlock_irq(&p->signal_lock, irq);
-	kfree(entry);
+	if (signo)
+		signal_taken(info, &taken);
 	return signo;
 }
 
@@ -165,6 +168,33 @@ long sys_rt_sigtimedwait(const unsigned long args[6])
 	return signo;
 }
 
+static bool on_altstack(struct thread *t)
+{
+	vaddr_t sp = frame_sp(thread_frame(&t->arch));
+
+	return !((unsigned)t->altstack.flags & SS_AUTODISARM) && sp > t->altstack.sp && sp - t->altstack.sp <= t->altstack.size;
+}
+
+static long set_altstack(struct thread *t, struct altstack new)
+{
+	int mode = (int)((unsigned)new.flags & ~SS_AUTODISARM);
+
+	if (on_altstack(t))
+		return -EPERM;
+	if (mode != 0 && mode != SS_DISABLE && mode != SS_ONSTACK)
+		return -EINVAL;
+	if (new.sp == t->altstack.sp && new.size == t->altstack.size && new.flags == t->altstack.flags)
+		return 0;			/* whatever it is */
+	if (mode == SS_DISABLE)
+		new.sp = new.size = 0;
+	else if (new.size < MINSIGSTKSZ)
+		return -ENOMEM;
+	t->altstack.sp = new.sp;
+	t->altstack.flags = new.flags;
+	t->altstack.size = new.size;
+	return 0;
+}
+
 long sys_rt_sigreturn(const unsigned long args[6])
 {
 	struct thread *t = current_thread();
@@ -177,41 +207,20 @@ long sys_rt_sigreturn(const unsigned long args[6])
 		return 0;
 	}
 	signal_set_mask(mask);
-	/* What the frame says of the alternate stack is taken if it makes sense, and passed over if not. */
-	if (!(stack.flags & ~(SS_DISABLE | (int)SS_AUTODISARM)) && ((stack.flags & SS_DISABLE) || stack.size >= MINSIGSTKSZ)) {
-		t->altstack.sp = stack.sp;
-		t->altstack.flags = stack.flags;
-		t->altstack.size = stack.flags & SS_DISABLE ? 0 : stack.size;
-	}
+	set_altstack(t, stack);			/* if what the frame says of it makes sense */
 	return frame_result(thread_frame(&t->arch));
 }
 
 long sys_sigaltstack(const unsigned long args[6])
 {
 	struct thread *t = current_thread();
-	vaddr_t sp = frame_sp(thread_frame(&t->arch));
-	struct altstack new, old = { t->altstack.sp, t->altstack.flags, 0, t->altstack.size };
-	bool inside = !((unsigned)old.flags & SS_AUTODISARM) && sp > old.sp && sp - old.sp <= old.size;
+	struct altstack new, old = { t->altstack.sp, (int32_t)((unsigned)t->altstack.flags & SS_AUTODISARM), 0, t->altstack.size };
+	long error = 0;
 
-	if (inside)
-		old.flags |= SS_ONSTACK;
-	if (args[0]) {
-		if (user_get(new, args[0]))
-			return -EFAULT;
-		if (inside)
-			return -EPERM;
-		int mode = (int)((unsigned)new.flags & ~SS_AUTODISARM);
-		if (mode != 0 && mode != SS_DISABLE && mode != SS_ONSTACK)
-			return -EINVAL;
-		if (mode == SS_DISABLE)
-			new.sp = new.size = 0;
-		else if (new.size < MINSIGSTKSZ)
-			return -ENOMEM;
-		t->altstack.sp = new.sp;
-		t->altstack.flags = (int32_t)((unsigned)new.flags & ~(unsigned)SS_ONSTACK);
-		t->altstack.size = new.size;
-	}
-	return args[1] ? user_put(args[1], old) : 0;
+	old.flags |= on_altstack(t) ? SS_ONSTACK : old.size == 0 ? SS_DISABLE : 0;
+	if (args[0])
+		error = user_get(new, args[0]) ? -EFAULT : set_altstack(t, new);
+	return error ? error : args[1] ? user_put(args[1], old) : 0;
 }
 
 /* Sends to one process, or looks only whether it could (signo 0). tree_lock held. */
@@ -246,8 +255,9 @@ static long kill_all(int signo, const struct siginfo *info)
 		struct process *p = container_of(l, struct process, all);
 		if (p->pid == 1 || p == current)
 			continue;
-		send_checked(p, signo, info);
-		result = 0;
+		long error = send_checked(p, signo, info);
+		if (result == -ESRCH || error != -EPERM)
+			result = error == -EPERM ? 0 : error;
 	}
 	return result;
 }
@@ -259,8 +269,6 @@ long sys_kill(const unsigned long args[6])
 	struct siginfo info = { .code = SI_USER, .child = { .pid = current->pid, .uid = current->uid } };
 	long result = -ESRCH;
 
-	if (signo != 0 && !valid_signo(signo))
-		return -EINVAL;
 	if (pid == INT32_MIN)
 		return -ESRCH;
 	mutex_lock(&tree_lock);
@@ -282,8 +290,6 @@ static long send_to_thread(pid_type tgid, pid_type tid, int signo, const struct 
 {
 	long result = -ESRCH;
 
-	if (signo != 0 && !valid_signo(signo))
-		return -EINVAL;
 	mutex_lock(&tree_lock);
 	struct thread *t = thread_find(tid);
 	struct process *p = process_of(tid);
@@ -332,8 +338,6 @@ long sys_rt_sigqueueinfo(const unsigned long args[6])
 	long result = get_info(args[2], pid, signo, &info);
 	if (result)
 		return result;
-	if (signo != 0 && !valid_signo(signo))
-		return -EINVAL;
 	mutex_lock(&tree_lock);
 	struct process *p = pid > 0 ? process_of(pid) : NULL;
 	result = p ? send_checked(p, signo, &info) : -ESRCH;

@@ -1,5 +1,5 @@
 /*
- * kernel/sys_stat.c - system calls about attributes: stat, access, chmod, chown, times, sizes, statfs, extended attributes.
+ * kernel/sys_stat.c - system calls about attributes: stat, access, chmod, chown, times, sizes, statfs.
  */
 #include "kernel/sys_file.h"
 #include "arch/uaccess.h"
@@ -72,7 +72,7 @@ struct linux_statx {
 	uint64_t mnt_id, spare[13];
 };
 _Static_assert(sizeof(struct linux_statx) == 256, "struct statx has 256 bytes");
-enum { STATX_BASIC = 0x7ff, STATX_MNT_ID = 0x1000 };
+enum { STATX_BASIC = 0x7ff, STATX_BTIME = 0x800, STATX_MNT_ID = 0x1000, STATX_ATTR_MOUNT_ROOT = 0x2000 };
 #define STATX_RESERVED 0x80000000u
 
 static struct statx_time statx_time(struct timespec64 t) { return (struct statx_time){ .sec = t.sec, .nsec = (uint32_t)t.nsec }; }
@@ -84,11 +84,12 @@ static long put_statx(struct vnode *v, vaddr_t to)
 	struct vattr a;
 	int error = vfs_getattr(v, &a);
 	struct linux_statx s = {
-		.mask = STATX_BASIC | STATX_MNT_ID, .blksize = (uint32_t)PAGE_SIZE, .nlink = a.nlink, .uid = a.uid, .gid = a.gid,
+		.mask = STATX_BASIC | STATX_MNT_ID | (a.btime.sec ? STATX_BTIME : 0), .attributes_mask = STATX_ATTR_MOUNT_ROOT,
+		.attributes = v == v->mount->root ? STATX_ATTR_MOUNT_ROOT : 0, .blksize = (uint32_t)PAGE_SIZE, .nlink = a.nlink, .uid = a.uid, .gid = a.gid,
 		.mode = (uint16_t)a.mode, .ino = a.ino, .size = a.size, .blocks = a.blocks,
-		.atime = statx_time(a.atime), .ctime = statx_time(a.ctime), .mtime = statx_time(a.mtime),
+		.atime = statx_time(a.atime), .ctime = statx_time(a.ctime), .mtime = statx_time(a.mtime), .btime = statx_time(a.btime),
 		.rdev_major = dev_major(a.rdev), .rdev_minor = dev_minor(a.rdev),
-		.dev_major = dev_major(v->mount->dev), .dev_minor = dev_minor(v->mount->dev), .mnt_id = v->mount->dev,
+		.dev_major = dev_major(v->mount->dev), .dev_minor = dev_minor(v->mount->dev), .mnt_id = v->mount->id,
 	};
 
 	return error ? error : user_put(to, s);
@@ -110,6 +111,20 @@ long sys_statx(const unsigned long args[6])
 	return result;
 }
 
+/* name_to_handle_at(dirfd, path, handle, mount_id, flags): no file system here has handles. */
+long sys_name_to_handle_at(const unsigned long args[6])
+{
+	struct vnode *v;
+
+	if ((unsigned)args[4] & ~(unsigned)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	long result = vnode_at((int)args[0], args[1], ((unsigned)args[4] & AT_EMPTY_PATH) | (args[4] & AT_SYMLINK_FOLLOW ? 0 : AT_SYMLINK_NOFOLLOW), &v);
+	if (result)
+		return result;
+	vnode_put(v);
+	return -EOPNOTSUPP;
+}
+
 /* ---- access ------------------------------------------------------------------------------------------------------------ */
 
 static long access_at(int dirfd, vaddr_t path, unsigned may, unsigned flags)
@@ -122,7 +137,7 @@ static long access_at(int dirfd, vaddr_t path, unsigned may, unsigned flags)
 		return -EINVAL;
 	long result = place_get(&p, dirfd, path);
 	if (result)
-		return result;
+		return result == -ENOENT && flags & AT_EMPTY_PATH ? -EBADF : result;	/* an empty path, and no file there */
 	struct fs_context fs;			/* a copy: other threads of the process are on their way too */
 	fs_context_copy(&fs, my_fs());
 	if (!(flags & AT_EACCESS)) {		/* the real ids count, also on the way */
@@ -134,7 +149,7 @@ static long access_at(int dirfd, vaddr_t path, unsigned may, unsigned flags)
 	else
 		result = vfs_walk(&fs, p.at, p.path.text, flags & AT_SYMLINK_NOFOLLOW ? WALK_NOFOLLOW : WALK_FOLLOW, &v);
 	if (!result) {
-		result = may ? vfs_permission(&fs, v, may) : 0;
+		result = may & MAY_EXECUTE && S_ISREG(v->mode) && v->mount->flags & MOUNT_NO_EXEC ? -EACCES : may ? vfs_permission(&fs, v, may) : 0;
 		vnode_put(v);
 	}
 	fs_context_drop(&fs);
@@ -159,6 +174,7 @@ long sys_faccessat2(const unsigned long args[6])
 
 /* ---- changing attributes ----------------------------------------------------------------------------------------------- */
 
+/* which: VATTR_ bits, or what is wrong with them, which counts if the file is there. */
 static long set_at(int dirfd, vaddr_t path, unsigned flags, const struct vattr *attr, unsigned which)
 {
 	struct vnode *v;
@@ -168,7 +184,7 @@ static long set_at(int dirfd, vaddr_t path, unsigned flags, const struct vattr *
 	long result = vnode_at(dirfd, path, flags, &v);
 	if (result)
 		return result;
-	result = S_ISLNK(v->mode) && which & VATTR_MODE ? -EOPNOTSUPP : vfs_setattr(my_fs(), v, attr, which);
+	result = (int)which < 0 ? (int)which : S_ISLNK(v->mode) && which & VATTR_MODE ? -EOPNOTSUPP : vfs_setattr(my_fs(), v, attr, which);
 	vnode_put(v);
 	return result;
 }
@@ -178,7 +194,7 @@ static long set_fd(int fd, const struct vattr *attr, unsigned which)
 	struct file *f = files_get(current->files, fd);
 	if (!f)
 		return -EBADF;
-	long result = f->flags & OPEN_PATH ? -EBADF : vfs_setattr(my_fs(), f->vnode, attr, which);
+	long result = f->flags & OPEN_PATH ? -EBADF : (int)which < 0 ? (int)which : vfs_setattr(my_fs(), f->vnode, attr, which);
 	file_put(f);
 	return result;
 }
@@ -216,7 +232,7 @@ long sys_fchmod(const unsigned long args[6])
 static unsigned owner_change(struct vattr *attr, uint32_t uid, uint32_t gid)
 {
 	*attr = (struct vattr){ .uid = uid, .gid = gid };
-	return (uid != (uint32_t)-1 ? VATTR_UID : 0) | (gid != (uint32_t)-1 ? VATTR_GID : 0);
+	return VATTR_CHOWN | (uid != (uint32_t)-1 ? VATTR_UID : 0) | (gid != (uint32_t)-1 ? VATTR_GID : 0);
 }
 
 static long chown_at(int dirfd, vaddr_t path, unsigned long uid, unsigned long gid, unsigned flags)
@@ -281,13 +297,10 @@ static long set_times(int dirfd, vaddr_t path, unsigned flags, const struct time
 	struct vattr attr;
 	int which = time_change(t, &attr);
 
-	if (which < 0)
-		return which;
-	if (path || dirfd == AT_CWD) {
-		if (!which)
-			return 0;
+	if (!which)				/* nothing to be done: not even the file is looked for */
+		return 0;
+	if (path || dirfd == AT_CWD)
 		return path ? set_at(dirfd, path, flags, &attr, (unsigned)which) : -EFAULT;
-	}
 	return flags ? -EINVAL : set_fd(dirfd, &attr, (unsigned)which);
 }
 
@@ -475,7 +488,7 @@ long sys_sync(const unsigned long args[6])
 	return 0;
 }
 
-static long sync_fd(int fd, bool whole)
+long sync_fd(int fd, bool whole)
 {
 	struct file *f = files_get(current->files, fd);
 	if (!f)
@@ -531,38 +544,3 @@ long sys_readahead(const unsigned long args[6])
 	file_put(f);
 	return result;
 }
-
-/* ---- extended attributes: no file system here has them ----------------------------------------------------------------- */
-
-static long no_xattr_at(vaddr_t path, unsigned flags, long result)
-{
-	struct vnode *v;
-	int error = vnode_at(AT_CWD, path, flags, &v);
-
-	if (error)
-		return error;
-	vnode_put(v);
-	return result;
-}
-
-static long no_xattr_fd(int fd, long result)
-{
-	struct file *f = files_get(current->files, fd);
-	if (!f || f->flags & OPEN_PATH)
-		result = -EBADF;
-	file_put(f);
-	return result;
-}
-
-long sys_setxattr(const unsigned long args[6])      { return no_xattr_at(args[0], 0, -EOPNOTSUPP); }
-long sys_lsetxattr(const unsigned long args[6])     { return no_xattr_at(args[0], AT_SYMLINK_NOFOLLOW, -EOPNOTSUPP); }
-long sys_fsetxattr(const unsigned long args[6])     { return no_xattr_fd((int)args[0], -EOPNOTSUPP); }
-long sys_getxattr(const unsigned long args[6])      { return no_xattr_at(args[0], 0, -EOPNOTSUPP); }
-long sys_lgetxattr(const unsigned long args[6])     { return no_xattr_at(args[0], AT_SYMLINK_NOFOLLOW, -EOPNOTSUPP); }
-long sys_fgetxattr(const unsigned long args[6])     { return no_xattr_fd((int)args[0], -EOPNOTSUPP); }
-long sys_listxattr(const unsigned long args[6])     { return no_xattr_at(args[0], 0, 0); }
-long sys_llistxattr(const unsigned long args[6])    { return no_xattr_at(args[0], AT_SYMLINK_NOFOLLOW, 0); }
-long sys_flistxattr(const unsigned long args[6])    { return no_xattr_fd((int)args[0], 0); }
-long sys_removexattr(const unsigned long args[6])   { return no_xattr_at(args[0], 0, -EOPNOTSUPP); }
-long sys_lremovexattr(const unsigned long args[6])  { return no_xattr_at(args[0], AT_SYMLINK_NOFOLLOW, -EOPNOTSUPP); }
-long sys_fremovexattr(const unsigned long args[6])  { return no_xattr_fd((int)args[0], -EOPNOTSUPP); }

@@ -51,7 +51,7 @@ long sys_uname(const unsigned long args[6])
 static long set_name(enum system_name which, vaddr_t from, long len)
 {
 	char name[SYSTEM_NAME_SIZE];
-	if (current->euid != 0)
+	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
 	if (len < 0 || len >= SYSTEM_NAME_SIZE)
 		return -EINVAL;
@@ -175,7 +175,7 @@ long sys_syslog(const unsigned long args[6])
 	int type = (int)args[0], size = (int)args[2];
 	long result;
 
-	if (type != READ_ALL && type != SIZE_BUFFER && current->euid != 0)
+	if (type != READ_ALL && type != SIZE_BUFFER && !capable(CAP_SYSLOG))
 		return -EPERM;
 	switch (type) {
 	case CLOSE: case OPEN:
@@ -217,7 +217,7 @@ long sys_reboot(const unsigned long args[6])
 	enum { RESTART = 0x01234567, HALT = 0xcdef0123, CAD_ON = 0x89abcdef, CAD_OFF = 0, POWER_OFF = 0x4321fedc, RESTART2 = 0xa1b2c3d4 };
 	uint32_t magic = (uint32_t)args[0], magic2 = (uint32_t)args[1];
 
-	if (current->euid != 0)
+	if (!capable(CAP_SYS_BOOT))
 		return -EPERM;
 	if (magic != MAGIC || (magic2 != MAGIC2 && magic2 != MAGIC2A && magic2 != MAGIC2B && magic2 != MAGIC2C))
 		return -EINVAL;

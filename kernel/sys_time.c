@@ -1,41 +1,15 @@
 /*
  * kernel/sys_time.c - the system calls about time: clocks, sleeping, interval timers.
  *
- * A time span that does not fit is cut to 'for ever' (about 292 years), as Linux does.  A sleep that a signal interrupts without a handler
- * running goes on for what is left: the deadline is kept in the thread for restart_syscall.
+ * A sleep that a signal interrupts without a handler running goes on for what is left: the deadline is kept in the thread for restart_syscall.
  */
 #include "arch/uaccess.h"
-#include "kernel/clock.h"
 #include "kernel/sched.h"
+#include "kernel/sys_time.h"
 #include "kernel/syscall.h"
-#include "lib/string.h"
-
-enum clock_id {
-	CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME, CLOCK_THREAD_CPUTIME, CLOCK_MONOTONIC_RAW, CLOCK_REALTIME_COARSE,
-	CLOCK_MONOTONIC_COARSE, CLOCK_BOOTTIME, CLOCK_TAI = 11,
-};
-enum { TIMER_ABSTIME = 1 };
-#define FOREVER		((uint64_t)INT64_MAX)
 
 struct timeval64 { int64_t sec, usec; };
 struct itimerval64 { struct timeval64 interval, value; };
-
-static struct timespec64 timespec_of(uint64_t ns)
-{
-	return (struct timespec64){ (int64_t)(ns / NS_PER_SECOND), (int64_t)(ns % NS_PER_SECOND) };
-}
-
-static bool timespec_valid(const struct timespec64 *t)
-{
-	return t->sec >= 0 && t->nsec >= 0 && (uint64_t)t->nsec < NS_PER_SECOND;
-}
-
-static uint64_t ns_of_timespec(const struct timespec64 *t)
-{
-	if ((uint64_t)t->sec >= FOREVER / NS_PER_SECOND)
-		return FOREVER;
-	return (uint64_t)t->sec * NS_PER_SECOND + (uint64_t)t->nsec;
-}
 
 static bool timeval_valid(const struct timeval64 *t)
 {
@@ -56,13 +30,14 @@ static struct timeval64 timeval_of(uint64_t ns)
 }
 
 /* The clock of another process or thread: a negative number made of the complement of its id and what to count. */
-static long read_cpu_clock(int id, uint64_t *ns)
+enum { COUNT_MASK = 3, COUNT_USER = 1, COUNT_INVALID = 3, COUNT_OF_THREAD = 4 };
+
+static int read_cpu_clock(int id, uint64_t *ns)
 {
-	enum { COUNT_MASK = 3, COUNT_USER = 1, COUNT_INVALID = 3, COUNT_OF_THREAD = 4 };
 	pid_type pid = ~(id >> 3);
 	if ((id & COUNT_MASK) == COUNT_INVALID)
 		return -EINVAL;
-	long result = -EINVAL;
+	int result = -EINVAL;
 	mutex_lock(&tree_lock);
 	struct thread *t = !(id & COUNT_OF_THREAD) ? NULL : pid ? thread_find(pid) : current_thread();
 	struct process *p = id & COUNT_OF_THREAD ? NULL : pid ? process_find(pid) : current;
@@ -75,15 +50,48 @@ static long read_cpu_clock(int id, uint64_t *ns)
 	return result;
 }
 
-static long read_clock(int id, uint64_t *ns)
+bool clock_is_wall(int id)
+{
+	return id == CLOCK_REALTIME || id == CLOCK_TAI || id == CLOCK_REALTIME_ALARM;
+}
+
+uint64_t clock_to_wall(int id, uint64_t ns)
+{
+	uint64_t ahead = id == CLOCK_TAI ? (uint64_t)clock_tai_ns() : 0;
+
+	return ns > ahead ? ns - ahead : 1;
+}
+
+bool clock_is_own_cpu(int id, int *tid, bool *user)
+{
+	pid_type pid = id < 0 ? ~(id >> 3) : 0;
+	bool of_thread = id < 0 ? id & COUNT_OF_THREAD : id == CLOCK_THREAD_CPUTIME;
+
+	if (id < 0 ? (id & COUNT_MASK) == COUNT_INVALID : id != CLOCK_PROCESS_CPUTIME && id != CLOCK_THREAD_CPUTIME)
+		return false;
+	*user = id < 0 && (id & COUNT_MASK) == COUNT_USER;
+	*tid = !of_thread ? 0 : pid ? pid : current_thread()->tid;
+	if (!of_thread)
+		return pid == 0 || pid == current->pid;
+	mutex_lock(&tree_lock);
+	struct thread *t = thread_find(*tid);
+	bool ours = t && t->process == current;
+	mutex_unlock(&tree_lock);
+	return ours;
+}
+
+int clock_read(int id, uint64_t *ns)
 {
 	if (id < 0)
 		return read_cpu_clock(id, ns);
 	switch (id) {
-	case CLOCK_REALTIME: case CLOCK_REALTIME_COARSE: case CLOCK_TAI:
+	case CLOCK_REALTIME: case CLOCK_REALTIME_COARSE: case CLOCK_REALTIME_ALARM:
 		*ns = clock_realtime_ns();
 		return 0;
-	case CLOCK_MONOTONIC: case CLOCK_MONOTONIC_RAW: case CLOCK_MONOTONIC_COARSE: case CLOCK_BOOTTIME:
+	case CLOCK_TAI:
+		*ns = clock_realtime_ns() + (uint64_t)clock_tai_ns();
+		return 0;
+	case CLOCK_MONOTONIC: case CLOCK_MONOTONIC_RAW: case CLOCK_MONOTONIC_COARSE: case CLOCK_BOOTTIME: case CLOCK_BOOTTIME_ALARM:
 		*ns = time_now_ns();
 		return 0;
 	case CLOCK_PROCESS_CPUTIME:
@@ -100,7 +108,7 @@ static long read_clock(int id, uint64_t *ns)
 long sys_clock_gettime(const unsigned long args[6])
 {
 	uint64_t ns;
-	long error = read_clock((int)args[0], &ns);
+	long error = clock_read((int)args[0], &ns);
 	if (error)
 		return error;
 	struct timespec64 t = timespec_of(ns);
@@ -111,7 +119,7 @@ long sys_clock_getres(const unsigned long args[6])
 {
 	int id = (int)args[0];
 	uint64_t unused;
-	long error = read_clock(id, &unused);
+	long error = clock_read(id, &unused);
 	if (error)
 		return error;
 	bool by_tick = id == CLOCK_REALTIME_COARSE || id == CLOCK_MONOTONIC_COARSE;
@@ -128,7 +136,7 @@ long sys_clock_settime(const unsigned long args[6])
 		return -EFAULT;
 	if (!timespec_valid(&t))
 		return -EINVAL;
-	if (current->euid != 0)
+	if (!capable(CAP_SYS_TIME))
 		return -EPERM;
 	clock_set_realtime(ns_of_timespec(&t));
 	return 0;
@@ -138,7 +146,7 @@ long sys_gettimeofday(const unsigned long args[6])
 {
 	uint64_t now = clock_realtime_ns();
 	struct timeval64 t = { (int64_t)(now / NS_PER_SECOND), (int64_t)(now % NS_PER_SECOND / 1000) };
-	struct { int32_t minutes_west, dst; } zone = { 0, 0 };
+	struct time_zone zone = clock_zone();
 
 	if (args[0] && user_put(args[0], t))
 		return -EFAULT;
@@ -147,13 +155,24 @@ long sys_gettimeofday(const unsigned long args[6])
 
 long sys_settimeofday(const unsigned long args[6])
 {
+	enum { MOST_MINUTES_WEST = 15 * 60, USEC_PER_SECOND = 1000000 };
 	struct timeval64 t;
+	struct time_zone z;
+
 	if (args[0] && user_get(t, args[0]))
 		return -EFAULT;
-	if (args[0] && !timeval_valid(&t))
+	if (args[0] && (t.usec < 0 || t.usec >= USEC_PER_SECOND))
 		return -EINVAL;
-	if (current->euid != 0)
+	if (args[1] && user_get(z, args[1]))
+		return -EFAULT;
+	if (args[0] && t.sec < 0)
+		return -EINVAL;
+	if (!capable(CAP_SYS_TIME))
 		return -EPERM;
+	if (args[1] && (z.minutes_west > MOST_MINUTES_WEST || z.minutes_west < -MOST_MINUTES_WEST))
+		return -EINVAL;
+	if (args[1])
+		clock_set_zone(z);
 	if (args[0])
 		clock_set_realtime(ns_of_timeval(&t));
 	return 0;
@@ -196,8 +215,7 @@ static long sleep_again(struct thread *t)
 
 static uint64_t deadline_after(const struct timespec64 *span)
 {
-	uint64_t now = time_now_ns(), ns = ns_of_timespec(span);
-	return ns >= FOREVER - now ? FOREVER : now + ns;
+	return time_add(time_now_ns(), ns_of_timespec(span));
 }
 
 long sys_restart_syscall(const unsigned long args[6])
@@ -219,32 +237,125 @@ long sys_nanosleep(const unsigned long args[6])
 	return sleep_relative(deadline_after(&span), args[1]);
 }
 
+/* A sleep that another clock than the scheduler's ends. */
+struct sleep {
+	struct timer wall;
+	struct cpu_timer cpu;
+	struct waitq queue;
+	bool over;			/* atomic */
+};
+
+static void end_sleep(struct sleep *s)
+{
+	__atomic_store_n(&s->over, true, __ATOMIC_RELEASE);
+	wake_all(&s->queue);
+}
+
+static void wall_fires(struct timer *t)
+{
+	end_sleep(container_of(t, struct sleep, wall));
+}
+
+static uint64_t cpu_fires(struct cpu_timer *t, uint64_t now_ns)
+{
+	(void)now_ns;
+	end_sleep(container_of(t, struct sleep, cpu));
+	return TIME_NEVER;
+}
+
+static int sleep_until_over(struct sleep *s)
+{
+	int error = 0;
+
+	wait_prepare(&s->queue);
+	while (!__atomic_load_n(&s->over, __ATOMIC_ACQUIRE) && !error) {
+		error = wait_sleep(&s->queue, WAIT_INTERRUPTIBLE);
+		if (!error)
+			wait_prepare(&s->queue);
+	}
+	wait_finish(&s->queue);
+	return s->over ? 0 : error;
+}
+
+/* The clock may be set meanwhile. */
+static long sleep_wall(uint64_t at_ns)
+{
+	struct sleep s = { .wall = { .fire = wall_fires }, .over = false };
+
+	waitq_init(&s.queue);
+	timer_arm(&s.wall, TIMER_WALL, at_ns);
+	int error = sleep_until_over(&s);
+	timer_cancel(&s.wall);
+	return error ? -ERESTARTNOHAND : 0;
+}
+
+static long sleep_cpu_again(struct thread *);
+
+/* Until that much processor time has been used; if it was a span, what remains is told as by sleep_relative. */
+static long sleep_cpu(int clock, uint64_t at_ns, bool absolute, vaddr_t remaining)
+{
+	struct thread *t = current_thread();
+	struct sleep s = { .over = false };
+	bool user;
+	int tid;
+
+	if (!clock_is_own_cpu(clock, &tid, &user) || tid == t->tid)
+		return -EINVAL;			/* nobody sleeps until he has worked */
+	waitq_init(&s.queue);
+	cpu_timer_init(&s.cpu, user, tid, cpu_fires);
+	if (cpu_timer_now(t->process, &s.cpu) >= at_ns)
+		return 0;
+	cpu_timer_arm(t->process, &s.cpu, at_ns);
+	int error = sleep_until_over(&s);
+	cpu_timer_cancel(&s.cpu);
+	if (!error || absolute)
+		return error ? -ERESTARTNOHAND : 0;
+	uint64_t now = cpu_timer_now(t->process, &s.cpu);
+	struct timespec64 left = timespec_of(at_ns > now ? at_ns - now : 0);
+	if (remaining && user_put(remaining, left))
+		return -EFAULT;
+	t->restart.go_on = sleep_cpu_again;
+	t->restart.deadline_ns = at_ns;
+	t->restart.address = remaining;
+	t->restart.op = (uint32_t)clock;
+	return -ERESTART_RESTARTBLOCK;
+}
+
+static long sleep_cpu_again(struct thread *t)
+{
+	return sleep_cpu((int)t->restart.op, t->restart.deadline_ns, false, t->restart.address);
+}
+
 long sys_clock_nanosleep(const unsigned long args[6])
 {
 	int id = (int)args[0];
 	struct timespec64 t;
 
 	switch (id) {
-	case CLOCK_REALTIME: case CLOCK_MONOTONIC: case CLOCK_BOOTTIME: case CLOCK_TAI:
+	case CLOCK_REALTIME: case CLOCK_MONOTONIC: case CLOCK_BOOTTIME: case CLOCK_TAI: case CLOCK_PROCESS_CPUTIME:
 		break;
-	case CLOCK_PROCESS_CPUTIME: case CLOCK_THREAD_CPUTIME: case CLOCK_MONOTONIC_RAW: case CLOCK_REALTIME_COARSE: case CLOCK_MONOTONIC_COARSE:
+	case CLOCK_THREAD_CPUTIME: case CLOCK_MONOTONIC_RAW: case CLOCK_REALTIME_COARSE: case CLOCK_MONOTONIC_COARSE: case CLOCK_REALTIME_ALARM:
+	case CLOCK_BOOTTIME_ALARM:
 		return -EOPNOTSUPP;
 	default:
-		return -EINVAL;
+		if (id >= 0 || (id & COUNT_MASK) == COUNT_INVALID)
+			return -EINVAL;
 	}
 	if (user_get(t, args[2]))
 		return -EFAULT;
 	if (!timespec_valid(&t))
 		return -EINVAL;
-	if (!((int)args[1] & TIMER_ABSTIME))
-		return sleep_relative(deadline_after(&t), args[3]);
-
-	uint64_t deadline = ns_of_timespec(&t);
-	if (id == CLOCK_REALTIME || id == CLOCK_TAI) {
-		uint64_t boot = clock_boot_realtime_ns();
-		deadline = deadline > boot ? deadline - boot : 0;
+	bool absolute = (int)args[1] & TIMER_ABSTIME;
+	uint64_t ns = ns_of_timespec(&t), now;
+	if (id < 0 || id == CLOCK_PROCESS_CPUTIME) {
+		int error = absolute ? 0 : clock_read(id, &now);
+		return error ? error : sleep_cpu(id, absolute ? ns : time_add(now, ns), absolute, absolute ? 0 : args[3]);
 	}
-	return sched_sleep_interruptible(deadline) ? -ERESTARTNOHAND : 0;
+	if (!absolute)
+		return sleep_relative(deadline_after(&t), args[3]);
+	if (clock_is_wall(id))
+		return sleep_wall(clock_to_wall(id, ns));
+	return sched_sleep_interruptible(ns) ? -ERESTARTNOHAND : 0;
 }
 
 static struct itimerval64 itimerval_of(struct itimer_value v)
@@ -290,45 +401,4 @@ long sys_times(const unsigned long args[6])
 	if (args[0] && user_copy_out(args[0], tms, sizeof tms))
 		return -EFAULT;
 	return (long)(time_now_ns() / NS_PER_TICK);
-}
-
-/* Reading is all there is: the clock is not disciplined. */
-static long adjust(vaddr_t at)
-{
-	enum { STA_UNSYNC = 0x40, TIME_ERROR = 5, TICK_USEC = 10000, PPM = 65536, MAX_ERROR_USEC = 16000000 };
-	struct {
-		uint32_t modes, pad0;
-		int64_t offset, freq, maxerror, esterror;
-		int32_t status, pad1;
-		int64_t constant, precision, tolerance;
-		struct timeval64 time;
-		int64_t tick, more[8];
-		int32_t tai, pad2[11];
-	} timex;
-	_Static_assert(sizeof timex == 208, "struct timex has 208 bytes");
-
-	if (user_get(timex, at))
-		return -EFAULT;
-	if (timex.modes)
-		return -EPERM;
-	memset(&timex, 0, sizeof timex);
-	uint64_t now = clock_realtime_ns();
-	timex.time = (struct timeval64){ (int64_t)(now / NS_PER_SECOND), (int64_t)(now % NS_PER_SECOND / 1000) };
-	timex.maxerror = timex.esterror = MAX_ERROR_USEC;
-	timex.status = STA_UNSYNC;
-	timex.constant = 2;
-	timex.precision = 1;
-	timex.tolerance = 500 * PPM;
-	timex.tick = TICK_USEC;
-	return user_put(at, timex) ? -EFAULT : TIME_ERROR;
-}
-
-long sys_adjtimex(const unsigned long args[6])
-{
-	return adjust(args[0]);
-}
-
-long sys_clock_adjtime(const unsigned long args[6])
-{
-	return (int)args[0] == CLOCK_REALTIME ? adjust(args[1]) : -EOPNOTSUPP;
 }

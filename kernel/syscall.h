@@ -11,4 +11,4 @@
 #undef SYSCALL
 
 /* Internal results, never seen by user programs: the call is to be restarted by the signal code. */
-enum { ERESTARTSYS = 512, ERESTARTNOHAND = 514, ERESTART_RESTARTBLOCK = 516 };
+enum { ERESTARTSYS = 512, ERESTARTNOINTR = 513, ERESTARTNOHAND = 514, ERESTART_RESTARTBLOCK = 516 };

@@ -94,7 +94,10 @@ void kernel_user_return(struct trap_frame *frame)
 	while (kernel_work_pending()) {
 		if (sched_needed())
 			sched_yield();
+		thread_work_done(current_thread(), WORK_TRACED);
 		if (thread_work(current_thread(), WORK_SIGNAL))
 			signal_deliver(frame);
+		if (thread_work(current_thread(), WORK_RSEQ))
+			rseq_resume(current_thread(), frame);
 	}
 }

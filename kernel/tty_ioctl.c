@@ -100,14 +100,6 @@ static bool group_in_session(pid_type group, pid_type session)
 	return false;
 }
 
-static bool group_exists(pid_type group)
-{
-	list_for_each(l, &process_list)
-		if (container_of(l, struct process, all)->pgid == group)
-			return true;
-	return false;
-}
-
 static long set_foreground(struct tty *t, vaddr_t arg)
 {
 	struct process *me = current;
@@ -123,7 +115,7 @@ static long set_foreground(struct tty *t, vaddr_t arg)
 	mutex_lock(&tree_lock);
 	if (me->tty != t || t->session != me->sid)
 		result = -ENOTTY;
-	else if (!group_exists(group))
+	else if (!process_group_exists(group))
 		result = -ESRCH;
 	else if (!group_in_session(group, me->sid))
 		result = -EPERM;

@@ -14,7 +14,15 @@
 static bool matches(const struct process *child, enum wait_which, pid_type number, unsigned options);
 static bool take_event(struct process *child, unsigned options, struct wait_result *);
 
-/* One look at all children: a number, 0 (none has changed) or -ECHILD (there is none that could). */
+struct which_trace { enum wait_which which; pid_type number; };
+
+static bool matches_trace(const struct trace *trace, const void *context)
+{
+	const struct which_trace *wanted = context;
+	return wanted->which == WAIT_ALL || (wanted->which == WAIT_PID ? trace->tid : trace->pgid) == wanted->number;
+}
+
+/* One look at all children, and at what is traced: a number, 0 (none has changed) or -ECHILD (there is none that could). */
 static long look(struct process *p, enum wait_which which, pid_type number, unsigned options, struct wait_result *result)
 {
 	long found = -ECHILD;
@@ -28,6 +36,11 @@ static long look(struct process *p, enum wait_which which, pid_type number, unsi
 			found = result->pid;
 			break;
 		}
+	}
+	if (found <= 0) {
+		const struct which_trace wanted = { which, number };
+		long traced = trace_wait(p, matches_trace, &wanted, options, result);
+		found = traced >= 0 ? traced : found;
 	}
 	mutex_unlock(&tree_lock);
 	return found;
@@ -72,6 +85,17 @@ static void describe(struct process *child, struct wait_result *result, int stat
 	process_usage(child, USAGE_SELF | USAGE_CHILDREN, &result->usage);
 }
 
+/* Its stops are told by what traces it. */
+static bool is_traced_by(const struct process *child, const struct process *parent)
+{
+	list_for_each(l, &child->threads) {
+		const struct trace *trace = container_of(l, struct thread, siblings)->trace;
+		if (trace && trace->tracer == parent)
+			return true;
+	}
+	return false;
+}
+
 static bool take_event(struct process *child, unsigned options, struct wait_result *result)
 {
 	if (child->state == PROCESS_ZOMBIE) {
@@ -85,7 +109,7 @@ static bool take_event(struct process *child, unsigned options, struct wait_resu
 	enum { NOTHING, STOPPED, CONTINUED } event = NOTHING;
 	unsigned long irq = spin_lock_irq(&child->signal_lock);
 	int signo = child->stop_signal;
-	if ((options & WAIT_STOPPED) && child->stopped && !child->stop_reported) {
+	if ((options & WAIT_STOPPED) && child->stopped && !child->stop_reported && !is_traced_by(child, child->parent)) {
 		child->stop_reported = !(options & WAIT_KEEP);
 		event = STOPPED;
 	} else if ((options & WAIT_CONTINUED) && child->continued) {
@@ -109,17 +133,20 @@ void process_reap(struct process *zombie)
 	parent->has_reaped = true;
 	cpu_time_add(&parent->child_time, zombie->dead_time);
 	cpu_time_add(&parent->child_time, zombie->child_time);
+	counts_add(&parent->child_counts, &zombie->dead_counts);
+	counts_add(&parent->child_counts, &zombie->child_counts);
 	if (parent->child_max_resident < zombie->max_resident)
 		parent->child_max_resident = zombie->max_resident;
 	if (parent->child_max_resident < zombie->child_max_resident)
 		parent->child_max_resident = zombie->child_max_resident;
 	process_remove(zombie);
-	kfree(zombie);
+	process_free(zombie);
 }
 
 /* ---- resource use ------------------------------------------------------------------ */
 
-enum { USAGE_USER = 0, USAGE_SYSTEM = 2, USAGE_RESIDENT = 4, USAGE_MINOR = 8, USAGE_MAJOR = 9 };	/* places in struct rusage, in longs */
+/* Places in struct rusage, in longs. */
+enum { USAGE_USER = 0, USAGE_SYSTEM = 2, USAGE_RESIDENT = 4, USAGE_MINOR = 8, USAGE_MAJOR = 9, USAGE_VOLUNTARY = 16, USAGE_INVOLUNTARY = 17 };
 
 static void put_time(int64_t *to, uint64_t ns)
 {
@@ -145,42 +172,51 @@ static size_t most_resident(const struct process *p)
 	return most;
 }
 
-static void put_usage(struct rusage64 *usage, const struct cpu_time *time, uint64_t minor, uint64_t major, size_t resident)
+struct usage { struct cpu_time time; struct counts counts; uint64_t minor, major; size_t resident; };
+
+static void put_usage(struct rusage64 *to, const struct usage *u)
 {
-	memset(usage, 0, sizeof *usage);
-	put_time(&usage->value[USAGE_USER], time->user_ns);
-	put_time(&usage->value[USAGE_SYSTEM], time->kernel_ns);
-	usage->value[USAGE_RESIDENT] = (int64_t)(resident * PAGE_SIZE / 1024);
-	usage->value[USAGE_MINOR] = (int64_t)minor;
-	usage->value[USAGE_MAJOR] = (int64_t)major;
+	memset(to, 0, sizeof *to);
+	put_time(&to->value[USAGE_USER], u->time.user_ns);
+	put_time(&to->value[USAGE_SYSTEM], u->time.kernel_ns);
+	to->value[USAGE_RESIDENT] = (int64_t)(u->resident * PAGE_SIZE / 1024);
+	to->value[USAGE_MINOR] = (int64_t)u->minor;
+	to->value[USAGE_MAJOR] = (int64_t)u->major;
+	to->value[USAGE_VOLUNTARY] = (int64_t)u->counts.voluntary;
+	to->value[USAGE_INVOLUNTARY] = (int64_t)u->counts.involuntary;
+}
+
+static void add_faults(struct usage *u, const struct fault_stats *faults)
+{
+	u->minor += stats_minor(faults);
+	u->major += stats_major(faults);
 }
 
 void process_usage(struct process *p, unsigned of, struct rusage64 *usage)
 {
-	struct cpu_time time = { 0, 0 };
-	uint64_t minor = 0, major = 0;
-	size_t resident = 0;
+	struct usage u = { .resident = 0 };
 
 	if (of & USAGE_SELF) {
 		struct fault_stats faults = process_faults(p);
-		time = process_time(p);
-		minor += stats_minor(&faults);
-		major += stats_major(&faults);
-		resident = most_resident(p);
+		u.time = process_time(p);
+		u.counts = process_counts(p);
+		u.resident = most_resident(p);
+		add_faults(&u, &faults);
 	}
 	if (of & USAGE_CHILDREN) {
-		cpu_time_add(&time, p->child_time);
-		minor += stats_minor(&p->child_faults);
-		major += stats_major(&p->child_faults);
-		if (resident < p->child_max_resident)
-			resident = p->child_max_resident;
+		cpu_time_add(&u.time, p->child_time);
+		counts_add(&u.counts, &p->child_counts);
+		add_faults(&u, &p->child_faults);
+		if (u.resident < p->child_max_resident)
+			u.resident = p->child_max_resident;
 	}
-	put_usage(usage, &time, minor, major, resident);
+	put_usage(usage, &u);
 }
 
 /* Memory is the process's. */
 void thread_usage(const struct thread *t, struct rusage64 *usage)
 {
-	struct cpu_time time = thread_time(t);
-	put_usage(usage, &time, stats_minor(&t->faults), stats_major(&t->faults), most_resident(t->process));
+	struct usage u = { .time = thread_time(t), .counts = t->counts, .resident = most_resident(t->process) };
+	add_faults(&u, &t->faults);
+	put_usage(usage, &u);
 }

@@ -6,7 +6,9 @@
  * What a batch draws depends on the seed and its number alone.  The calls that it makes also come back changed by one another: with
  * instruction counting (run.sh --icount) even that repeats.
  *
- * Left out: what ends the machine, signals everybody, or changes the clock or the mounts for all.
+ * Left out: what ends the machine, signals everybody, or changes the clock for all.  What is mounted is mounted in the batch's folder.
+ *
+ * A new call of the kernel's takes a line in the table; what the kernel does not have is told apart.
  *
  *	callfuzz [-v] [-f] SEED N [PROCESSES]	N calls; -v: says of each what it is, before it is made; -f: in many an allocation of the kernel fails (debug kernels)
  */
@@ -24,7 +26,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -35,14 +39,16 @@
 #include <unistd.h>
 #include "abi/faultline.h"
 
-enum { SHM_STAT_ANY = 15, F_ADD_SEALS_ = 1033, F_GET_SEALS_, PAGE = 4096, BATCH = 150, MAX_WORKERS = 16, MAX_KIN = 64, ARENA_PAGES = 64, BATCH_SECONDS = 4, TICK_US = 4000, LOG_FD = 100, NULL_FD };
+enum { SHM_STAT_ANY = 15, SEM_STAT_ANY = 20, MSG_STAT_ANY = 13, F_ADD_SEALS_ = 1033, F_GET_SEALS_, PAGE = 4096, BATCH = 150, MAX_WORKERS = 16, MAX_KIN = 64, ARENA_PAGES = 64, BATCH_SECONDS = 4, TICK_US = 4000, LOG_FD = 100, NULL_FD };
 #define ARENA ((char *)0x10000000)
 
 /*
  * Kinds: f descriptor  F number for a new one  d folder's descriptor  p path  N path whose name may change  b bytes to fill  c bytes to read  s their number  i small  w anything
  * z mostly zero  g signal  P process  a address to map  l its length  o open flags  m mode  t timespec  T timeval pair  v iovec  V their number  S signal set
  * 8 its size  9 clone3's  A action  x offset  R rights  M map flags  u user  k clock  q timer value  L limit  r resource  I ioctl  C fcntl  y its argument  D poll list
- * H shared segment  e at-flags  W wait flags  j futex  n text  E argument vector  B option of prctl  h seek  G arguments of clone3
+ * H shared segment  e at-flags  W wait flags  j futex  n text  E argument vector  B option of prctl  h seek  G arguments of clone3  X segment, set or queue: its key
+ * J address of a socket  K its size  O family  Q type  U message  Z option of a socket  Y sigevent  1 own folder  2 type of a file system  3 mount flags
+ * 4 operations on semaphores  5 message with its type  6 semaphore set  7 message queue  0 request of ptrace
  */
 static const struct call { const char *name; int number; const char *arguments; } calls[] = {
 #define CALL(name, arguments) { #name, SYS_##name, arguments }
@@ -71,19 +77,39 @@ static const struct call { const char *name; int number; const char *arguments; 
 	CALL(mknodat, "dNmw"), CALL(fchownat, "dNuue"), CALL(futimesat, "dNT"), CALL(newfstatat, "dpbe"), CALL(unlinkat, "dNe"),
 	CALL(renameat, "dNdN"), CALL(linkat, "dNdNe"), CALL(symlinkat, "NdN"), CALL(readlinkat, "dpbs"), CALL(fchmodat, "dNm"),
 	CALL(faccessat, "dpi"), CALL(pselect6, "ibbbtz"), CALL(ppoll, "DVtS8"), CALL(set_robust_list, "bs"), CALL(get_robust_list, "Pbb"),
-	CALL(utimensat, "dNte"), CALL(fallocate, "fixs"), CALL(dup3, "fFo"), CALL(pipe2, "bo"), CALL(preadv, "fvVxz"), CALL(pwritev, "fvVxz"),
+	CALL(utimensat, "dNte"), CALL(fallocate, "fixs"), CALL(dup3, "fFz"), CALL(pipe2, "bo"), CALL(preadv, "fvVxz"), CALL(pwritev, "fvVxz"),
 	CALL(rt_tgsigqueueinfo, "PPgc"), CALL(prlimit64, "PrLb"), CALL(clock_adjtime, "kw"), CALL(syncfs, "f"), CALL(getcpu, "bbz"),
 	CALL(renameat2, "dNdNi"), CALL(getrandom, "bsi"), CALL(execveat, "dpEEe"), CALL(execve, "pEE"), CALL(membarrier, "izz"),
 	CALL(copy_file_range, "fzfzsz"), CALL(preadv2, "fvVxzi"), CALL(pwritev2, "fvVxzi"), CALL(statx, "dpeib"), CALL(close_range, "FFi"),
 	CALL(faccessat2, "dpie"), CALL(rt_sigreturn, ""), CALL(fork, ""), CALL(vfork, ""), CALL(clone, "wzzzz"), CALL(exit, "i"), CALL(exit_group, "i"),
 	{ "faultstat", 1024, "iPbs" }, { "vmcheck", 1026, "bs" }, { "madvise", SYS_madvise, "ali" },
-	CALL(memfd_create, "ni"), CALL(shmget, "zsm"), CALL(shmat, "Hai"), CALL(shmdt, "a"), CALL(shmctl, "Hib"), { "unknown", 999, "www" },
+	CALL(memfd_create, "ni"), CALL(shmget, "Xsm"), CALL(shmat, "Hai"), CALL(shmdt, "a"), CALL(shmctl, "Hib"), { "unknown", 999, "www" },
+	CALL(mremap, "allia"), CALL(msync, "ali"), CALL(mincore, "alb"), CALL(mlock, "al"), CALL(mlock2, "ali"), CALL(munlock, "al"), CALL(mlockall, "i"), CALL(munlockall, ""),
+	CALL(getgid, ""), CALL(geteuid, ""), CALL(getegid, ""), CALL(setgid, "z"), CALL(setregid, "zz"), CALL(getresgid, "bbb"), CALL(setfsuid, "u"), CALL(setfsgid, "u"),
+	CALL(sched_get_priority_min, "i"), CALL(adjtimex, "w"), CALL(reboot, "wwww"), CALL(sethostname, "cs"), CALL(setdomainname, "cs"), CALL(rseq, "bsiw"),
+	CALL(sync_file_range, "fxsi"), { "fchmodat2", 452, "dNme" },
+	CALL(lsetxattr, "Nncsi"), CALL(fsetxattr, "fncsi"), CALL(lgetxattr, "pnbs"), CALL(fgetxattr, "fnbs"), CALL(llistxattr, "pbs"), CALL(flistxattr, "fbs"),
+	CALL(removexattr, "Nn"), CALL(lremovexattr, "Nn"), CALL(fremovexattr, "fn"), CALL(mount, "112" "3n"), CALL(umount2, "1i"),
+	CALL(socket, "OQz"), CALL(socketpair, "OQzb"), CALL(bind, "fJK"), CALL(connect, "fJK"), CALL(listen, "fi"), CALL(accept, "fbb"), CALL(accept4, "fbbo"),
+	CALL(sendto, "fcsiJK"), CALL(recvfrom, "fbsibb"), CALL(sendmsg, "fUi"), CALL(recvmsg, "fUi"), CALL(sendmmsg, "fUii"), CALL(recvmmsg, "fUiit"), CALL(shutdown, "fi"),
+	CALL(getsockname, "fbb"), CALL(getpeername, "fbb"), CALL(setsockopt, "fiZcK"), CALL(getsockopt, "fiZbb"),
+	CALL(epoll_create, "i"), CALL(epoll_create1, "o"), CALL(epoll_ctl, "fifc"), CALL(epoll_wait, "fbVi"), CALL(epoll_pwait, "fbViS8"), CALL(epoll_pwait2, "fbVtS8"),
+	CALL(eventfd, "i"), CALL(eventfd2, "io"), CALL(signalfd, "fS8"), CALL(signalfd4, "fS8o"), CALL(timerfd_create, "ko"), CALL(timerfd_settime, "fitb"), CALL(timerfd_gettime, "fb"),
+	CALL(timer_create, "kYb"), CALL(timer_settime, "iitb"), CALL(timer_gettime, "ib"), CALL(timer_getoverrun, "i"), CALL(timer_delete, "i"),
+	CALL(splice, "fzfzsi"), CALL(tee, "ffsi"), CALL(vmsplice, "fvVi"), CALL(inotify_init, ""), CALL(inotify_init1, "o"), CALL(inotify_add_watch, "fpw"), CALL(inotify_rm_watch, "fi"),
+	CALL(semget, "Xim"), CALL(semop, "64i"), CALL(semtimedop, "64it"), CALL(semctl, "6iib"), CALL(msgget, "Xm"), CALL(msgsnd, "75sm"), CALL(msgrcv, "7bsim"), CALL(msgctl, "7ib"),
+	CALL(pidfd_open, "Pi"), CALL(pidfd_send_signal, "fgzz"), CALL(pidfd_getfd, "ffz"), CALL(process_vm_readv, "PvVvVz"), CALL(process_vm_writev, "PvVvVz"),
+	CALL(process_madvise, "fvViz"), CALL(ptrace, "0Pab"), CALL(unshare, "w"), CALL(setns, "fi"), CALL(kcmp, "PPiff"), CALL(capget, "cb"), CALL(capset, "cc"),
+	CALL(sched_setattr, "Pcz"), CALL(sched_getattr, "Pbsz"), CALL(ustat, "wb"), CALL(sysfs, "iib"), CALL(openat2, "dpcs"), CALL(remap_file_pages, "alziz"),
+	CALL(ioprio_get, "iP"), CALL(ioprio_set, "iPi"), { "futex_waitv", 449, "bViti" }, CALL(mbind, "aliciw"), CALL(get_mempolicy, "bbiai"), CALL(set_mempolicy, "ibi"),
+	CALL(name_to_handle_at, "dpbbe"), CALL(open_by_handle_at, "dbo"), CALL(acct, "z"),
 };
 enum { CALLS = sizeof calls / sizeof *calls };
 
 /* Shared by all processes.  A batch that dies leaves what it has counted. */
 static struct board {
-	_Atomic unsigned long tried[CALLS], succeeded[CALLS], died, too_slow, no_memory;
+	_Atomic unsigned long tried[CALLS], succeeded[CALLS], absent[CALLS], died, too_slow, no_memory;
+	pid_t first;						/* callfuzz itself */
 	_Atomic pid_t batch[MAX_WORKERS];			/* the running batch of each worker, for signals to siblings */
 	_Atomic pid_t kin[MAX_WORKERS][MAX_KIN];		/* what it has forked */
 } *board;
@@ -192,8 +218,13 @@ static long length(void)
 	return below(4) ? (long)(PAGE * (1 + below(8))) : below(3) ? (long)below(1 << 20) : wild();
 }
 
+static long mapped[8];				/* what mmap and its kin have answered last */
+static unsigned nmapped;
+
 static long address(void)
 {
+	if (!below(4))
+		return mapped[below(8)];
 	return below(12) ? (long)(ARENA + below(ARENA_PAGES) * PAGE) : below(2) ? 0 : wild();
 }
 
@@ -289,10 +320,92 @@ static long fcntl_argument(void)
 	return below(2) ? (long)l : below(3) ? (long)below(4096) : wild();
 }
 
-/* The number of the System V segment with this index, or an errno. */
-static long segment(uint64_t index)
+/* The number of the System V segment, set of semaphores or message queue with this index, or an errno; *status is the kernel's description of it. */
+enum ipc { SEGMENT, SEMAPHORES, QUEUE };
+static long ipc_id(enum ipc what, long index, long status[16])
 {
-	return call6(SYS_shmctl, (long[6]){ (long)index, SHM_STAT_ANY, (long)slot(128) });
+	switch (what) {
+	case SEGMENT: return call6(SYS_shmctl, (long[6]){ index, SHM_STAT_ANY, (long)status });
+	case SEMAPHORES: return call6(SYS_semctl, (long[6]){ index, 0, SEM_STAT_ANY, (long)status });
+	default: return call6(SYS_msgctl, (long[6]){ index, MSG_STAT_ANY, (long)status });
+	}
+}
+
+static long ipc_some(enum ipc what)
+{
+	return ipc_id(what, (long)below(6), slot(128));
+}
+
+static long semaphore_operations(void)
+{
+	struct { unsigned short number; short change, flags; } *o = slot(8 * sizeof *o);
+
+	for (int i = 0; i < 8; i++) {
+		o[i].number = (unsigned short)below(6);
+		o[i].change = (short)(below(4) - 1);
+		o[i].flags = (short)(below(8) ? 04000 : 0) | (short)(below(3) ? 0 : 010000);
+	}
+	return (long)o;
+}
+
+static long message_with_type(void)
+{
+	long *m = slot(1024);
+
+	m[0] = below(10) ? 1 + (long)below(3) : wild();
+	return (long)m;
+}
+
+static long socket_address(void)
+{
+	static const char *const names[] = { "sock", "a", "dir/sock", "\0abstract", "\0b", "", "no/sock", "link" };
+	struct { unsigned short family; char path[108]; } *a = slot(sizeof *a);
+
+	memset(a, 0, sizeof *a);
+	a->family = (unsigned short)(below(10) ? 1 : below(12));
+	const char *name = names[below(8)];
+	memcpy(a->path, name, *name ? strlen(name) : 9);
+	return below(10) ? (long)a : bytes(0);
+}
+
+/* One that carries a descriptor, too. */
+static long message(void)
+{
+	struct { long name, name_size, vector, count, control, control_size, flags; } *m = slot(sizeof *m);
+	struct { long size; int level, type, fd[2]; } *c = slot(sizeof *c);
+
+	c->size = 20 + (long)below(2) * 4;
+	c->level = below(10) ? 1 : (int)wild();
+	c->type = below(10) ? 1 + (int)below(2) : (int)wild();
+	c->fd[0] = (int)descriptor();
+	c->fd[1] = (int)descriptor();
+	m->name = below(3) ? 0 : socket_address();
+	m->name_size = below(3) ? (long)below(111) : (long)(int)wild();
+	m->vector = vector();
+	m->count = below(10) ? (long)below(9) : wild();
+	m->control = below(2) ? 0 : (long)c;
+	m->control_size = !m->control ? 0 : below(10) ? 24 : wild();
+	m->flags = 0;
+	return below(10) ? (long)m : bytes(1);
+}
+
+static long sigevent(void)
+{
+	struct { long value; int signo, notify, tid, pad[11]; } *e = slot(sizeof *e);
+
+	memset(e, 0, sizeof *e);
+	e->signo = below(10) ? (int)PICK(SIGALRM, SIGUSR1, 34, 40) : (int)below(70);
+	e->notify = below(10) ? (int)PICK(0, 0, 1, 4) : (int)wild();
+	e->tid = (int)process();
+	return below(3) ? (long)e : 0;
+}
+
+/* For mounts: never a place beyond the batch's folder, which is removed with all that is in it. */
+static long own_folder(void)
+{
+	static const char *const names[] = { "dir", "dir/deep", "a", "new", "link", "dir", "dir/deep", "", "loop" };
+
+	return (long)names[below(9)];
 }
 
 /* No CLONE_VM or CLONE_PARENT: two on one stack destroy each other. */
@@ -360,7 +473,23 @@ static long argument(char kind)
 	case 'n': return below(10) ? (long)"user.x" : bytes(0);
 	case 'E': return strings();
 	case 'B': return below(4) ? (long)below(60) : wild();
-	case 'H': return segment(below(8));
+	case 'H': return ipc_some(SEGMENT);
+	case '6': return ipc_some(SEMAPHORES);
+	case '7': return ipc_some(QUEUE);
+	case 'X': return below(3) ? (long)below(4) : wild();
+	case '4': return semaphore_operations();
+	case '5': return message_with_type();
+	case 'J': return socket_address();
+	case 'K': return below(3) ? PICK(2, 4, 7, 8, 12, 16, 110) : below(6) ? (long)below(128) : wild();
+	case 'O': return below(10) ? 1 : (long)below(45);
+	case 'Q': return below(10) ? (long)PICK(1, 2, 5) | PICK(O_NONBLOCK, O_NONBLOCK, O_NONBLOCK | O_CLOEXEC, 0) : wild();
+	case 'U': return message();
+	case 'Z': return below(10) ? (long)below(70) : wild();
+	case 'Y': return sigevent();
+	case '1': return own_folder();
+	case '2': return (long)((const char *const[]){ "tmpfs", "tmpfs", "proc", "sysfs", "ext4", "" })[below(6)];
+	case '3': return PICK(0, 0, 1, 2, 4, 8, 4096, 4096 | 32, 8192, 32, 32 | 1, 1l << 18, 1l << 20);
+	case '0': return below(10) ? (long)PICK(0, 1, 2, 3, 4, 5, 7, 8, 12, 13, 14, 15, 16, 17, 24, 0x4200, 0x4201, 0x4202, 0x4206, 0x4207, 0x4208) : wild();
 	case 'h': return below(10) ? (long)below(5) : wild();
 	}
 	abort();
@@ -419,9 +548,11 @@ static void __attribute__((noreturn, noinline)) child(int depth)
 static int harmful(int number, const long a[6])
 {
 	switch (number) {
-	case SYS_kill: return (int)a[0] == -1 || (int)a[0] == 1;
-	case SYS_tkill: case SYS_rt_sigqueueinfo: case SYS_prlimit64: case SYS_setpgid: return (int)a[0] == 1;
+	case SYS_setpriority: case SYS_ioprio_set: return (int)a[0] > 1;		/* all processes of a user */
 	case SYS_fcntl: return a[1] == F_SETOWN;
+	case SYS_settimeofday: case SYS_adjtimex: return a[0] >= PAGE && a[0] < 0x800000000000;	/* the clock is everybody's */
+	case SYS_clock_settime: case SYS_clock_adjtime: return a[1] >= PAGE && a[1] < 0x800000000000;
+	case SYS_reboot: return (unsigned)a[0] == 0xfee1dead;
 	case SYS_chdir: case SYS_fchdir: case SYS_exit: case SYS_exit_group: case SYS_pause: case SYS_rt_sigreturn: case SYS_setuid: case SYS_chroot: return below(20) != 0;
 	default: return 0;
 	}
@@ -440,8 +571,11 @@ static void __attribute__((noinline)) one_call(int depth)
 		begin_thread(depth);
 		return;
 	}
-	for (int i = 0; c->arguments[i]; i++)
+	for (int i = 0; c->arguments[i]; i++) {
 		a[i] = argument(c->arguments[i]);
+		if (c->arguments[i] == 'P' && labs((int)a[i]) <= board->first)
+			a[i] = 0;			/* those who were there before, or all */
+	}
 	if (c->number == SYS_clone)
 		a[0] = below(4) ? SIGCHLD | PICK(0, 0, CLONE_FS, CLONE_FILES, CLONE_PARENT_SETTID, CLONE_CHILD_CLEARTID, CLONE_SIGHAND, CLONE_THREAD)
 			: a[0] & ~(long)(CLONE_VM | CLONE_PARENT);	/* two on one stack destroy each other */
@@ -463,7 +597,10 @@ static void __attribute__((noinline)) one_call(int depth)
 	long result = call6(c->number, a);
 	if (failing)
 		call6(SYS_allocfail, (long[6]){ 0, ALLOCFAIL_SELF });
+	if ((result > PAGE || result < -4095) && (c->number == SYS_mmap || c->number == SYS_mremap || c->number == SYS_shmat))
+		mapped[nmapped++ % 8] = result;
 	board->no_memory += result == -ENOMEM;
+	board->absent[c - calls] += result == -ENOSYS;
 	if (result == 0 && forks(c->number))
 		child(depth);
 	if (result >= 0 || result < -4095)
@@ -537,6 +674,7 @@ static void __attribute__((noreturn)) batch(uint64_t number, long n)
 	_exit(0);
 }
 
+/* What has been mounted in there goes first. */
 static void remove_all(const char *name)
 {
 	DIR *d = opendir(name);
@@ -547,6 +685,8 @@ static void remove_all(const char *name)
 		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
 			continue;
 		snprintf(inner, sizeof inner, "%s/%s", name, e->d_name);
+		while (umount2(inner, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+			continue;
 		struct stat st;
 		if (lstat(inner, &st) == 0 && S_ISDIR(st.st_mode))
 			remove_all(inner);
@@ -584,8 +724,12 @@ static void end_batch(pid_t pid)
 	pid_t gone;
 
 	alarm(BATCH_SECONDS);
-	while ((gone = waitpid(-1, &status, __WALL)) != pid && (gone > 0 || errno == EINTR))
-		continue;
+	while ((gone = waitpid(-1, &status, __WALL)) != pid || WIFSTOPPED(status)) {
+		if (gone < 0 && errno != EINTR)
+			break;
+		if (gone > 0 && WIFSTOPPED(status))		/* one that has asked to be traced */
+			ptrace(PTRACE_DETACH, gone, 0, 0);
+	}
 	if (gone == pid && WIFSIGNALED(status))
 		board->died++;
 	for (;;) {
@@ -629,37 +773,67 @@ static void __attribute__((noreturn)) work(long ncalls)
 	_exit(0);
 }
 
-/* Segments belong to no process, and would stay: those that have been changed since then. */
-static void remove_segments(time_t since)
+/* System V's objects belong to no process, and would stay: those that were not there before. */
+enum { IPC_INDEXES = 4096, IPC_KINDS = QUEUE + 1 };
+static long ipc_before[IPC_KINDS][IPC_INDEXES];
+
+static void note_ipc(void)
 {
-	enum { SHM_MAX = 4096, IPC_RMID = 0, CTIME = 9 };
 	long status[16];
 
-	for (long index = 0; index < SHM_MAX; index++) {
-		long id = syscall(SYS_shmctl, index, SHM_STAT_ANY, status);
-		if (id >= 0 && status[CTIME] >= since)
-			syscall(SYS_shmctl, id, IPC_RMID, 0);
-	}
+	for (int what = 0; what < IPC_KINDS; what++)
+		for (long index = 0; index < IPC_INDEXES; index++)
+			ipc_before[what][index] = ipc_id((enum ipc)what, index, status);
 }
+
+static void remove_ipc(void)
+{
+	enum { IPC_RMID = 0 };
+	static const int control[] = { [SEGMENT] = SYS_shmctl, [SEMAPHORES] = SYS_semctl, [QUEUE] = SYS_msgctl };
+	long status[16];
+
+	for (int what = 0; what < IPC_KINDS; what++)
+		for (long index = 0; index < IPC_INDEXES; index++) {
+			long id = ipc_id((enum ipc)what, index, status);
+			if (id >= 0 && id != ipc_before[what][index])
+				call6(control[what], (long[6]){ id, IPC_RMID, IPC_RMID });
+		}
+}
+
+/* What the kernel does not have is told apart. */
+static int is_absent(int i) { return board->tried[i] && board->tried[i] == board->absent[i]; }
 
 static int report(void)
 {
-	unsigned long tried = 0, succeeded = 0;
+	unsigned long tried = 0, succeeded = 0, absent = 0, kinds = 0;
+	int column = 0;
 
 	for (int i = 0; i < CALLS; i++) {
+		if (is_absent(i)) {
+			absent += board->tried[i];
+			continue;
+		}
 		tried += board->tried[i];
 		succeeded += board->succeeded[i];
-		printf("%-22s %7lu of %7lu%s", calls[i].name, board->succeeded[i], board->tried[i], i % 3 == 2 || i == CALLS - 1 ? "\n" : "    ");
+		kinds++;
+		printf("%-22s %8lu of %8lu%s", calls[i].name, board->succeeded[i], board->tried[i], ++column % 3 ? "    " : "\n");
 	}
-	printf("%lu of %lu calls succeeded (%lu %%), %lu had no memory; %lu batches died, %lu were too slow\n", succeeded, tried,
-	       tried ? 100 * succeeded / tried : 0, board->no_memory, board->died, board->too_slow);
+	puts(column % 3 ? "\n" : "");
+	if (absent) {
+		printf("not there:");
+		for (int i = 0; i < CALLS; i++)
+			if (is_absent(i))
+				printf(" %s", calls[i].name);
+		printf(" (%lu calls)\n", absent);
+	}
+	printf("%lu of %lu calls succeeded (%lu %%), of %lu kinds; %lu had no memory; %lu batches died, %lu were too slow\n", succeeded, tried,
+	       tried ? 100 * succeeded / tried : 0, kinds, board->no_memory, board->died, board->too_slow);
 	return tried == 0;
 }
 
 int main(int argc, char **argv)
 {
 	pid_t pids[MAX_WORKERS];
-	time_t began = time(NULL);
 	int failed = 0;
 
 	for (; argc > 1 && argv[1][0] == '-'; argc--, argv++) {
@@ -687,6 +861,8 @@ int main(int argc, char **argv)
 		perror("mmap");
 		return 1;
 	}
+	note_ipc();
+	board->first = getpid();
 	for (worker = 0; worker < nworkers; worker++) {
 		pids[worker] = fork();
 		if (pids[worker] == 0)
@@ -699,6 +875,6 @@ int main(int argc, char **argv)
 			failed = 1;
 		}
 	}
-	remove_segments(began);
+	remove_ipc();
 	return report() || failed;
 }

@@ -107,6 +107,8 @@ static void print_table(const struct faultstat *s, int system)
 			cost += s->cost[i];
 		}
 	print_row("total", count, cost);
+	if (count && !cost)
+		fputs("  what they cost is not measured with several processors, unless it is wanted: echo on > /proc/sys/vm/fault_cost\n", out);
 	for (int i = 0; i < FAULT_FLAGS; i++)
 		if (s->flags[i])
 			fprintf(out, "  of these, %s: %lu\n", flag_name[i], s->flags[i]);

@@ -46,7 +46,7 @@ static struct shared {
 	long share;			/* pages, or turns of the loop, for each worker */
 	long nworkers;
 	_Atomic long arrived;		/* at barriers, since the order */
-	_Atomic int stop;		/* somebody has done its share */
+	atomic_int stop;		/* somebody has done its share */
 	_Atomic long done;		/* by all, when they stopped */
 	int64_t began, ended;		/* nanoseconds; by the first worker, and by the one that sets stop */
 	char before[STAT_SIZE], after[STAT_SIZE];
@@ -88,15 +88,45 @@ static void turn_loop(void)
 		__asm__ volatile("imul $0x5deece6d, %0, %0\n\tadd $11, %0" : "+r"(x));
 }
 
-static long do_share(volatile char *memory)
+/*
+ * Touches one page after the other, until *stop; returns how many.  The code depends on no place: each worker has a copy of its own (own_touch), for an
+ * emulator that translates code finds the instruction that faulted under a lock which the code's translation has, and that is not what is measured.
+ */
+typedef long touch_pages(char *memory, long n, atomic_int *stop);
+touch_pages touch;
+extern const char touch_end[];
+__asm__(".pushsection .text\n"
+	"touch:	xorl	%eax, %eax\n"
+	"1:	cmpq	%rsi, %rax\n"
+	"	jge	2f\n"
+	"	cmpl	$0, (%rdx)\n"
+	"	jne	2f\n"
+	"	movb	$1, (%rdi)\n"
+	"	addq	$4096, %rdi\n"
+	"	incq	%rax\n"
+	"	jmp	1b\n"
+	"2:	ret\n"
+	"touch_end:\n"
+	".popsection");
+
+static touch_pages *own_touch(void)
+{
+	void *code = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (code == MAP_FAILED)
+		die("mmap");
+	memcpy(code, (const void *)touch, (size_t)(touch_end - (const char *)touch));
+	if (mprotect(code, PAGE, PROT_READ | PROT_EXEC))
+		die("mprotect");
+	return (touch_pages *)code;
+}
+
+static long turn_loops(long share)
 {
 	long n = 0;
 
-	while (n < shared->share && !shared->stop) {
-		if (shared->work == USER_LOOP)
-			turn_loop();
-		else
-			memory[n * PAGE] = 1;
+	while (n < share && !shared->stop) {
+		turn_loop();
 		n++;
 	}
 	return n;
@@ -113,7 +143,7 @@ static void read_locks(char *to)
 	close(fd);
 }
 
-static void take_part(char *memory, int first)
+static void take_part(touch_pages *own, char *memory, int first)
 {
 	barrier(1);
 	if (first) {
@@ -121,7 +151,7 @@ static void take_part(char *memory, int first)
 		shared->began = now();
 	}
 	barrier(2);
-	long n = do_share(memory);
+	long n = shared->work == USER_LOOP ? turn_loops(shared->share) : own(memory, shared->share, &shared->stop);
 	if (!atomic_exchange(&shared->stop, 1))
 		shared->ended = now();
 	shared->done += n;
@@ -138,6 +168,7 @@ static void *serve(void *argument)
 	const struct worker *w = argument;
 	cpu_set_t set;
 	char order;
+	touch_pages *own = own_touch();
 	char *memory = mmap(NULL, ((size_t)mib << 20) + TABLE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (memory == MAP_FAILED)
@@ -149,7 +180,7 @@ static void *serve(void *argument)
 	if (sched_setaffinity(0, sizeof set, &set))
 		die("sched_setaffinity");
 	while (read(w->order[0], &order, 1) == 1) {
-		take_part(memory, order);
+		take_part(own, memory, order);
 		if (write(w->answer[1], &order, 1) != 1)
 			die("write");
 	}

@@ -77,6 +77,8 @@ static bool is_data(unsigned rights, unsigned flags)
 void account_region(struct space *s, const struct region *r, ssize npages)
 {
 	s->mapped += (size_t)npages;
+	if (s->mapped > s->peak_mapped)
+		s->peak_mapped = s->mapped;
 	if (is_data(r->rights, r->flags))
 		s->data += (size_t)npages;
 	if (r->flags & REGION_LOCKED)

@@ -281,9 +281,9 @@ static void judge_free_lists(struct vmcheck *report)
 {
 	uint64_t listed = frame_cached();
 
-	for (int zone = 0; zone < ZONES; zone++)
+	for (unsigned n = 0; n < ZONES * FRAME_PARTS; n++)
 		for (unsigned order = 0; order <= FRAME_MAX_ORDER; order++)
-			list_for_each(pos, frame_free_list(zone, order)) {
+			list_for_each(pos, frame_free_list(n / FRAME_PARTS, n % FRAME_PARTS, order)) {
 				pfn_t pfn = direct_pfn(pos);
 
 				listed += (uint64_t)1 << order;

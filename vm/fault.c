@@ -73,7 +73,7 @@ static void account(const struct fault *, struct fault_stats *who, uint64_t cycl
 
 struct fault_result vm_fault(struct space *space, vaddr_t addr, enum fault_access access, enum fault_mode mode, struct fault_stats *who)
 {
-	uint64_t began = cpu_cycles();
+	uint64_t began = stats_cost_wanted() ? cpu_cycles() : 0;
 	struct fault f = { .space = space, .page = page_floor(addr), .access = access, .mode = mode, .class = FAULT_CLASSES,
 		.flags = mode != FAULT_USER ? 1u << FAULT_FLAG_KERNEL : 0 };
 
@@ -83,7 +83,7 @@ struct fault_result vm_fault(struct space *space, vaddr_t addr, enum fault_acces
 		if (locked_attempt(&f) == STEP_FILL)
 			fill(&f);
 	}
-	account(&f, who, cpu_cycles() - began);
+	account(&f, who, began ? cpu_cycles() - began : 0);
 	return (struct fault_result){ f.class, f.outcome };
 }
 
@@ -327,7 +327,7 @@ static bool wants_huge(const struct fault *f)
 {
 	const struct region *r = f->region;
 
-	if (!f->entry.bare || f->access != FAULT_WRITE || r->object || (r->flags & (REGION_GROWSDOWN | REGION_NOHUGE)))
+	if (!f->entry.bare || f->space->no_huge || f->access != FAULT_WRITE || r->object || (r->flags & (REGION_GROWSDOWN | REGION_NOHUGE)))
 		return false;
 	if (huge_policy != HUGE_ALWAYS && (huge_policy == HUGE_NEVER || !(r->flags & REGION_HUGE)))
 		return false;

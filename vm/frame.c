@@ -6,7 +6,11 @@
  * is free and whole exactly if the word at (pfn XOR size) is (PAGE_FREE, order): one comparison decides a merge, and
  * split and merge change two words.
  *
- * Locks: zone_lock (RANK_ZONE) guards the lists, the counts, and the words of free frames; before it, a cache's own (RANK_CACHE).
+ * A zone is in parts, which take turns from one block of the largest order to the next; so buddies are in the same part.  Each processor begins to
+ * look at a part of its own, and those of two processors are as far apart as can be: they meet when memory is nearly used up.
+ *
+ * Locks: a part's own (RANK_ZONE) guards its lists, its counts, and the words of its free frames; before it, a cache's own (RANK_CACHE).
+ * How many are free is claimed first, then they are looked for, and counted again after they have come back: so what has been claimed is there.
  */
 #include "vm/frame.h"
 #include "vm/physmap.h"
@@ -15,18 +19,16 @@
 #include "lib/list.h"
 #include "lib/string.h"
 
-struct zone {
+static struct zone {
+	struct spinlock lock;
+	unsigned orders;		/* bit n: free[n] has a block.  Looked at without the lock as well */
 	struct list free[FRAME_MAX_ORDER + 1];
 	size_t blocks[FRAME_MAX_ORDER + 1];
-	unsigned orders;		/* bit n: free[n] has a block */
-};
+} CPU_LOCAL zones[ZONES][FRAME_PARTS] = { [0 ... ZONES - 1] = { [0 ... FRAME_PARTS - 1] = { .lock = SPINLOCK_INIT("zone", RANK_ZONE) } } };
 
 enum { RESERVE_FRAMES = 16 };		/* a slab, a region, and tables for a kernel range, twice over */
 
-static struct spinlock zone_lock = SPINLOCK_INIT("zone", RANK_ZONE);
-static struct zone zones[ZONES];
-LOCK_GUARDS(zone_lock, zones);
-static size_t managed, reserve, reserve_low, reserve_used;
+static size_t managed, reserve, reserve_low, reserve_used;	/* the last two: atomic */
 struct frame_level frame_level;
 
 const void *frame_emergency;
@@ -41,11 +43,22 @@ bool alloc_should_fail(void)
 }
 #endif
 
-static enum zone_id zone_of(pfn_t pfn)
+static struct zone *zone_of(pfn_t pfn)
 {
-	if (pfn < (pfn_t)1 << (24 - PAGE_SHIFT))
-		return ZONE_DMA;
-	return pfn < (pfn_t)1 << (32 - PAGE_SHIFT) ? ZONE_DMA32 : ZONE_NORMAL;
+	enum zone_id id = pfn < (pfn_t)1 << (24 - PAGE_SHIFT) ? ZONE_DMA : pfn < (pfn_t)1 << (32 - PAGE_SHIFT) ? ZONE_DMA32 : ZONE_NORMAL;
+
+	return &zones[id][(pfn >> FRAME_MAX_ORDER) % FRAME_PARTS];
+}
+
+/* The nth of all, in the order in which this processor looks: highest zone first, in each its own part first. */
+static struct zone *nth_zone(unsigned n, enum zone_id highest)
+{
+	return &zones[highest - n / FRAME_PARTS][(cpu_index() * FRAME_PARTS / cpu_count + n) % FRAME_PARTS];
+}
+
+static inline void set_orders(struct zone *zone, unsigned orders)
+{
+	__atomic_store_n(&zone->orders, orders, __ATOMIC_RELAXED);
 }
 
 static void block_push(struct zone *zone, pfn_t pfn, unsigned order)
@@ -53,14 +66,14 @@ static void block_push(struct zone *zone, pfn_t pfn, unsigned order)
 	page_word_set(pfn, page_make(PAGE_FREE, order));
 	list_push(&zone->free[order], direct(pfn));
 	zone->blocks[order]++;
-	zone->orders |= 1u << order;
+	set_orders(zone, zone->orders | 1u << order);
 }
 
 static void block_unlink(struct zone *zone, pfn_t pfn, unsigned order)
 {
 	list_remove(direct(pfn));
 	if (--zone->blocks[order] == 0)
-		zone->orders &= ~(1u << order);
+		set_orders(zone, zone->orders & ~(1u << order));
 }
 
 /* The smallest block that is large enough; what is too much of it goes back, half by half. */
@@ -81,59 +94,69 @@ static pfn_t take_from(struct zone *zone, unsigned order)
 	return pfn;
 }
 
-/* May this allocation leave so few frames free?  The reserve is for allocations inside the allocator. */
-static bool reserve_allows(size_t left, enum frame_need need)
-{
-	return left >= reserve || (need == FRAME_KERNEL && __atomic_load_n(&frame_emergency, __ATOMIC_RELAXED) == cpu_current());
-}
-
 static void note_reserve_use(size_t left)
 {
+	size_t low = __atomic_load_n(&reserve_low, __ATOMIC_RELAXED);
+
 	if (left >= reserve)
 		return;
-	reserve_used++;
-	if (left < reserve_low)
-		reserve_low = left;
+	__atomic_add_fetch(&reserve_used, 1, __ATOMIC_RELAXED);
+	while (left < low && !__atomic_compare_exchange_n(&reserve_low, &low, left, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
 }
 
-/* zone_lock held. */
-static void level_change(size_t frames)
+/* So many frames, or if there are fewer at least `least`, will be taken: returns how many, or 0.  The reserve is for allocations inside the allocator. */
+static size_t claim(size_t least, size_t most, enum frame_need need)
 {
-	__atomic_store_n(&frame_level.free, frame_level.free + frames, __ATOMIC_RELAXED);
+	bool all = need == FRAME_KERNEL && __atomic_load_n(&frame_emergency, __ATOMIC_RELAXED) == cpu_current();
+	size_t keep = all ? 0 : reserve, free = __atomic_load_n(&frame_level.free, __ATOMIC_RELAXED), n;
+
+	do {
+		if (free < keep + least)
+			return 0;
+		n = free - keep < most ? free - keep : most;
+	} while (!__atomic_compare_exchange_n(&frame_level.free, &free, free - n, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+	note_reserve_use(free - n);
+	return n;
 }
 
-static pfn_t take_locked(unsigned order, enum zone_id highest, enum frame_need need)
+static pfn_t look_for(unsigned order, page_word word, enum zone_id highest)
 {
-	size_t count = (size_t)1 << order;
 	pfn_t pfn = PFN_NONE;
 
-	if (frame_level.free < count || !reserve_allows(frame_level.free - count, need))
-		return PFN_NONE;
-	for (int z = (int)highest; z >= 0 && pfn == PFN_NONE; z--)
-		pfn = take_from(&zones[z], order);
-	if (pfn == PFN_NONE)
-		return PFN_NONE;
-	level_change(-count);
-	note_reserve_use(frame_level.free);
+	for (unsigned n = 0; pfn == PFN_NONE && n < (highest + 1) * FRAME_PARTS; n++) {
+		struct zone *zone = nth_zone(n, highest);
+
+		if (!(__atomic_load_n(&zone->orders, __ATOMIC_RELAXED) >> order))
+			continue;
+		spin_lock(&zone->lock);
+		pfn = take_from(zone, order);
+		if (pfn != PFN_NONE)
+			page_word_set(pfn, word);
+		spin_unlock(&zone->lock);
+	}
 	return pfn;
 }
 
+/* A single frame that has been claimed is somewhere, though it may be given back behind us while we look. */
 static pfn_t take(unsigned order, page_word word, enum zone_id highest, enum frame_need need)
 {
-	spin_lock(&zone_lock);
-	pfn_t pfn = take_locked(order, highest, need);
-	if (pfn != PFN_NONE)
-		page_word_set(pfn, word);
-	spin_unlock(&zone_lock);
+	size_t count = (size_t)1 << order;
+	pfn_t pfn;
+
+	if (!claim(count, count, need))
+		return PFN_NONE;
+	do
+		pfn = look_for(order, word, highest);
+	while (pfn == PFN_NONE && order == 0 && highest == ZONE_NORMAL);
+	if (pfn == PFN_NONE)
+		__atomic_add_fetch(&frame_level.free, count, __ATOMIC_RELAXED);
 	return pfn;
 }
 
-/* zone_lock held. */
-static void give_back(pfn_t pfn, unsigned order)
+/* The zone is locked. */
+static void merge(struct zone *zone, pfn_t pfn, unsigned order)
 {
-	struct zone *zone = &zones[zone_of(pfn)];
-
-	level_change((size_t)1 << order);
 	while (order < FRAME_MAX_ORDER) {
 		pfn_t buddy = pfn ^ ((pfn_t)1 << order);
 
@@ -145,6 +168,26 @@ static void give_back(pfn_t pfn, unsigned order)
 		order++;
 	}
 	block_push(zone, pfn, order);
+}
+
+static void give_back(const pfn_t *frame, size_t n, unsigned order)
+{
+	struct zone *zone = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		struct zone *its = zone_of(frame[i]);
+
+		if (its != zone) {
+			if (zone)
+				spin_unlock(&zone->lock);
+			zone = its;
+			spin_lock(&zone->lock);
+		}
+		merge(zone, frame[i], order);
+	}
+	if (zone)
+		spin_unlock(&zone->lock);
+	__atomic_add_fetch(&frame_level.free, n << order, __ATOMIC_RELAXED);
 }
 
 /* ---- frames at hand ----------------------------------------------------------------------------------------------------------------- */
@@ -164,47 +207,50 @@ static inline void count_cached(struct frame_cache *c, int change)
 	__atomic_store_n(&c->n, c->n + (unsigned)change, __ATOMIC_RELAXED);
 }
 
-/* Fragments first: at most `want` frames that lie together, from this zone; returns how many. */
-static size_t take_fragment(struct zone *zone, size_t want, pfn_t *pfn)
+/* The cache is locked and has room. */
+static void put_at_hand(struct frame_cache *c, pfn_t pfn)
 {
-	unsigned most = 63 - (unsigned)__builtin_clzll(want), order = (unsigned)__builtin_ctz(zone->orders);
+	page_word_set(pfn, page_kernel(0, USE_AT_HAND));
+	c->frame[c->n] = pfn;
+	count_cached(c, 1);
+}
 
-	if (order > most)
-		order = most;
-	*pfn = take_from(zone, order);
-	return (size_t)1 << order;
+/* Fragments first: moves at most so many frames of this zone into the cache, which is locked; returns how many. */
+static size_t move_to_cache(struct zone *zone, struct frame_cache *c, size_t most)
+{
+	size_t moved = 0;
+
+	spin_lock(&zone->lock);
+	while (moved < most && zone->orders) {
+		unsigned fits = 63 - (unsigned)__builtin_clzll(most - moved), order = (unsigned)__builtin_ctz(zone->orders);
+		size_t n = (size_t)1 << (order < fits ? order : fits);
+		pfn_t pfn = take_from(zone, order < fits ? order : fits);
+
+		moved += n;
+		while (n-- > 0)
+			put_at_hand(c, pfn + n);
+	}
+	spin_unlock(&zone->lock);
+	return moved;
 }
 
 /* The cache is empty and locked.  Leaves the reserve alone. */
 static void refill(struct frame_cache *c)
 {
-	spin_lock(&zone_lock);
-	size_t room = frame_level.free > reserve ? frame_level.free - reserve : 0, want = room < CACHE_BATCH ? room : CACHE_BATCH;
+	size_t want = claim(1, CACHE_BATCH, FRAME_USER);
 
-	level_change(-want);
-	for (int z = ZONE_NORMAL; z >= 0; z--)
-		while (want > 0 && zones[z].orders) {
-			pfn_t pfn;
-			size_t n = take_fragment(&zones[z], want, &pfn);
+	for (unsigned n = 0; want > 0; n = (n + 1) % (ZONES * FRAME_PARTS)) {
+		struct zone *zone = nth_zone(n, ZONE_NORMAL);
 
-			want -= n;
-			while (n-- > 0) {
-				page_word_set(pfn + n, page_kernel(0, USE_AT_HAND));
-				c->frame[c->n] = pfn + n;
-				count_cached(c, 1);
-			}
-		}
-	assert(want == 0);
-	spin_unlock(&zone_lock);
+		if (__atomic_load_n(&zone->orders, __ATOMIC_RELAXED))
+			want -= move_to_cache(zone, c, want);
+	}
 }
 
 /* The cache is locked: its oldest n frames go back. */
 static void return_frames(struct frame_cache *c, unsigned n)
 {
-	spin_lock(&zone_lock);
-	for (unsigned i = 0; i < n; i++)
-		give_back(c->frame[i], 0);
-	spin_unlock(&zone_lock);
+	give_back(c->frame, n, 0);
 	count_cached(c, -(int)n);
 	memmove(c->frame, c->frame + n, c->n * sizeof c->frame[0]);
 }
@@ -224,14 +270,6 @@ static pfn_t take_at_hand(page_word word)
 	}
 	spin_unlock(&c->lock);
 	return pfn;
-}
-
-/* The cache is locked and has room. */
-static void put_at_hand(struct frame_cache *c, pfn_t pfn)
-{
-	page_word_set(pfn, page_kernel(0, USE_AT_HAND));
-	c->frame[c->n] = pfn;
-	count_cached(c, 1);
 }
 
 static void keep_at_hand(pfn_t pfn)
@@ -344,37 +382,34 @@ void frame_free(pfn_t pfn, unsigned order)
 		keep_at_hand(pfn);
 		return;
 	}
-	spin_lock(&zone_lock);
-	give_back(pfn, order);
-	spin_unlock(&zone_lock);
+	give_back(&pfn, 1, order);
 }
 
 void frame_free_all(const pfn_t *frame, unsigned n)
 {
-	unsigned i = n > 0 && !frame_is_short() ? keep_some(frame, n) : 0;
+	unsigned kept = n > 0 && !frame_is_short() ? keep_some(frame, n) : 0;
 
-	if (i == n)
-		return;
-	spin_lock(&zone_lock);
-	for (; i < n; i++)
-		give_back(frame[i], 0);
-	spin_unlock(&zone_lock);
+	if (kept < n)
+		give_back(frame + kept, n - kept, 0);
 }
 
 void frame_get_stats(struct frame_stats *to)
 {
-	spin_lock(&zone_lock);
 	*to = (struct frame_stats){ .managed = managed, .free = frame_free_count(), .reserve = reserve,
-		.reserve_low = reserve_low, .reserve_used = reserve_used };
-	for (int z = 0; z < ZONES; z++)
+		.reserve_low = __atomic_load_n(&reserve_low, __ATOMIC_RELAXED), .reserve_used = __atomic_load_n(&reserve_used, __ATOMIC_RELAXED) };
+	for (unsigned n = 0; n < ZONES * FRAME_PARTS; n++) {
+		struct zone *zone = &zones[n / FRAME_PARTS][n % FRAME_PARTS];
+
+		spin_lock(&zone->lock);
 		for (int order = 0; order <= FRAME_MAX_ORDER; order++)
-			to->free_blocks[z][order] = zones[z].blocks[order];
-	spin_unlock(&zone_lock);
+			to->free_blocks[n / FRAME_PARTS][order] += zone->blocks[order];
+		spin_unlock(&zone->lock);
+	}
 }
 
-const struct list *frame_free_list(enum zone_id zone, unsigned order)
+const struct list *frame_free_list(enum zone_id zone, unsigned part, unsigned order)
 {
-	return &zones[zone].free[order];
+	return &zones[zone][part].free[order];
 }
 
 bool frame_exists(pfn_t pfn)
@@ -419,9 +454,9 @@ void frame_init(void)
 {
 	size_t n;
 
-	for (int z = 0; z < ZONES; z++)
+	for (struct zone *zone = zones[0]; zone < zones[ZONES]; zone++)
 		for (int order = 0; order <= FRAME_MAX_ORDER; order++)
-			list_init(&zones[z].free[order]);
+			list_init(&zone->free[order]);
 	map_page_words();
 
 	const struct phys_range *r = physmap_free(&n);
@@ -435,9 +470,7 @@ void frame_init(void)
 				order--;
 			for (pfn_t k = 1; k < (pfn_t)1 << order; k++)
 				page_word_set(pfn + k, page_make(PAGE_PART, 0));
-			spin_lock(&zone_lock);
-			give_back(pfn, order);
-			spin_unlock(&zone_lock);
+			give_back(&pfn, 1, order);
 			managed += (size_t)1 << order;
 			pfn += (pfn_t)1 << order;
 		}

@@ -4,8 +4,8 @@
  * Free blocks are linked through their own first bytes (by the direct map), so splitting and merging allocates
  * nothing: the loop 'a record to allocate a frame' does not exist.  A block's buddy is its frame number XOR its size.
  *
- * Single frames come from and go to a cache of the processor's own, which is filled and emptied in batches: two processors meet at the zones
- * once in so many frames.
+ * Single frames come from and go to a cache of the processor's own, which is filled and emptied in batches,
+ * and each has a part of the zones to look at first: two processors meet there when memory is nearly used up.
  *
  * => any context but interrupts that may take a spinlock of rank RANK_CACHE; never sleeps.
  */
@@ -14,7 +14,7 @@
 #include "lib/list.h"
 
 /* A block of the largest order has one page of page words, so a buddy's word is always mapped. */
-enum { FRAME_MAX_ORDER = 9 };
+enum { FRAME_MAX_ORDER = 9, FRAME_PARTS = 16 };	/* parts of a zone, each with its lock */
 
 enum zone_id { ZONE_DMA, ZONE_DMA32, ZONE_NORMAL, ZONES };
 
@@ -49,7 +49,7 @@ struct frame_stats {
 	size_t free_blocks[ZONES][FRAME_MAX_ORDER + 1];
 };
 void frame_get_stats(struct frame_stats *);
-/* Frames that are free in the zones, and how few are few: then what can be had again (vm/reclaim.h) is to make room.  Atomic; written under the zone lock. */
+/* Frames that are free in the zones, and how few are few: then what can be had again (vm/reclaim.h) is to make room.  Atomic. */
 extern struct frame_level { size_t free, low; } frame_level;
 static inline bool frame_is_short(void) { return __atomic_load_n(&frame_level.free, __ATOMIC_RELAXED) < frame_level.low; }
 /* Free frames, those in caches included; and all that are managed. */
@@ -70,7 +70,7 @@ extern size_t page_array_bytes;
 /* The thread that allocates inside the allocator itself, or NULL: its FRAME_KERNEL may take from the reserve.  Written under the kspace lock; atomic. */
 extern const void *frame_emergency;
 /* The links of free blocks, for vm_check. */
-const struct list *frame_free_list(enum zone_id, unsigned order);
+const struct list *frame_free_list(enum zone_id, unsigned part, unsigned order);
 
 /*
  * Test hook, not in release builds: the k-th allocation from now on fails (0: none), of frames and of the heap; of all threads, or of this one alone.

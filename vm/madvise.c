@@ -148,16 +148,19 @@ int vm_madvise(struct space *s, vaddr_t start, size_t length, int advice, struct
 		return -EINVAL;
 	if (length == 0)
 		return 0;
-	if (!range_of_user(start, length, &end))
-		return start + length < start ? -EINVAL : -ENOMEM;
-	if (populates)
-		return vm_touch(s, start, end, advice == MADV_POPULATE_WRITE ? FAULT_WRITE : FAULT_READ, who);
+	if (start + length < start)
+		return -EINVAL;
+	int clipped = range_clip(start, length, &end), error;
+	if (populates) {
+		error = vm_touch(s, start, end, advice == MADV_POPULATE_WRITE ? FAULT_WRITE : FAULT_READ, who);
+		return error ? error : clipped;
+	}
 	write_lock(&s->lock);
-	int error = a->kind == DISCARD ? advise_locked(s, start, end, &owning) : 0;
+	error = a->kind == DISCARD ? advise_locked(s, start, end, &owning) : 0;
 	if (error != -EAGAIN)
 		error = a->kind == CHANGE ? change_locked(s, start, end, a) : advise_locked(s, start, end, a);
 	write_unlock(&s->lock);
-	return error;
+	return error ? error : clipped;
 }
 
 /* Is the page in memory: mapped, or in its object's cache? */
@@ -175,22 +178,19 @@ static bool is_resident(struct space *s, struct region *r, vaddr_t va)
 	return cached != PFN_NONE;
 }
 
-int vm_mincore(struct space *s, vaddr_t start, size_t npages, unsigned char *to)
+ssize vm_mincore(struct space *s, vaddr_t start, size_t npages, unsigned char *to)
 {
-	int error = 0;
+	size_t n = 0;
 
 	read_lock(&s->lock);
-	for (size_t i = 0; i < npages && !error; i++) {
-		vaddr_t va = start + (i << PAGE_SHIFT);
-		struct region *r = region_find(&s->regions, va);
-
-		if (!r || r->start > va)
-			error = -ENOMEM;
-		else
-			to[i] = is_resident(s, r, va);
+	for (struct region *r; n < npages; n++, start += PAGE_SIZE) {
+		r = region_find(&s->regions, start);
+		if (!r || r->start > start)
+			break;
+		to[n] = is_resident(s, r, start);
 	}
 	read_unlock(&s->lock);
-	return error;
+	return n || !npages ? (ssize)n : -ENOMEM;
 }
 
 int vm_set_policy(struct space *s, vaddr_t start, vaddr_t end, unsigned policy)
@@ -223,12 +223,11 @@ int vm_msync(struct space *s, vaddr_t start, size_t length, unsigned flags)
 
 	if (length == 0)
 		return 0;
-	if (!range_of_user(start, length, &end))
-		return -ENOMEM;
+	int clipped = range_clip(start, length, &end);
 	write_lock(&s->lock);
 	int error = advise_locked(s, start, end, &(struct advice){ .kind = HINT, .apply = flags & MS_INVALIDATE ? if_unlocked : NULL });
 	write_unlock(&s->lock);
 	if ((flags & MS_SYNC) && error != -EBUSY)
 		vm_writeback_range(s, start, end);
-	return error;
+	return error ? error : clipped;
 }

@@ -299,14 +299,13 @@ int vm_mprotect(struct space *s, vaddr_t start, size_t length, unsigned long pro
 		return -ENOMEM;
 	if (prot & ~(unsigned long)(VM_RIGHTS | PROT_SEM | grows))
 		return -EINVAL;
-	if (!range_of_user(start, length, &end))
-		return -ENOMEM;
+	int clipped = range_clip(start, length, &end);
 	write_lock(&s->lock);
 	int error = grows ? extend(s, &start, end, grows) : 0;
 	if (!error)
 		error = mprotect_locked(s, start, end, (unsigned)prot & VM_RIGHTS);
 	write_unlock(&s->lock);
-	return error;
+	return error ? error : clipped;
 }
 
 /* ---- brk and stack ------------------------------------------------------------------------------------------------------------ */

@@ -60,8 +60,8 @@ int vm_touch(struct space *, vaddr_t start, vaddr_t end, enum fault_access, stru
 /* Fetches what is mapped in [start, end), or only what is locked there, writable private pages as for writing; returns the first error of vm_touch, and goes on if it can. */
 enum populate { POPULATE_MAPPED, POPULATE_LOCKED };
 int vm_populate(struct space *, vaddr_t start, vaddr_t end, enum populate, struct fault_stats *who);
-/* mincore(2) for npages from start (page-aligned): one byte each; -ENOMEM: not all is mapped. */
-int vm_mincore(struct space *, vaddr_t start, size_t npages, unsigned char *to);
+/* mincore(2) for npages from start (page-aligned): one byte each, of as many as are mapped without a gap; -ENOMEM: none. */
+ssize vm_mincore(struct space *, vaddr_t start, size_t npages, unsigned char *to);
 /* The NUMA policy of a range, packed in six bits (kernel/sys_mempolicy.c), and that at an address: -EFAULT: not all is mapped; -ENOMEM. */
 int vm_set_policy(struct space *, vaddr_t start, vaddr_t end, unsigned policy);
 int vm_policy(struct space *, vaddr_t at);

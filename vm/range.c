@@ -41,8 +41,8 @@ void region_detach(struct space *s, struct region *r)
 
 /* ---- splitting and merging ----------------------------------------------------------------------------------------------- */
 
-/* Cuts r in two at `at`, which lies inside it; the upper part is the reserved region. */
-static void split(struct space *s, struct region *r, vaddr_t at, struct reserve *reserve)
+/* Cuts r in two at `at`, which lies inside it; returns the upper part, which is the reserved region. */
+static struct region *split(struct space *s, struct region *r, vaddr_t at, struct reserve *reserve)
 {
 	struct region *upper = reserve_use(reserve);
 
@@ -51,11 +51,20 @@ static void split(struct space *s, struct region *r, vaddr_t at, struct reserve 
 	upper->offset += (at - r->start) >> PAGE_SHIFT;
 	region_resize(&s->regions, r, r->start, at);
 	region_attach(s, upper);
+	return upper;
 }
 
 static ssize region_pages(const struct region *r)
 {
 	return (ssize)((r->end - r->start) >> PAGE_SHIFT);
+}
+
+/* The region that crosses the edge, if there is one; r is the first that reaches beyond what lies below it. */
+static struct region *crosses(struct space *s, struct region *r, vaddr_t edge)
+{
+	if (r && r->end < edge)
+		r = region_find(&s->regions, edge);
+	return r && r->start < edge && r->end > edge ? r : NULL;
 }
 
 /* Splits the regions that cross the edges of [start, end).  Needs at most two from the reserve. */
@@ -64,19 +73,18 @@ void range_split(struct space *s, vaddr_t start, vaddr_t end, struct reserve *re
 	struct region *r = region_find(&s->regions, start);
 
 	if (r && r->start < start)
-		split(s, r, start, reserve);
-	r = region_find(&s->regions, end);
-	if (r && r->start < end)
+		r = split(s, r, start, reserve);
+	if ((r = crosses(s, r, end)))
 		split(s, r, end, reserve);
 }
 
 /* How many regions range_split will add. */
 unsigned range_splits(struct space *s, vaddr_t start, vaddr_t end)
 {
-	struct region *a = region_find(&s->regions, start), *b = region_find(&s->regions, end);
+	struct region *r = region_find(&s->regions, start);
 
 	assert(write_held(&s->lock));
-	return (a && a->start < start) + (b && b->start < end);
+	return (r && r->start < start) + (crosses(s, r, end) != NULL);
 }
 
 static bool can_merge(const struct region *low, const struct region *high)
@@ -194,6 +202,14 @@ bool range_of_user(vaddr_t start, size_t length, vaddr_t *end)
 		return false;
 	*end = page_ceil(start + length);
 	return true;
+}
+
+int range_clip(vaddr_t start, size_t length, vaddr_t *end)
+{
+	if (range_of_user(start, length, end))
+		return 0;
+	*end = start < USER_MAX ? USER_MAX : start;
+	return -ENOMEM;
 }
 
 /* Free room for a mapping: at the hint if that is free, else as high as possible below mmap_top, else anywhere. */

@@ -22,6 +22,8 @@ struct space *object_next_space(struct object *, unsigned visit);
 
 /* Is [start, start + length) a page-aligned range of user space that is not empty?  Its end, page-aligned, in *end. */
 bool range_of_user(vaddr_t start, size_t length, vaddr_t *end);
+/* The end of the part of it that is user space, start being page-aligned; `start`: there is none.  -ENOMEM: that is not all of it. */
+int range_clip(vaddr_t start, size_t length, vaddr_t *end);
 /* How many regions range_split will add: 0 to 2. */
 unsigned range_splits(struct space *, vaddr_t start, vaddr_t end);
 /* Splits the regions that cross the edges of [start, end), with regions from the reserve. */

@@ -5,6 +5,7 @@
  * by descending only where there is enough.  A change of bounds or of neighbours touches two gaps.
  */
 #include "vm/region.h"
+#include "arch/cpu.h"
 #include "lib/assert.h"
 #include "lib/list.h"
 
@@ -44,7 +45,7 @@ struct region *region_first(const struct region_tree *tree)
 
 struct region *region_find(struct region_tree *tree, vaddr_t addr)
 {
-	struct region *best = __atomic_load_n(&tree->last, __ATOMIC_RELAXED);
+	struct region **last = &tree->last[cpu_index() % REGION_LASTS], *best = __atomic_load_n(last, __ATOMIC_RELAXED);
 
 	if (best && addr >= best->start && addr < best->end)
 		return best;
@@ -62,7 +63,7 @@ struct region *region_find(struct region_tree *tree, vaddr_t addr)
 		}
 	}
 	if (best)
-		__atomic_store_n(&tree->last, best, __ATOMIC_RELAXED);
+		__atomic_store_n(last, best, __ATOMIC_RELAXED);
 	return best;
 }
 
@@ -102,8 +103,9 @@ void region_remove(struct region_tree *tree, struct region *r)
 	rb_remove(&tree->root, &r->node, update_max_gap);
 	if (next)
 		set_gap(next, prev ? prev->end : 0);
-	if (tree->last == r)
-		tree->last = NULL;
+	for (int i = 0; i < REGION_LASTS; i++)
+		if (tree->last[i] == r)
+			tree->last[i] = NULL;
 	tree->count--;
 }
 

@@ -50,7 +50,9 @@ static inline struct region region_like(const struct region *r)
 	return (struct region){ .start = r->start, .end = r->end, .rights = r->rights, .flags = r->flags, .object = r->object, .offset = r->offset };
 }
 
-struct region_tree { struct rb_root root; size_t count; struct region *last; };	/* last: that was found; readers race for it, to whichever it points is there */
+enum { REGION_LASTS = 4 };
+/* last: that was found, by a processor or one of a few; readers race for it, to whichever it points is there. */
+struct region_tree { struct rb_root root; size_t count; struct region *last[REGION_LASTS]; };
 
 /* The region that contains addr, or the first one above it; NULL: none. */
 struct region *region_find(struct region_tree *, vaddr_t addr);

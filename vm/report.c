@@ -41,6 +41,7 @@ static void report_page(void *context, vaddr_t va, struct mmu_entry e)
 	to->referenced += e.accessed || (!anonymous && page_record(word)->used);
 	to->huge += e.table == MMU_TABLE_HUGE;
 	to->proportional += PAGE_SIZE / sharers(word, &e);
+	to->proportional_dirty += dirty ? PAGE_SIZE / sharers(word, &e) : 0;
 }
 
 /* As Linux shows it: shared anonymous memory is an unlinked file there. */

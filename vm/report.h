@@ -14,7 +14,7 @@ struct region_info {
 	size_t anonymous, shmem;	/* of these, private ones, and those of objects without a pager; the rest are files' */
 	size_t shared, shared_dirty;	/* that other spaces map as well */
 	size_t dirty, referenced, huge;
-	uint64_t proportional;		/* each divided by the number of those who map it, in 4096ths of a page */
+	uint64_t proportional, proportional_dirty;	/* each divided by the number of those who map it, in 4096ths of a page */
 	char name[128];
 };
 /* One line of /proc/PID/maps: the first region that ends above `from`; false: none. Takes space->lock. */

@@ -142,7 +142,7 @@ static int fork_entries(struct space *child, struct space *parent, struct mmu_ga
 
 static void copy_limits(struct space *to, const struct space *from)
 {
-	to->peak_resident = from->peak_resident;
+	to->no_huge = from->no_huge;
 	to->brk_start = from->brk_start;
 	to->brk = from->brk;
 	to->mmap_top = from->mmap_top;

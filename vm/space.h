@@ -14,9 +14,11 @@ struct space {
 	unsigned refs;			/* atomic */
 	struct mmu mmu;
 	struct region_tree regions;
-	size_t mapped;			/* pages in all regions (VmSize); this and the next three are kept by vm/account.c */
+	size_t mapped;			/* pages in all regions (VmSize); this and the next four are kept by vm/account.c */
+	size_t peak_mapped;		/* the most that it has been (VmPeak) */
 	size_t data, locked, committed;	/* those that count for RLIMIT_DATA, RLIMIT_MEMLOCK, and as committed memory */
 	bool reaped;			/* its pages have been taken: space_reap */
+	bool no_huge;			/* no huge pages: prctl(PR_SET_THP_DISABLE) */
 	unsigned new_flags;		/* REGION_LOCKED and REGION_LOCKONFAULT for regions to come: mlockall(MCL_FUTURE) */
 	size_t peak_resident;		/* pages (VmHWM); kept up to date lazily */
 	vaddr_t brk_start, brk;		/* the break, in bytes */

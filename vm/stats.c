@@ -4,6 +4,7 @@
 #include "arch/mmu.h"
 #include "lib/string.h"
 
+unsigned stats_cost = COST_AUTO;
 static struct { struct fault_stats faults; } CPU_LOCAL cpus[CPUS_MAX];
 uint64_t system_pages_read;
 

@@ -10,10 +10,16 @@
 
 struct fault_stats {
 	uint64_t count[FAULT_CLASSES];
-	uint64_t cost[FAULT_CLASSES];	/* cycles */
+	uint64_t cost[FAULT_CLASSES];	/* cycles; of those that were measured */
 	uint64_t flags[FAULT_FLAGS];
 	uint64_t neighbours;
 };
+
+/* Is measured what a fault costs?  AUTO: on one processor; emulators have a lock for the cycle counters of all. */
+enum { COST_AUTO, COST_ON, COST_OFF };
+extern unsigned stats_cost;			/* one word, read and written whole */
+static inline bool stats_cost_wanted(void) { return stats_cost == COST_ON || (stats_cost == COST_AUTO && cpu_count == 1); }
+
 /* This processor's. */
 struct fault_stats *stats_here(void);
 /* Those of all processors. */

@@ -68,9 +68,11 @@ enum { MUTEX_AWAITED = 1 };
 
 struct rwlock {
 	struct mutex writer;		/* whoever changes holds it, and sets `writing`: then readers wait for it as well */
-	unsigned readers;		/* inside, or looking whether they may be; atomic */
 	bool writing;			/* atomic */
 };
+
+/* The lock that a processor reads under, or looks whether it may; one at a time.  Readers write to nothing that they share; writers look at all processors. */
+extern struct lock_reader { const struct rwlock *inside; } CPU_LOCAL lock_readers[CPUS_MAX];	/* atomic */
 
 void spin_init(struct spinlock *, const char *name, enum lock_rank);
 void mutex_init(struct mutex *, const char *name, enum lock_rank);
@@ -208,7 +210,7 @@ void write_wait(struct rwlock *);		/* counts, and waits until all readers have g
 static inline void read_lock(struct rwlock *l)
 {
 	lock_check_take(l, l->writer.name, l->writer.rank, LOCK_READS);
-	__atomic_fetch_add(&l->readers, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&lock_readers[cpu_index()].inside, l, __ATOMIC_SEQ_CST);
 	if (__builtin_expect(__atomic_load_n(&l->writing, __ATOMIC_SEQ_CST), 0))
 		read_lock_slow(l);
 }
@@ -216,14 +218,23 @@ static inline void read_lock(struct rwlock *l)
 static inline void read_unlock(struct rwlock *l)
 {
 	lock_check_drop(l);
-	__atomic_fetch_sub(&l->readers, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&lock_readers[cpu_index()].inside, NULL, __ATOMIC_RELEASE);
+}
+
+/* Is a processor inside, other than number `but`? */
+static inline bool has_reader(const struct rwlock *l, unsigned but)
+{
+	for (const struct lock_reader *r = lock_readers, *end = r + cpu_count; r < end; r++)
+		if (__builtin_expect(__atomic_load_n(&r->inside, __ATOMIC_SEQ_CST) == l, 0) && r != &lock_readers[but])
+			return true;
+	return false;
 }
 
 /* The writer's mutex is held. */
 static inline void write_enter(struct rwlock *l)
 {
 	__atomic_store_n(&l->writing, true, __ATOMIC_SEQ_CST);
-	if (__builtin_expect(__atomic_load_n(&l->readers, __ATOMIC_SEQ_CST) != 0, 0))
+	if (has_reader(l, CPUS_MAX))
 		write_wait(l);
 }
 
@@ -246,13 +257,13 @@ static inline void write_unlock(struct rwlock *l)
 	mutex_unlock(&l->writer);
 }
 
-/* With `readers` of them inside (our own, or none) nobody else is, and nobody comes. */
-static inline bool write_try(struct rwlock *l, unsigned readers)
+/* If no processor but this one, which may be a reader, is inside. */
+static inline bool write_try(struct rwlock *l)
 {
 	if (!mutex_try(&l->writer))
 		return false;
 	__atomic_store_n(&l->writing, true, __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&l->readers, __ATOMIC_SEQ_CST) == readers)
+	if (!has_reader(l, cpu_index()))
 		return true;
 	__atomic_store_n(&l->writing, false, __ATOMIC_RELEASE);
 	mutex_give(&l->writer);
@@ -262,7 +273,7 @@ static inline bool write_try(struct rwlock *l, unsigned readers)
 /* Against the order, and without waiting: false if anybody is inside. */
 static inline bool write_trylock(struct rwlock *l)
 {
-	if (!write_try(l, 0))
+	if (!write_try(l))
 		return false;
 	lock_check_take(l, l->writer.name, 0, LOCK_SLEEPS);
 	return true;
@@ -271,9 +282,9 @@ static inline bool write_trylock(struct rwlock *l)
 /* The only reader becomes the writer; false: there are others, and we are a reader still. */
 static inline bool read_upgrade(struct rwlock *l)
 {
-	if (!write_try(l, 1))
+	if (!write_try(l))
 		return false;
-	__atomic_fetch_sub(&l->readers, 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&lock_readers[cpu_index()].inside, NULL, __ATOMIC_RELAXED);
 	lock_check_drop(l);
 	lock_check_take(l, l->writer.name, 0, LOCK_SLEEPS);
 	return true;
@@ -285,7 +296,7 @@ static inline bool read_upgrade(struct rwlock *l)
 static inline bool spin_held(const struct spinlock *l) { return __atomic_load_n(&l->held, __ATOMIC_RELAXED); }
 static inline bool mutex_held(const struct mutex *m) { return (__atomic_load_n(&m->owner, __ATOMIC_RELAXED) & ~(uintptr_t)MUTEX_AWAITED) == (uintptr_t)cpu_current(); }
 static inline bool write_held(const struct rwlock *l) { return mutex_held(&l->writer); }
-static inline bool read_held(const struct rwlock *l) { return write_held(l) || __atomic_load_n(&l->readers, __ATOMIC_RELAXED) > 0; }
+static inline bool read_held(const struct rwlock *l) { return write_held(l) || __atomic_load_n(&lock_readers[cpu_index()].inside, __ATOMIC_RELAXED) == l; }
 
 /* ---- how often a lock was not to be had at once ------------------------------------------------------------------------------------------ */
 

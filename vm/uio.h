@@ -16,5 +16,5 @@ struct uio {
 size_t uio_out(struct uio *, const void *from, size_t n);
 size_t uio_in(struct uio *, void *to, size_t n);
 size_t uio_zero(struct uio *, size_t n);
-static inline struct uio uio_user(vaddr_t base, size_t n) { return (struct uio){ base, n, UIO_USER }; }
-static inline struct uio uio_kernel(void *base, size_t n) { return (struct uio){ (vaddr_t)base, n, UIO_KERNEL }; }
+static inline struct uio uio_user(vaddr_t base, size_t n) { return (struct uio){ .base = base, .left = n, .space = UIO_USER }; }
+static inline struct uio uio_kernel(void *base, size_t n) { return (struct uio){ .base = (vaddr_t)base, .left = n, .space = UIO_KERNEL }; }

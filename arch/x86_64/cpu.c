@@ -1,9 +1,8 @@
 /*
- * arch/x86_64/cpu.c - the processor: its features, randomness, idling, its name.
+ * arch/x86_64/cpu.c - the processor: its features, randomness, idling.
  */
 #include "arch/cpu.h"
 #include "arch/thread.h"
-#include "lib/print.h"
 #include "lib/string.h"
 #include "arch/x86_64/cpu_features.h"
 
@@ -118,21 +117,15 @@ void cpu_random(void *to, size_t n)
 	}
 }
 
-void cpu_describe(char *to, size_t size)
-{
-	char name[49] = "x86-64";
-
-	for (uint32_t i = 0; i < 3 && cpuid(0x80000000, 0).a >= 0x80000004; i++) {
-		struct cpuid r = cpuid(0x80000002 + i, 0);
-		memcpy(&name[16 * i], &r, sizeof r);
-		name[16 * i + 16] = '\0';
-	}
-	snprintf(to, size, "%s", name);
-}
-
 unsigned long arch_hwcap(void)
 {
 	return cpu_features.hwcap;
+}
+
+unsigned long arch_hwcap2(void)
+{
+	enum { HWCAP2_FSGSBASE = 2 };
+	return cpu_features.fsgsbase ? HWCAP2_FSGSBASE : 0;
 }
 
 const char *arch_platform(void)

@@ -6,6 +6,7 @@
  */
 #include "arch/x86_64/traps.h"
 #include "arch/x86_64/cpu_features.h"
+#include "arch/x86_64/vdso/data.h"
 #include "lib/string.h"
 #include "vm/kspace.h"
 
@@ -38,6 +39,7 @@ static const uint64_t segments[] = {
 	[USER_DS / 8] = 0x00cff2000000ffff,
 	[USER_CS / 8] = 0x00affa000000ffff,
 	[TSS_SELECTOR / 8] = 0, 0,			/* filled in with the address */
+	[CPU_NUMBER_SELECTOR / 8] = 0x0040f00000000000,	/* data that is read, with the processor's number as its limit: for the vDSO */
 };
 static struct CPU_LOCAL descriptors { struct tss tss; uint64_t gdt[sizeof segments / sizeof *segments]; } descriptors[CPUS_MAX];
 
@@ -52,6 +54,7 @@ static void load_segments(struct arch_cpu *cpu)
 	memcpy(d->gdt, segments, sizeof segments);
 	d->gdt[TSS_SELECTOR / 8] = (sizeof d->tss - 1) | (base & 0xffffff) << 16 | (uint64_t)0x89 << 40 | (base >> 24 & 0xff) << 56;
 	d->gdt[TSS_SELECTOR / 8 + 1] = base >> 32;
+	d->gdt[CPU_NUMBER_SELECTOR / 8] |= cpu->index;
 	__asm__ volatile("lgdt %0" :: "m"(reg));
 	__asm__ volatile(
 		"pushq %0; leaq 1f(%%rip), %%rax; pushq %%rax; lretq; 1:"

@@ -3,7 +3,7 @@
 #include "vm/types.h"
 
 struct trap_frame;
-enum { IRQS = 16 };
+enum { IRQS = 16, IRQ_TIMER = 0 };
 
 /* All lines masked, vectors from VECTOR_IRQ. */
 void irq_init(void);

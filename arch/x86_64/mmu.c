@@ -37,17 +37,13 @@ void mmu_prune(struct mmu *mmu, vaddr_t va, struct mmu_gather *gather)
 /* The upper entry of va at `level`, which is empty so far, is to point to this table; false: another processor was first. */
 static bool put_table(struct mmu *mmu, vaddr_t va, pte_t *upper, pfn_t pfn)
 {
-	const pte_t *above = direct(direct_pfn(upper));
-	page_word word = lock_table(va, above);
-	bool first = !*upper;
+	pte_t none = 0, entry = (pte_t)pfn << PAGE_SHIFT | PTE_PRESENT | PTE_WRITE | (is_user(va) ? PTE_USER : 0);
 
-	if (first) {
-		pte_write(upper, (pte_t)pfn << PAGE_SHIFT | PTE_PRESENT | PTE_WRITE | (is_user(va) ? PTE_USER : 0));
-		word = table_count(word, 1, 0);
-		count_mmu(mmu, 0, 1);
-	}
-	unlock_table(va, above, word);
-	return first;
+	if (!__atomic_compare_exchange_n(upper, &none, entry, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		return false;
+	count_upper(va, upper, 1);
+	count_mmu(mmu, 0, 1);
+	return true;
 }
 
 bool mmu_make_tables(struct mmu *mmu, vaddr_t va, unsigned lowest)

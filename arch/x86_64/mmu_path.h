@@ -188,11 +188,11 @@ static inline void count_mmu(struct mmu *mmu, ssize resident, ssize tables)
 		__atomic_fetch_add(&mmu->tables, (size_t)tables, __ATOMIC_RELAXED);
 }
 
-/* The table in which the upper entry lies has `entries` more (or fewer). */
+/* The table in which the upper entry lies has `entries` more (or fewer).  Above the leaves tables are not locked: entries come while the space is locked for reading, and go while for writing. */
 static inline void count_upper(vaddr_t va, pte_t *upper, int entries)
 {
-	const pte_t *table = direct(direct_pfn(upper));
-	unlock_table(va, table, table_count(lock_table(va, table), entries, 0));
+	if (is_user(va))
+		__atomic_fetch_add(&pages[direct_pfn(upper)], table_count(0, entries, 0), __ATOMIC_RELAXED);
 }
 
 /*

@@ -36,24 +36,8 @@ struct signal_frame {
 };
 _Static_assert(sizeof(struct signal_frame) == 440, "Linux's rt_sigframe");
 
-struct xstate_software {
-	uint32_t magic1, extended_size;		/* size of all, with magic number 2 */
-	uint64_t features;
-	uint32_t xstate_size, padding[7];
-};
-
 enum { UC_XSTATE = 1, UC_SIGCONTEXT_SS = 2, UC_STRICT_SS = 4 };
-enum { MAGIC1 = 0x46505853, MAGIC2 = 0x46505845, MAGIC2_SIZE = 4, RED_ZONE = 128 };
-#define USER_FLAGS	(FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_TF | FLAG_DF | FLAG_OF | FLAG_RF | FLAG_AC)
-
-void xstate_reset(void *area)
-{
-	struct xstate *x = area;
-
-	memset(x, 0, cpu_features.xstate_size);
-	x->control = X87_CONTROL_DEFAULT;
-	x->mxcsr = MXCSR_DEFAULT;
-}
+enum { MAGIC2 = 0x46505845, MAGIC2_SIZE = 4, RED_ZONE = 128 };
 
 static size_t frame_xstate_size(void)
 {
@@ -71,7 +55,7 @@ static int push_xstate(struct arch_thread *t, vaddr_t to)
 	cpu_irq_restore(irq);
 	memset(x->software, 0, sizeof x->software);
 	if (cpu_features.xsave) {
-		struct xstate_software sw = { .magic1 = MAGIC1, .extended_size = (uint32_t)frame_xstate_size(), .features = cpu_features.xfeatures,
+		struct xstate_software sw = { .magic1 = XSTATE_MAGIC, .extended_size = (uint32_t)frame_xstate_size(), .features = cpu_features.xfeatures,
 			.xstate_size = cpu_features.xstate_size };
 		memcpy(x->software, &sw, sizeof sw);
 		x->features |= 3;			/* Linux marks x87 and SSE as there, for programs that look */
@@ -137,25 +121,9 @@ int signal_frame_push(struct arch_thread *t, const struct signal_setup *s)
 	return 0;
 }
 
-/* Would the processor take it?  size: how much of the area the frame gave. */
-static bool xstate_sane(struct xstate *x, size_t size)
+size_t signal_frame_size(void)
 {
-	struct xstate_software sw;
-
-	if (x->mxcsr & ~cpu_features.mxcsr_mask)
-		return false;
-	if (!cpu_features.xsave)
-		return true;
-	memcpy(&sw, x->software, sizeof sw);
-	if (size < cpu_features.xstate_size || sw.magic1 != MAGIC1) {		/* only FXSAVE's part: the rest is as after a start */
-		memset(&x->features, 0, cpu_features.xstate_size - FXSAVE_SIZE);
-		x->features = 3;
-		return true;
-	}
-	for (size_t i = 0; i < sizeof x->reserved / sizeof x->reserved[0]; i++)
-		if (x->reserved[i])
-			return false;
-	return !(x->features & ~cpu_features.xfeatures) && !x->compaction;
+	return frame_xstate_size() + 63 + sizeof(struct signal_frame) + 15 + 8;
 }
 
 /* Reads the state at `from` into `x`, as much as the frame says there is. */
@@ -172,7 +140,7 @@ static int pop_xstate(struct xstate *x, vaddr_t from)
 	if (user_copy_in(x, from, FXSAVE_SIZE) != 0)
 		return -EFAULT;
 	memcpy(&sw, x->software, sizeof sw);
-	if (cpu_features.xsave && sw.magic1 == MAGIC1 && sw.xstate_size == cpu_features.xstate_size
+	if (cpu_features.xsave && sw.magic1 == XSTATE_MAGIC && sw.xstate_size == cpu_features.xstate_size
 	    && user_get(magic2, from + sw.xstate_size) == 0 && magic2 == MAGIC2) {
 		size = cpu_features.xstate_size;
 		if (user_copy_in(x, from, size) != 0)

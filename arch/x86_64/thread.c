@@ -112,8 +112,12 @@ void frame_exec(struct arch_thread *t, vaddr_t entry, vaddr_t stack)
 
 vaddr_t frame_sp(const struct trap_frame *f)	{ return f->rsp; }
 void frame_set_sp(struct trap_frame *f, vaddr_t sp)	{ f->rsp = sp; }
+vaddr_t frame_ip(const struct trap_frame *f)	{ return f->rip; }
+void frame_set_ip(struct trap_frame *f, vaddr_t ip)	{ f->rip = ip; }
 void frame_set_result(struct trap_frame *f, long value)	{ f->rax = (uint64_t)value; }
 long frame_result(const struct trap_frame *f)	{ return (long)f->rax; }
+
+long frame_call(const struct trap_frame *f)	{ return f->vector == VECTOR_SYSCALL ? (long)f->error : -1; }
 
 long frame_syscall(const struct trap_frame *f)
 {

@@ -15,10 +15,11 @@
 #include "arch/x86_64/frame.h"
 #include "arch/x86_64/irq.h"
 #include "arch/x86_64/timer.h"
+#include "arch/x86_64/vdso/data.h"
 #include "arch/x86_64/x86.h"
 #include "lib/print.h"
 
-enum { PIT_HZ = 1193182, PIT_TICK = 0x40, PIT_SPEAKER = 0x42, PIT_COMMAND = 0x43, SPEAKER_PORT = 0x61, IRQ_TIMER = 0 };
+enum { PIT_HZ = 1193182, PIT_TICK = 0x40, PIT_SPEAKER = 0x42, PIT_COMMAND = 0x43, SPEAKER_PORT = 0x61 };
 enum { SPEAKER_GATE = 1, SPEAKER_SOUND = 2, SPEAKER_OUT = 0x20 };
 enum { SAMPLES = 3, SAMPLE_MS = 10, PATIENCE = 1 << 22 /* reads of a port: seconds */, NS_PER_MS = 1000000 };
 enum { TIMER_MIN_NS = 1000, TIMER_MAX_NS = 2000000000 };
@@ -114,6 +115,34 @@ uint64_t time_now_ns(void)
 		return __atomic_load_n(&ticks, __ATOMIC_RELAXED) * (1000 * NS_PER_MS / TICK_HZ);
 	uint64_t cycles = cpu_cycles() + (uint64_t)this_cpu()->cycles_behind - start_cycles;
 	return (uint64_t)((unsigned __int128)cycles * ns_per_cycle >> 32);
+}
+
+/* The counter alone tells nothing where those of processors differ. */
+static bool one_counter(void)
+{
+	bool one = cycles_khz != 0;
+
+	for (unsigned i = 0; i < cpu_count; i++)
+		one &= arch_cpus[i].cycles_behind == 0;
+	return one;
+}
+
+void time_tell_user(void *page, const struct time_told *told)
+{
+	struct vdso_data *d = page;
+	uint32_t seq = d->seq;
+
+	__atomic_store_n(&d->seq, seq + 1, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	d->clock = one_counter() ? VDSO_COUNTER : VDSO_ASK;
+	d->start_cycles = start_cycles;
+	d->ns_per_cycle = ns_per_cycle;
+	d->tick_ns = 1000 * NS_PER_MS / TICK_HZ;
+	d->wall_ns = told->wall_ns;
+	d->tai_ns = told->tai_ns;
+	d->minutes_west = told->zone.minutes_west;
+	d->dst = told->zone.dst;
+	__atomic_store_n(&d->seq, seq + 2, __ATOMIC_RELEASE);
 }
 
 uint64_t time_cycles_khz(void)

@@ -9,6 +9,7 @@
 #include "arch/x86_64/apic.h"
 #include "arch/x86_64/cpu_features.h"
 #include "arch/x86_64/irq.h"
+#include "arch/x86_64/serial.h"
 #include "arch/x86_64/timer.h"
 #include "abi/signal.h"
 #include "lib/assert.h"
@@ -148,8 +149,29 @@ static void local_interrupt(const struct trap_frame *f)
 		apic_error();
 }
 
+/* Each processor writes its own counts, with interrupts off. */
+static struct interrupt_source sources[] = {
+	{ "0", "8259 timer", { 0 } }, { "3", "8259 COM2", { 0 } }, { "4", "8259 COM1", { 0 } }, { "LOC", "Local timer interrupts", { 0 } },
+	{ "RES", "Rescheduling interrupts", { 0 } }, { "TLB", "TLB shootdowns", { 0 } },
+};
+
+static void count_interrupt(uint64_t vector)
+{
+	static const uint64_t vectors[] = { VECTOR_IRQ + IRQ_TIMER, VECTOR_IRQ + IRQ_COM2, VECTOR_IRQ + IRQ_COM1, VECTOR_TIMER, VECTOR_KICK, VECTOR_REQUEST };
+	for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++)
+		if (vectors[i] == vector)
+			sources[i].count[cpu_index()]++;
+}
+
+const struct interrupt_source *cpu_interrupt_source(unsigned n)
+{
+	return n < sizeof sources / sizeof *sources ? &sources[n] : NULL;
+}
+
 void trap_dispatch(struct trap_frame *f)
 {
+	if (f->vector >= VECTOR_EXCEPTIONS)
+		count_interrupt(f->vector);
 	if (f->vector == VECTOR_PAGE_FAULT)
 		page_fault(f);
 	else if (f->vector >= VECTOR_IRQ && f->vector < VECTOR_IRQ + IRQS)

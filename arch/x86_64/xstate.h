@@ -38,3 +38,12 @@ static inline void xstate_load(const void *area)
 
 /* Makes the area what a fresh program has. */
 void xstate_reset(void *area);
+/* Linux's software bytes: what of the area there is, in signal frames and register sets. */
+struct xstate_software {
+	uint32_t magic1, extended_size;		/* size of all, with magic number 2 */
+	uint64_t features;
+	uint32_t xstate_size, padding[7];
+};
+enum { XSTATE_MAGIC = 0x46505853 };
+/* Would the processor take it?  size: how much of the area there is; what is missing becomes what it is after a start. */
+bool xstate_sane(struct xstate *, size_t size);

@@ -5,6 +5,7 @@
 #	make guest-test BOOTS='aligned packed'	only these boots (tests/guest/run names them)
 #	make guest-soak INSTRUCTIONS=200000000000	forks, mappings and memory that runs out, for so many instructions; into tests/logs/guest-soak.txt
 #	make smp-soak INSTRUCTIONS=200000000000 SMP=4	racestress on several processors, for so many instructions; into tests/logs/racestress.txt
+#	make fuzz-soak CALLS=10000000 SMP=4	random system calls, so many; into its part of tests/logs/callfuzz.txt
 #	make boots N=500 SMP=4	so many boots in a row; into tests/logs/boots.txt
 #	make test-stress	Debian's stress-ng and memtester on 1 and 4 processors, a quarter of an hour; SECONDS=10 PROCESSORS=1,4 STRESSORS='vm brk' LOG=...
 #	make guest-expected	writes down what this Linux answers to the programs in compare/
@@ -14,14 +15,16 @@
 GUEST_TESTS := $(patsubst tests/guest/%.c,%,$(sort $(wildcard tests/guest/*.c)))
 GUEST_CFLAGS := -std=gnu11 -O2 -static -s -Wall -Wextra -Wno-clobbered -Wno-array-bounds -Wno-infinite-recursion -Wtrampolines -I.
 
-build/guest/musl/%: tests/guest/%.c tests/guest/tap.h abi/faultline.h
+build/guest/musl/%: tests/guest/%.c tests/guest/tap.h tests/guest/rows.h abi/faultline.h
 	$(say) TEST $<
 	@mkdir -p $(@D)
 	$(Q)musl-gcc $(GUEST_CFLAGS) -o $@ $<
-build/guest/glibc/%: tests/guest/%.c tests/guest/tap.h abi/faultline.h
+build/guest/glibc/%: tests/guest/%.c tests/guest/tap.h tests/guest/rows.h abi/faultline.h
 	$(say) TEST $<
 	@mkdir -p $(@D)
 	$(Q)gcc $(GUEST_CFLAGS) -o $@ $<
+# Position-independent, for its own place is looked at.
+build/guest/glibc/layout: GUEST_CFLAGS := $(GUEST_CFLAGS:-static=-fPIE -static-pie)
 build/guest/big: build/guest/musl/file_map
 	$(Q)$< --make $@
 
@@ -72,6 +75,13 @@ build/guest/insn_count.so: tests/guest/plugin/insn_count.c
 smp-soak: build/guest/insn_count.so
 	$(Q)$(MAKE) --no-print-directory -s all DEBUG=$(DEBUG)
 	$(Q)DEBUG=$(DEBUG) tests/guest/smp-soak $(INSTRUCTIONS) $(SMP) tests/logs/racestress.txt
+
+CALLS ?= 10000000
+SEED ?= 1
+.PHONY: fuzz-soak
+fuzz-soak:
+	$(Q)$(MAKE) --no-print-directory -s all DEBUG=$(DEBUG)
+	$(Q)DEBUG=$(DEBUG) tests/guest/fuzz-soak $(CALLS) $(SMP) tests/logs/callfuzz.txt $(SEED)
 
 N ?= 500
 .PHONY: boots

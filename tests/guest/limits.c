@@ -237,3 +237,31 @@ TEST(oom_scores)
 	}
 	EQ(status, 0);
 }
+
+static volatile sig_atomic_t warned;
+static void warn(int signo) { (void)signo; warned++; }
+
+TEST(processor_time)
+{
+	struct rlimit soft = { 1, 100 }, hard = { 1, 1 }, now;
+	int status;
+
+	CHILD(status) {
+		signal(SIGXCPU, warn);
+		NEED(setrlimit(RLIMIT_CPU, &soft) == 0);
+		while (warned < 1)
+			continue;
+		long long used = now_ns(CLOCK_PROCESS_CPUTIME_ID);
+		CHECK(used >= 1000000000 && used < 2000000000);
+		NEED(getrlimit(RLIMIT_CPU, &now) == 0);
+		EQ(now.rlim_cur, 2);			/* the next warning is due in a second */
+	}
+	EQ(status, 0);
+	CHILD(status) {
+		signal(SIGXCPU, SIG_IGN);
+		NEED(setrlimit(RLIMIT_CPU, &hard) == 0);
+		for (;;)
+			continue;
+	}
+	EQ(status, SIGKILL);
+}

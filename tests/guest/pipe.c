@@ -214,6 +214,33 @@ TEST(vectors)
 	FAILS(writev(ends[1], out, 3), EINVAL);
 }
 
+TEST(a_pipe_is_opened_again)
+{
+	char path[64], c[4];
+	int again, writer;
+
+	make(0);
+	EQ(write(ends[1], "ab", 2), 2);
+	close(ends[1]);
+	snprintf(path, sizeof path, "/proc/self/fd/%d", ends[0]);
+	again = open(path, O_RDONLY);			/* nobody writes: it does not wait for who might */
+	NEED(again >= 0);
+	EQ(read(again, c, 1), 1);
+	EQ(read(ends[0], c, 4), 1);
+	EQ(read(again, c, 4), 0);
+	writer = open(path, O_WRONLY);
+	NEED(writer >= 0);
+	EQ(write(writer, "x", 1), 1);
+	EQ(read(again, c, 4), 1);
+	close(ends[0]);
+	close(again);
+	snprintf(path, sizeof path, "/proc/self/fd/%d", writer);
+	again = open(path, O_WRONLY | O_NONBLOCK);	/* nobody reads: neither is that an error */
+	CHECK(again >= 0);
+	signal(SIGPIPE, SIG_IGN);
+	FAILS(write(again, "x", 1), EPIPE);
+}
+
 TEST(many_descriptors)
 {
 	struct rlimit limit = { 300, 300 };

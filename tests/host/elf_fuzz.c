@@ -101,7 +101,7 @@ static void load(struct object *o, enum elf_role role, unsigned long fail_at)
 	if (!error) {
 		elf_interpreter(&image, &interpreter);
 		elf_wants_exec_stack(&image);
-		error = elf_map(&image, s, role);
+		error = elf_map(&image, s, role, USER_MAX / 3 * 2 & ~(vaddr_t)PAGE_MASK);
 	}
 	must(error == 0 || error == -ENOEXEC || error == -ENOMEM, "a file that is no program is refused as such");
 	if (!error) {

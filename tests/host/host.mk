@@ -61,7 +61,7 @@ endef
 # The FAT driver is compiled into fat_drive.c, on the host's heap.
 HOST_FAT_SRC = tests/host/fat_drive.c fs/vnode.c
 $(foreach m,$(HOST_MACHINES),$(eval $(HOST_BUILD)/$(m)/test_fat: $(HOST_FAT_SRC:%.c=$(HOST_BUILD)/$(m)/%.o)))
-HOST_VFS_SRC = $(addprefix fs/,vnode.c walk.c mount.c names.c attr.c open.c file.c locks.c tmpfs.c tmpfs_dir.c pipe.c dev.c synth.c)
+HOST_VFS_SRC = $(addprefix fs/,vnode.c walk.c permission.c mount.c names.c attr.c open.c file.c locks.c anon.c inotify.c xattr.c tmpfs.c tmpfs_dir.c tmpfs_options.c pipe.c dev.c synth.c)
 $(foreach m,$(HOST_MACHINES),$(eval $(HOST_BUILD)/$(m)/test_vfs: $(HOST_VFS_SRC:%.c=$(HOST_BUILD)/$(m)/%.o)))
 $(foreach m,$(HOST_MACHINES),$(eval $(HOST_BUILD)/$(m)/test_fat_write: $(HOST_VFS_SRC:%.c=$(HOST_BUILD)/$(m)/%.o) $(HOST_BUILD)/$(m)/tests/host/fat_drive.o))
 $(foreach m,$(HOST_MACHINES),$(eval $(HOST_BUILD)/$(m)/test_files: $(HOST_VFS_SRC:%.c=$(HOST_BUILD)/$(m)/%.o) $(HOST_BUILD)/$(m)/tests/host/fat_drive.o))

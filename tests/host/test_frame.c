@@ -48,10 +48,11 @@ static void check_words(void)
 		size_t in_lists = 0, counted = 0;
 		for (int z = 0; z < ZONES; z++) {
 			counted += s.free_blocks[z][order];
-			list_for_each(pos, frame_free_list(z, order)) {
-				assert_int_equal(pages[direct_pfn(pos)], page_make(PAGE_FREE, order));
-				in_lists++;
-			}
+			for (unsigned part = 0; part < FRAME_PARTS; part++)
+				list_for_each(pos, frame_free_list(z, part, order)) {
+					assert_int_equal(pages[direct_pfn(pos)], page_make(PAGE_FREE, order));
+					in_lists++;
+				}
 		}
 		assert_int_equal(counted, blocks[order]);
 		assert_int_equal(in_lists, blocks[order]);

@@ -37,10 +37,8 @@ static int teardown(void **state)
 TEST(counts_are_of_one_moment)
 {
 	(void)state;
-	struct frame_stats frames;
 	struct heap_stats heap;
 	struct kspace_stats kspace;
-	EXPECT_LOCKS("zone", 1, frame_get_stats(&frames));
 	EXPECT_LOCKS("heap", 1, heap_get_stats(&heap));
 	EXPECT_LOCKS("kspace", 1, kspace_get_stats(&kspace));
 }

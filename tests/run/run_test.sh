@@ -98,8 +98,25 @@ musl-gcc -static -o "$work/args" "$work/args.c"
 run 5 'a program of the host' -- "$work/args" 'a b' "c'd" '$x' ''
 is out "<a b><c'd><\$x><>" 'gets its arguments as they are'
 gcc -o "$work/dynamic" "$work/args.c"
-run 126 'a program that is linked dynamically' -- "$work/dynamic"
-says err '^run.sh: .*dynamic' 'is refused with the reason'
+run 3 'a program that is linked dynamically' -- "$work/dynamic" a b
+is out '<a><b>' 'runs with the libraries of the host'
+mkdir "$work/lib"
+echo 'int twice(int x) { return 2 * x; }' | gcc -shared -fPIC -xc - -o "$work/lib/libtwice.so"
+echo 'int twice(int); int main(void) { return twice(4); }' > "$work/twice.c"
+gcc -o "$work/twice" "$work/twice.c" -L"$work/lib" -ltwice '-Wl,-rpath,$ORIGIN/lib'
+run 8 'a library beside the program' -- "$work/twice"
+rm "$work/lib/libtwice.so"
+run 126 'a library that is missing' -- "$work/twice"
+says err '^run.sh: .*not on this machine: libtwice.so' 'is named'
+
+# ---- Debian packages.  Two small ones: a program of the one with a library of the other.
+run 126 'a package that does not exist' --debian no-such-package -c true
+says err '^run.sh: --debian: no such package: no-such-package' 'is named'
+run 126 'a name that no package can have' --debian 'Bad!' -c true
+says err "^run.sh: .*'Bad!'" 'is named, too'
+run 0 'packages of Debian' --debian bash -c 'bash -c "echo \$BASH; type -P ls; [ -L /bin ] && [ -e /usr/lib/x86_64-linux-gnu/libtinfo.so.6 ] && echo merged"'
+is out '/usr/bin/bash\n/usr/bin/ls\nmerged\n' 'come with what they depend on'
+run 0 'the same with a program of the host' --debian bash -- "$(type -P env)" bash -c 'exit 0'
 
 # ---- options
 run 0 'memory' --mem 64M -c 'awk "/MemTotal/ { exit !(\$2 < 65536 && \$2 > 40000) }" /proc/meminfo'

@@ -1,0 +1,8 @@
+# Perl: text, files, processes, sorting, modules of perl-base.
+perl -e 'print "hello ", 6 * 7, "\n"'
+seq 100 | perl -ne '$s += $_; END { print "$s\n" }'; perl -pe 's/(\d+)/<$1>/' <<< 'a 1 b 22'; perl -lane 'print $F[1]' <<< 'one two three'; perl -i.bak -pe 's/x/y/' <(true) 2> /dev/null; echo xx > f; perl -i -pe 's/x/y/g' f; cat f
+perl -e '%h = map { $_ => length } qw(pear fig banana); print join(",", map { "$_=$h{$_}" } sort { $h{$a} <=> $h{$b} } keys %h), "\n"'
+perl -e '$pid = fork; if (!$pid) { exit 3 } waitpid $pid, 0; print $? >> 8, "\n"; print `echo backticks`; open P, "-|", "seq 3"; print <P>; system "exit 4"; print $? >> 8, "\n"; pipe R, W; if (!fork) { print W "piped\n"; exit } close W; print <R>; wait'
+perl -e '$SIG{USR1} = sub { print "signal\n" }; kill USR1 => $$; $SIG{ALRM} = sub { die "alarm\n" }; eval { alarm 1; sleep 10 }; print $@; use POSIX qw(:sys_wait_h strftime floor); print strftime("%F", gmtime 0), " ", floor(-1.5), "\n"'
+perl -e 'use strict; use warnings; use File::Temp; use File::Spec; use IO::File; my $t = File::Temp->new; print $t "kept"; close $t; print -s $t->filename, "\n"; opendir my $d, "/usr/bin"; print scalar(readdir $d) ne "", "\n"; print join(" ", (stat "/tmp")[2] & 07777 ? "mode" : ""), "\n"; print sprintf("%vd", "1.22.333"), " ", pack("A3 n", "abcd", 258), "\n"' | od -c | head -n 5
+perl -e 'my @a = map { $_ ** 2 } 1 .. 200000; my $s = 0; $s += $_ for @a; print "$s\n"; print scalar(reverse "abc"), " ", ucfirst("x"), " ", join("", sort split //, "perl"), "\n"; local $_ = "2026-11-29"; print "$3/$2/$1\n" if /(\d+)-(\d+)-(\d+)/; printf "%s\n", "a" x 5; die "end\n"' 2>&1; echo $?
