@@ -180,6 +180,16 @@ TEST(unsharing)
 	NEED(pid > 0);
 	EQ(wait_status(pid), 0);
 	EQ(fcntl(fd, F_GETFD), 0);		/* it has closed its own */
+	mode_t mask = umask(022);
+	pid = (pid_t)syscall(SYS_clone, CLONE_FS | SIGCHLD, 0, 0, 0, 0);
+	if (!pid) {
+		int failed = unshare(CLONE_FS);
+		umask(077);
+		_exit(failed);
+	}
+	NEED(pid > 0);
+	EQ(wait_status(pid), 0);
+	EQ(umask(mask), 022);
 	CHILD(status) {
 		NEED(!setuid(1000));
 		FAILS(unshare(CLONE_NEWUTS), EPERM);
