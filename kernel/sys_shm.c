@@ -32,7 +32,7 @@ struct shm_info { int32_t used; uint64_t total, resident, swapped, swap_attempts
 
 struct segment { struct object *object; int id; struct shmid ds; };
 
-static struct spinlock shm_lock = SPINLOCK_INIT("shm", RANK_LEAF);
+static struct spinlock shm_lock = SPINLOCK_INIT("shm", RANK_LEAF - 1);
 static struct segment *table[SHM_MAX];					/* by the low bits of the number; shm_lock */
 static unsigned made;							/* segments so far: the high bits; shm_lock */
 
