@@ -5,7 +5,7 @@
  */
 #pragma once
 #include "lib/list.h"
-#include "vm/sync.h"
+#include "lib/sync.h"
 #include "vm/types.h"
 
 enum ipc_flags { IPC_CREATE = 01000, IPC_EXCLUSIVE = 02000, IPC_NOWAIT = 04000 };

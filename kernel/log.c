@@ -7,7 +7,7 @@
 #include "arch/time.h"
 #include "lib/print.h"
 #include "lib/string.h"
-#include "vm/sync.h"
+#include "lib/sync.h"
 
 static struct spinlock log_lock = SPINLOCK_INIT("log", RANK_CONSOLE + 1);
 static char ring[LOG_SIZE];			/* log_lock; byte at position p: ring[p % LOG_SIZE] */

@@ -28,7 +28,7 @@
 #include "kernel/signal.h"
 #include "kernel/timer.h"
 #include "kernel/trace.h"
-#include "vm/sync.h"
+#include "lib/sync.h"
 
 typedef int32_t pid_type;
 struct tty;

@@ -10,7 +10,7 @@
 #include "kernel/random.h"
 #include "arch/cpu.h"
 #include "lib/string.h"
-#include "vm/sync.h"
+#include "lib/sync.h"
 
 enum { KEY_WORDS = 8, BLOCK_WORDS = 16, ROUNDS = 20, STIR_EVERY = 64 };
 

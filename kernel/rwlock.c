@@ -1,7 +1,7 @@
 /*
- * kernel/rwlock.c - readers and a writer, when one has to wait for the other; see vm/sync.h.  Built of mutexes and spinning alone, so that the host tests have the same.
+ * kernel/rwlock.c - readers and a writer, when one has to wait for the other; see lib/sync.h.  Built of mutexes and spinning alone, so that the host tests have the same.
  */
-#include "vm/sync.h"
+#include "lib/sync.h"
 
 struct lock_reader lock_readers[CPUS_MAX];
 

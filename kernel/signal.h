@@ -18,7 +18,7 @@
 #pragma once
 #include "abi/signal.h"
 #include "lib/list.h"
-#include "vm/sync.h"
+#include "lib/sync.h"
 
 struct process;
 struct thread;

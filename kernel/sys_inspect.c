@@ -137,15 +137,12 @@ long sys_process_vm_writev(const unsigned long args[6]) { return process_vm(args
 
 enum kcmp_kind { KCMP_FILE, KCMP_VM, KCMP_FILES, KCMP_FS, KCMP_SIGHAND, KCMP_IO, KCMP_SYSVSEM };
 
-/* What of a process is compared; only to compare it.  NULL: there is none.  tree_lock held. */
+/* What of a process is compared.  NULL: there is none.  tree_lock held: a file comes with a reference, which is dropped without it. */
 static const void *thing_of(struct process *p, enum kcmp_kind kind, int fd)
 {
 	switch (kind) {
-	case KCMP_FILE: {
-		struct file *f = p->files ? files_get(p->files, fd) : NULL;
-		file_put(f);
-		return f;
-	}
+	case KCMP_FILE:
+		return p->files ? files_get(p->files, fd) : NULL;
 	case KCMP_VM:
 		return p->space;
 	case KCMP_FILES:
@@ -175,11 +172,17 @@ long sys_kcmp(const unsigned long args[6])
 	const enum kcmp_kind kind = (enum kcmp_kind)args[2];
 	mutex_lock(&tree_lock);
 	struct process *p = process_of((pid_type)args[0]), *q = process_of((pid_type)args[1]);
+	const void *a = NULL, *b = NULL;
 	long result = !p || !q ? -ESRCH : !proc_may_inspect(p) || !proc_may_inspect(q) ? -EPERM : kind > KCMP_SYSVSEM ? -EINVAL : 0;
 	if (!result) {
-		const void *a = thing_of(p, kind, (int)args[3]), *b = thing_of(q, kind, (int)args[4]);
+		a = thing_of(p, kind, (int)args[3]);
+		b = thing_of(q, kind, (int)args[4]);
 		result = kind == KCMP_FILE && (!a || !b) ? -EBADF : compare(a, b);
 	}
 	mutex_unlock(&tree_lock);
+	if (kind == KCMP_FILE) {
+		file_put((struct file *)(uintptr_t)a);
+		file_put((struct file *)(uintptr_t)b);
+	}
 	return result;
 }

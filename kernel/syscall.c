@@ -9,7 +9,7 @@
 #include "kernel/process.h"
 #include "lib/print.h"
 #include "vm/reclaim.h"
-#include "vm/sync.h"
+#include "lib/sync.h"
 
 typedef long (*syscall_fn)(const unsigned long args[6]);
 

@@ -319,12 +319,12 @@ void trace_add_child(struct trace *trace, struct thread *child)
 		return;
 	}
 	trace->options = own->options;
-	trace->seized = trace->interrupt = own->seized;
+	bool seized = trace->seized = trace->interrupt = own->seized;
 	trace->uid = child->process->uid;
 	trace_attach(trace, child, own->tracer);
 	mutex_unlock(&tree_lock);
 	thread_work_add(child, WORK_SIGNAL);
-	if (!trace->seized)
+	if (!seized)				/* the record may be gone by now */
 		signal_send_thread(child, SIGSTOP, NULL);
 }
 

@@ -12,7 +12,7 @@
  */
 #pragma once
 #include "kernel/signal.h"
-#include "vm/sync.h"
+#include "lib/sync.h"
 
 struct process;
 struct thread;

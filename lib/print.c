@@ -9,7 +9,7 @@
 #include "lib/print.h"
 #include "lib/string.h"
 #include "arch/console.h"
-#include "vm/sync.h"
+#include "lib/sync.h"
 
 struct sink {
 	char *to;

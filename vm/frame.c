@@ -14,7 +14,7 @@
  */
 #include "vm/frame.h"
 #include "vm/physmap.h"
-#include "vm/sync.h"
+#include "lib/sync.h"
 #include "arch/mmu.h"
 #include "lib/list.h"
 #include "lib/string.h"

@@ -12,7 +12,7 @@
 #include "vm/frame.h"
 #include "vm/heap.h"
 #include "vm/region.h"
-#include "vm/sync.h"
+#include "lib/sync.h"
 #include "arch/mmu.h"
 #include "arch/thread.h"
 

@@ -10,7 +10,7 @@
  */
 #pragma once
 #include "vm/page.h"
-#include "vm/sync.h"
+#include "lib/sync.h"
 #include "vm/uio.h"
 
 struct object;

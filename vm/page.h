@@ -24,7 +24,7 @@
  */
 #pragma once
 #include "vm/types.h"
-#include "vm/sync.h"
+#include "lib/sync.h"
 #include "lib/assert.h"
 #include "lib/list.h"
 

@@ -6,7 +6,7 @@
  */
 #pragma once
 #include "vm/region.h"
-#include "vm/sync.h"
+#include "lib/sync.h"
 #include "arch/mmu.h"
 
 struct space {

@@ -14,7 +14,7 @@
 #include "arch/x86_64/serial.h"
 #include "lib/print.h"
 #include "lib/string.h"
-#include "vm/sync.h"
+#include "lib/sync.h"
 
 /* ---- blobs ---------------------------------------------------------------------------------------------------------------------------------- */
 

@@ -9,7 +9,7 @@
 #include "arch/x86_64/irq.h"
 #include "arch/x86_64/frame.h"
 #include "arch/x86_64/x86.h"
-#include "vm/sync.h"
+#include "lib/sync.h"
 
 enum { PIC1 = 0x20, PIC2 = 0xa0, COMMAND = 0, DATA = 1 };
 enum { CASCADE = 2, LAST_LINE = 7, END_OF_INTERRUPT = 0x20, READ_IN_SERVICE = 0x0b };

@@ -24,7 +24,7 @@
 #include "vm/frame.h"
 #include "vm/kspace.h"
 #include "vm/physmap.h"
-#include "vm/sync.h"
+#include "lib/sync.h"
 
 enum { MS = 1000000, US = 1000 };			/* nanoseconds */
 enum { RESET_NS = 10 * MS, SECOND_START_NS = 200 * US };

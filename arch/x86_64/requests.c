@@ -15,7 +15,7 @@
 #include "arch/x86_64/apic.h"
 #include "arch/x86_64/frame.h"
 #include "arch/x86_64/traps.h"
-#include "vm/sync.h"
+#include "lib/sync.h"
 
 static struct CPU_LOCAL mailbox {
 	unsigned lock;			/* atomic */

@@ -20,7 +20,7 @@ static inline void cpu_set_current(void *thread) { sim_current = thread; }
 /* Whole pages, of which a program of the user may change bytes at the same time: not the sanitizers' business. */
 void page_zero(void *page);
 void page_copy(void *to, const void *from);
-/* vm/sync.h: the datum is poisoned while nobody holds the lock. */
+/* lib/sync.h: the datum is poisoned while nobody holds the lock. */
 void sim_guard(const void *lock, const void *datum, size_t size);
 #define LOCK_GUARDS(lock, datum) __attribute__((constructor)) static void guard_##datum(void) { sim_guard(&(lock), &(datum), sizeof(datum)); }
 /* Counts its own calls: repeats from run to run. */

@@ -19,7 +19,7 @@
 #pragma once
 #include "lib/assert.h"
 #include "vm/fault.h"
-#include "vm/sync.h"
+#include "lib/sync.h"
 
 /* The machine. */
 enum { SIM_RANGES = 8 };

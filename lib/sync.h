@@ -1,5 +1,5 @@
 /*
- * vm/sync.h - locks and waiting: declared here, where they are needed first, and implemented above
+ * lib/sync.h - locks and waiting: declared here, where they are needed first, and implemented above
  * (kernel/lock.c and kernel/sched.c; on the host tests/host/ with pthreads).
  *
  *   spinlock   short, never held across a sleep.  spin_lock_irq also keeps interrupts off, for data that
