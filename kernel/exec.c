@@ -167,12 +167,12 @@ static int build_space(struct exec *e)
 		return -ENOMEM;
 	exec_choose_layout(e);
 	s->stack_limit = layout->stack_limit;
-	s->mmap_top = layout->mmap_top;
+	s->mmap_top = layout->mmap_top - MMU_TABLE_REACH;	/* above it the vDSO alone: fork can share a table in which all is anonymous */
 	int error = map_file(e, &e->image, e->file, ELF_PROGRAM);
 	if (!error && e->interpreter_file)
 		error = map_file(e, &e->interpreter, e->interpreter_file, ELF_INTERPRETER);
 	if (!error)
-		error = vdso_map(s, &e->vdso);
+		error = vdso_map(s, layout->mmap_top, &e->vdso);
 	if (error)
 		return error;
 	vm_set_brk(s, page_ceil(e->image.end) + layout->brk_distance);

@@ -63,10 +63,10 @@ static int map(struct space *s, vaddr_t *at, size_t size, unsigned rights, unsig
 	return 0;
 }
 
-int vdso_map(struct space *s, vaddr_t *at)
+int vdso_map(struct space *s, vaddr_t hint, vaddr_t *at)
 {
 	size_t size = page_ceil(image_size());
-	vaddr_t first = 0;
+	vaddr_t first = hint;
 
 	*at = 0;
 	if (!image)
