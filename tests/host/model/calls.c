@@ -153,8 +153,13 @@ enum outcome op_mprotect(struct process *p, const unsigned long *a)
 	vaddr_t at = arena_address(a[0]);
 	size_t length = arena_clip(at, a[1]), page = page_of(at), n, good = 0;
 	unsigned rights = a[2] & VM_RIGHTS;
-	int error = vm_mprotect(p->space, at, length, rights);
+	size_t asked = length;
 	bool cut = cut_at_end(at, &length);
+	if (cut && rights & VM_WRITE) {			/* what lies above the arena is not to count as committed */
+		asked = length;
+		cut = false;
+	}
+	int error = vm_mprotect(p->space, at, asked, rights);
 	int expected = range_errno(at, length, 0, -ENOMEM);
 
 	n = pages_in(length);
@@ -352,13 +357,18 @@ enum outcome op_madvise(struct process *p, const unsigned long *a)
 	size_t length = populates && running->threads > 1 ? a[1] % PAGE_SIZE : arena_clip(at, a[1]), page = page_of(at), n;
 	bool acts = populates || (a[2] >= MADV_FREE && a[2] <= MADV_DOFORK) || (a[2] >= MADV_WIPEONFORK && a[2] <= MADV_DONTNEED_LOCKED) || a[2] == MADV_DONTNEED;
 	bool alone = a[2] != MADV_WILLNEED || running->threads == 1;	/* it reads, while another may change the mappings */
-	int error = vm_madvise(p->space, at, length, alone ? (int)a[2] : MADV_NORMAL, NULL);
+	size_t asked = length;
+	bool cut = cut_at_end(at, &length);
+	if (cut && a[2] != MADV_DONTNEED) {		/* what lies above the arena is to stay as it is */
+		asked = length;
+		cut = false;
+	}
+	int error = vm_madvise(p->space, at, asked, alone ? (int)a[2] : MADV_NORMAL, NULL);
 
 	if (error == -EAGAIN && memory_was_refused())
 		return OUT_REFUSED;		/* the tables at the edges could not be made its own: nothing has been done */
 	if (!acts && !is_hint(a[2]))
 		return expect_error("madvise", error, -EINVAL);
-	bool cut = cut_at_end(at, &length);
 	int expected = range_errno(at, length, 0, -EINVAL);
 	n = pages_in(length);
 	if (expected || length == 0)
