@@ -74,7 +74,7 @@ ssize mmu_map(struct mmu *mmu, vaddr_t va, const pfn_t *pfns, size_t n, unsigned
 
 	if (!reach(mmu, va, &path, 0))
 		return -ENOMEM;
-	assert(!(*path.upper[1] & PTE_LARGE) && (!is_user(va) || !is_shared(&path)));
+	assert(!(pte_read(path.upper[1]) & PTE_LARGE) && (!is_user(va) || !is_shared(&path)));
 	page_word word = lock_table(va, path.leaf);
 	for (pte_t *e = path.leaf + index_at(va, 0); n > 0; n--, e++, pfns++) {
 		if (*pfns == PFN_NONE || *e)

@@ -41,7 +41,7 @@ struct mmu_entry mmu_query(const struct mmu *mmu, vaddr_t va)
 
 	if (!walk(mmu, va, &path, &skip))
 		return (struct mmu_entry){ .pfn = PFN_NONE, .bare = true };
-	return entry_of(va, *path.upper[1], path.leaf ? pte_read(&path.leaf[index_at(va, 0)]) : 0);
+	return entry_of(va, pte_read(path.upper[1]), path.leaf ? pte_read(&path.leaf[index_at(va, 0)]) : 0);
 }
 
 void mmu_clear_accessed(struct mmu *mmu, vaddr_t va, struct mmu_gather *gather)

@@ -159,7 +159,7 @@ static inline bool covers_leaf(vaddr_t va, vaddr_t end)
 /* User leaf tables alone: does another space have it too? */
 static inline bool is_shared(const struct path *path)
 {
-	return table_refs(page_word_of(pte_pfn(*path->upper[1]))) > 1;
+	return table_refs(page_word_of(pte_pfn(pte_read(path->upper[1])))) > 1;
 }
 
 /* ---- tables that come and go ---------------------------------------------------------------------------------------------------- */
