@@ -134,11 +134,13 @@ static struct mount *child_of(const struct mount *m)
 	return NULL;
 }
 
-/* mount_lock is held: no path leads to it any more.  What it covered and, later, the mount itself are the caller's to put. */
+/* mount_lock is held: no path leads to it any more, and only then may its last user end it.  What it covered and its root, which keeps it, are the caller's to put. */
 static void cut_off(struct mount *m, struct list *cut)
 {
 	list_remove(&m->all);
 	list_append(cut, &m->all);
+	m->cut_root = vnode_ref(m->root);
+	m->cut_from = vnode_uncover(m);
 	__atomic_store_n(&m->attached, false, __ATOMIC_SEQ_CST);
 }
 
@@ -166,14 +168,12 @@ int mount_detach(struct mount *m, enum detach_how how)
 	for (struct list *l = cut.next; l != &cut; l = l->next)
 		for (struct mount *child; (child = child_of(container_of(l, struct mount, all))); )
 			cut_off(child, &cut);
-	for (struct list *l = cut.next; l != &cut; l = l->next)
-		vnode_ref(container_of(l, struct mount, all)->root);
 	mutex_unlock(&mount_lock);
 
 	for (struct list *l; (l = list_pop(&cut)); ) {
 		struct mount *gone = container_of(l, struct mount, all);
-		struct vnode *root = gone->root;
-		vnode_put(vnode_uncover(gone));
+		struct vnode *root = gone->cut_root;
+		vnode_put(gone->cut_from);
 		if (!__atomic_load_n(&gone->users, __ATOMIC_SEQ_CST) || !gone->empty)
 			end(gone);
 		vnode_put(root);

@@ -29,6 +29,7 @@ struct mount {
 	uint64_t dev;			/* st_dev; vfs_mount gives it */
 	uint64_t id;			/* of this mount */
 	struct vnode *root;		/* NULL: it has ended */
+	struct vnode *cut_from, *cut_root;	/* while it is detached: what it covered, and its root, both referenced; who detaches it */
 	struct vnode *covers;		/* the directory that it lies on, referenced; NULL: none */
 	struct list all;
 	bool attached;
