@@ -420,6 +420,8 @@ static int take_drop_caches(struct vnode *v, void *arg, char *string, size_t len
 	if (len != 1 || string[0] < '1' || string[0] > '3')
 		return -EINVAL;
 	vnode_drop_idle();
+	if (string[0] != '1')			/* what is kept besides pages */
+		kstack_drop();
 	return 0;
 }
 

@@ -187,6 +187,14 @@ void kstack_free(void *stack)
 	spin_unlock(&kspace_lock);
 }
 
+void kstack_drop(void)
+{
+	spin_lock(&kspace_lock);
+	ranges_destroy(stack_cache, stacks_cached);
+	stacks_cached = 0;
+	spin_unlock(&kspace_lock);
+}
+
 size_t kstack_cached(void)
 {
 	return stacks_cached;

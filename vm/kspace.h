@@ -17,6 +17,7 @@ size_t kspace_size(const void *);	/* bytes */
 void *kstack_alloc(void);
 void  kstack_free(void *);
 size_t kstack_cached(void);		/* free stacks kept */
+void kstack_drop(void);			/* frees them */
 /* Is this a kernel range's guard page, and whose? For panic messages: "guard page below a kernel stack", or NULL. */
 const char *kspace_describe(vaddr_t);
 
