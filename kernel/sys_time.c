@@ -85,13 +85,13 @@ int clock_read(int id, uint64_t *ns)
 	if (id < 0)
 		return read_cpu_clock(id, ns);
 	switch (id) {
-	case CLOCK_REALTIME: case CLOCK_REALTIME_COARSE: case CLOCK_REALTIME_ALARM:
+	case CLOCK_REALTIME: case CLOCK_REALTIME_COARSE:
 		*ns = clock_realtime_ns();
 		return 0;
 	case CLOCK_TAI:
 		*ns = clock_realtime_ns() + (uint64_t)clock_tai_ns();
 		return 0;
-	case CLOCK_MONOTONIC: case CLOCK_MONOTONIC_RAW: case CLOCK_MONOTONIC_COARSE: case CLOCK_BOOTTIME: case CLOCK_BOOTTIME_ALARM:
+	case CLOCK_MONOTONIC: case CLOCK_MONOTONIC_RAW: case CLOCK_MONOTONIC_COARSE: case CLOCK_BOOTTIME:
 		*ns = time_now_ns();
 		return 0;
 	case CLOCK_PROCESS_CPUTIME:
