@@ -6,6 +6,7 @@
 #include "arch/uaccess.h"
 #include "kernel/clock.h"
 #include "kernel/sched.h"
+#include "kernel/sys_time.h"
 #include "vm/heap.h"
 
 enum { CONTROL_MAX = 20480, OVERFLOW_ID = 65534 };
@@ -443,10 +444,9 @@ static int get_end(vaddr_t from, uint64_t *end)
 		return 0;
 	if (user_get(t, from))
 		return -EFAULT;
-	if (t.sec < 0 || t.nsec < 0 || t.nsec >= (int64_t)NS_PER_SECOND)
+	if (!timespec_valid(&t))
 		return -EINVAL;
-	if ((uint64_t)t.sec < INT64_MAX / NS_PER_SECOND)
-		*end = time_now_ns() + (uint64_t)t.sec * NS_PER_SECOND + (uint64_t)t.nsec;
+	*end = time_add(time_now_ns(), ns_of_timespec(&t));
 	return 0;
 }
 

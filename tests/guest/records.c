@@ -104,8 +104,10 @@ FAULTLINE_TEST(the_page_array_is_small)
 	double each = (double)(c.page_array_bytes + c.page_array_table_bytes) / (double)c.managed_frames;
 
 	printf("# page array: %.3f bytes a managed frame\n", each);
-	/* The tables that map it are a fixed 12 KiB or so, and words of frames that the kernel itself fills: with 128 MiB 0.8 bytes a frame, with 1 GiB 0.1. */
-	CHECK(each <= (c.managed_frames > 200000 ? 8.2 : 9.0));
+	/* A word for each frame of RAM, whole blocks of 512 mapped, and one table for 512 pages of words besides 12 KiB of upper ones. */
+	CHECK(c.page_array_bytes <= 8 * ((c.ram_frames + 2 * 512) / 512 * 512));
+	CHECK(c.page_array_table_bytes <= 12288 + c.page_array_bytes / 512 + PAGE);
+	CHECK(c.managed_frames <= 200000 || each <= 8.2);
 }
 
 FAULTLINE_TEST(the_kernel_is_small)
