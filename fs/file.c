@@ -35,12 +35,6 @@ struct file *file_new(const struct file_ops *ops, struct vnode *v, unsigned flag
 	return f;
 }
 
-struct file *file_ref(struct file *f)
-{
-	__atomic_add_fetch(&f->refs, 1, __ATOMIC_RELAXED);
-	return f;
-}
-
 void file_put(struct file *f)
 {
 	if (!f || __atomic_sub_fetch(&f->refs, 1, __ATOMIC_ACQ_REL) > 0)
@@ -77,7 +71,7 @@ void file_change_flags(struct file *f, unsigned clear, unsigned set)
 
 typedef ssize (*transfer_fn)(struct file *, struct uio *, uint64_t *pos);
 
-static ssize transfer(struct file *f, transfer_fn fn, struct uio *uio, uint64_t *pos)
+WARM ssize transfer(struct file *f, transfer_fn fn, struct uio *uio, uint64_t *pos)
 {
 	uint64_t unused = 0;
 

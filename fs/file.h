@@ -73,7 +73,7 @@ struct file {
 
 /* A description with one reference that takes over the vnode's; NULL: no memory (the vnode's reference stays the caller's). */
 struct file *file_new(const struct file_ops *, struct vnode *, unsigned flags);
-struct file *file_ref(struct file *);
+static inline struct file *file_ref(struct file *f) { __atomic_add_fetch(&f->refs, 1, __ATOMIC_RELAXED); return f; }
 void file_put(struct file *);		/* may sleep; NULL is allowed */
 size_t file_count(void);		/* live ones, for leak checks */
 void file_change_flags(struct file *, unsigned clear, unsigned set);

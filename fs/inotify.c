@@ -30,10 +30,8 @@ struct watch { struct list of_vnode, of_instance; struct watched_vnode *on; stru
 
 static struct spinlock notify_lock = SPINLOCK_INIT("inotify", RANK_LEAF);
 static struct list all_watched = LIST_INIT(all_watched);
-static unsigned watches;		/* atomic to be read */
+unsigned notify_watches;
 static unsigned cookies;		/* atomic */
-
-static bool nobody_watches(void) { return __atomic_load_n(&watches, __ATOMIC_RELAXED) == 0; }
 
 /* ---- events; notify_lock is held ------------------------------------------------------------------------------------------- */
 
@@ -78,7 +76,7 @@ static void end_watch(struct watch *w, struct list *done)
 	list_remove(&w->of_vnode);
 	list_remove(&w->of_instance);
 	kfree(w);
-	__atomic_sub_fetch(&watches, 1, __ATOMIC_RELAXED);
+	__atomic_sub_fetch(&notify_watches, 1, __ATOMIC_RELAXED);
 	if (list_empty(&on->watches)) {
 		on->vnode->watched = NULL;
 		list_remove(&on->all);
@@ -135,13 +133,11 @@ void notify_self(struct vnode *v, uint32_t event)
 	tell_vnode(v, event | subject(v, event), 0, "", 0, false);
 }
 
-void notify(struct vnode *v, uint32_t event)
+void notify_watchers(struct vnode *v, uint32_t event)
 {
 	char name[NAME_MAX_BYTES + 1];
 	bool unlinked;
 
-	if (nobody_watches())
-		return;
 	struct vnode *dir = vnode_watched_parent(v, name, &unlinked);
 	if (dir)
 		tell_vnode(dir, event | subject(v, event), 0, name, strlen(name), unlinked);
@@ -151,7 +147,7 @@ void notify(struct vnode *v, uint32_t event)
 
 void notify_name(struct vnode *dir, uint32_t event, const char *name, size_t len, const struct vnode *v, uint32_t cookie)
 {
-	if (!nobody_watches())
+	if (notify_wanted())
 		tell_vnode(dir, event | subject(v, event), cookie, name, len, false);
 }
 
@@ -165,7 +161,7 @@ void notify_unlinked(struct vnode *v)
 	struct vattr attr;
 	bool pinned = false;
 
-	if (nobody_watches() || !__atomic_load_n(&v->watched, __ATOMIC_RELAXED))
+	if (!notify_wanted() || !__atomic_load_n(&v->watched, __ATOMIC_RELAXED))
 		return;
 	if (!S_ISDIR(v->mode))
 		notify_self(v, IN_ATTRIB);
@@ -201,7 +197,7 @@ void notify_unmount(struct mount *m)
 {
 	struct list done = LIST_INIT(done);
 
-	if (nobody_watches())
+	if (!notify_wanted())
 		return;
 	spin_lock(&notify_lock);
 	list_for_each_safe(l, &all_watched) {
@@ -371,7 +367,7 @@ static int add_locked(struct instance *i, struct vnode *v, uint32_t mask, struct
 		old->mask = (mask & IN_MASK_ADD ? old->mask : 0) | (mask & kept);
 		return old->wd;
 	}
-	if (watches >= WATCHES_MAX)
+	if (notify_watches >= WATCHES_MAX)
 		return -ENOSPC;
 	if (!v->watched) {
 		**on = (struct watched_vnode){ .gone = gone, .vnode = vnode_ref(v), .pinned = true };
@@ -384,7 +380,7 @@ static int add_locked(struct instance *i, struct vnode *v, uint32_t mask, struct
 	*new = (struct watch){ .on = v->watched, .instance = i, .wd = ++i->last_wd, .mask = mask & kept };
 	list_append(&v->watched->watches, &new->of_vnode);
 	list_append(&i->watches, &new->of_instance);
-	__atomic_add_fetch(&watches, 1, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&notify_watches, 1, __ATOMIC_RELAXED);
 	*w = NULL;
 	return new->wd;
 }

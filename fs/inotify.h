@@ -12,8 +12,16 @@ enum notify_event {			/* Linux's IN_* */
 };
 #define IN_ONESHOT	0x80000000u
 
+extern unsigned notify_watches;		/* of all instances; atomic to be read */
+static inline bool notify_wanted(void) { return __builtin_expect(__atomic_load_n(&notify_watches, __ATOMIC_RELAXED) != 0, 0); }
+
 /* What happened to v: its own watches are told, and those of the directory that it is known to be in.  The caller has a reference. */
-void notify(struct vnode *v, uint32_t event);
+void notify_watchers(struct vnode *v, uint32_t event);
+static inline void notify(struct vnode *v, uint32_t event)
+{
+	if (notify_wanted())
+		notify_watchers(v, event);
+}
 /* The same for v's own watches alone. */
 void notify_self(struct vnode *v, uint32_t event);
 /* What happened to a name in dir, which is (or was) that of v; cookie: pairs IN_MOVED_FROM with IN_MOVED_TO, or 0. */

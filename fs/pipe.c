@@ -25,7 +25,7 @@ struct pipe {
 	struct waitq changed;		/* bytes, room, readers or writers */
 	unsigned readers, writers;	/* open descriptions */
 	unsigned reader_opens, writer_opens;	/* ever: what an open that waits for the other side compares */
-	struct slot *ring;		/* nslots of them; `used` in use from `head` on */
+	struct slot *ring;		/* nslots of them, a power of two; `used` in use from `head` on */
 	unsigned nslots, head, used;
 	char *spare;			/* an empty page, or NULL */
 	bool taking, filling;		/* a splice is on its way with the first bytes, or with bytes for the end: other readers, or writers, wait for it */
@@ -34,7 +34,7 @@ struct pipe {
 /* What a file opened without a writer remembers: writer_opens, so that poll reports no end before there was one. */
 #define SEEN(f) ((f)->pos)
 
-static struct slot *slot_at(const struct pipe *p, unsigned i) { return &p->ring[(p->head + i) % p->nslots]; }
+static struct slot *slot_at(const struct pipe *p, unsigned i) { return &p->ring[(p->head + i) & (p->nslots - 1)]; }
 
 /* Sleepers prepared under pipe->lock, or look under it after they did: none is missed. */
 static void wake_sleepers(struct pipe *p, unsigned events)
@@ -43,7 +43,7 @@ static void wake_sleepers(struct pipe *p, unsigned events)
 		file_wake(&p->changed, events);
 }
 
-static int wait_change(struct pipe *p)
+static inline int wait_change(struct pipe *p)
 {
 	wait_prepare(&p->changed);
 	mutex_unlock(&p->lock);
@@ -56,13 +56,13 @@ static int wait_change(struct pipe *p)
 /* ---- pages ------------------------------------------------------------------------------------------------------------- */
 
 /* May more bytes be put into the last slot? */
-static bool last_is_open(const struct pipe *p)
+static inline bool last_is_open(const struct pipe *p)
 {
 	return p->used && !slot_at(p, p->used - 1)->packet;
 }
 
 /* Bytes that can be written without waiting. */
-static size_t room(const struct pipe *p)
+static inline size_t room(const struct pipe *p)
 {
 	size_t n = (p->nslots - p->used) * PAGE_SIZE;
 
@@ -74,7 +74,7 @@ static size_t room(const struct pipe *p)
 }
 
 /* The slot that the next byte goes to, with room in it; NULL: no memory (there is a free slot). */
-static struct slot *slot_to_fill(struct pipe *p, bool packet)
+static inline struct slot *slot_to_fill(struct pipe *p, bool packet)
 {
 	struct slot *s = last_is_open(p) ? slot_at(p, p->used - 1) : NULL;
 
@@ -91,7 +91,7 @@ static struct slot *slot_to_fill(struct pipe *p, bool packet)
 	return s;
 }
 
-static void drop_first_slot(struct pipe *p)
+static inline void drop_first_slot(struct pipe *p)
 {
 	char *page = slot_at(p, 0)->page;
 
@@ -99,12 +99,12 @@ static void drop_first_slot(struct pipe *p)
 		kfree(page);
 	else
 		p->spare = page;
-	p->head = (p->head + 1) % p->nslots;
+	p->head = (p->head + 1) & (p->nslots - 1);
 	p->used--;
 }
 
 /* The first n bytes of the first slot are gone. */
-static void consume(struct pipe *p, size_t n)
+static inline void consume(struct pipe *p, size_t n)
 {
 	struct slot *s = slot_at(p, 0);
 
@@ -115,7 +115,7 @@ static void consume(struct pipe *p, size_t n)
 }
 
 /* Moves what there is, or fits: the bytes, or -EFAULT, -ENOMEM if none. */
-static ssize take(struct pipe *p, struct uio *uio)
+WARM ssize take(struct pipe *p, struct uio *uio)
 {
 	size_t done = 0;
 
@@ -135,7 +135,7 @@ static ssize take(struct pipe *p, struct uio *uio)
 	return (ssize)done;
 }
 
-static ssize put(struct pipe *p, struct uio *uio, bool packet)
+WARM ssize put(struct pipe *p, struct uio *uio, bool packet)
 {
 	size_t done = 0;
 
@@ -618,7 +618,7 @@ static ssize move_slots(struct pipe *in, struct pipe *out, size_t n, bool keep)
 		*slot_at(out, out->used++) = (struct slot){ .page = page, .start = s->start, .len = moved, .packet = s->packet };
 		done += moved;
 		if (page == s->page) {
-			in->head = (in->head + 1) % in->nslots;
+			in->head = (in->head + 1) & (in->nslots - 1);
 			in->used--;
 		} else if (!keep) {
 			consume(in, moved);

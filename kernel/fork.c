@@ -134,9 +134,10 @@ static int copy_thread(struct thread *t, const struct clone_args *args)
 		t->rseq = self->rseq;
 		thread_work_add(t, WORK_RSEQ);
 	}
-	t->sched = self->sched;
-	if (t->sched.reset_on_fork)
-		t->sched = (struct sched_policy){ SCHED_OTHER, 0, self->sched.priority || self->sched.nice < 0 ? 0 : self->sched.nice, false };
+	struct sched_policy policy = self->sched;
+	if (policy.reset_on_fork)
+		policy = (struct sched_policy){ SCHED_OTHER, 0, policy.priority || policy.nice < 0 ? 0 : policy.nice, false };
+	sched_init_policy(t, policy);
 	t->affinity = self->affinity;
 	t->timer_slack_ns = self->timer_slack_ns;
 	t->ioprio = self->ioprio;

@@ -81,7 +81,7 @@ static int attempt_locked(vaddr_t word, struct futex_waiter *w, struct futex_buc
 	w->bucket = b;
 	list_append(&b->waiters, &w->link);
 	__atomic_fetch_add(&waiting, 1, __ATOMIC_RELAXED);
-	if (w->priority > sched_priority(owner))
+	if (w->priority > owner->priority)
 		sched_boost(owner, w->priority);
 	return QUEUED;
 }
@@ -128,7 +128,7 @@ static long lock(vaddr_t word, struct futex_waiter *w, uint64_t deadline_ns, boo
 long futex_lock_pi(vaddr_t word, unsigned op, uint64_t deadline_ns)
 {
 	struct thread *t = current_thread();
-	struct futex_waiter w = { .pi = true, .tid = t->tid, .priority = sched_priority(t), .bits = ANY_BIT };
+	struct futex_waiter w = { .pi = true, .tid = t->tid, .priority = t->priority, .bits = ANY_BIT };
 	long result = futex_find_key(word, op, &w.key);
 	if (result)
 		return result;

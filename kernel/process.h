@@ -97,7 +97,9 @@ struct thread {
 	void *stack;			/* kstack_alloc; - */
 	int slice;			/* ticks that it may still run while others wait; r */
 	struct sched_policy sched;	/* r, read as words */
-	int boost;			/* the priority of one that waits for a mutex of its, if that is higher; 0: none; r */
+	int boost;			/* the priority of one that waits for a mutex of its (FUTEX_LOCK_PI); 0: none; r */
+	int priority;			/* what it runs with: its policy's, or boost if that is higher; 0: neither is real-time; r, read as a word */
+	int turn;			/* ticks that a slice begins with; r */
 	unsigned credit;		/* what it has saved towards its next slice, whose nice value gives it less than a tick; r */
 	struct cpu_time time;		/* what it has used: the scheduler's; others read it as words */
 	struct counts counts;		/* so */

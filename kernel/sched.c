@@ -57,9 +57,6 @@ static struct run_queue {
 static uint64_t idle_cpus CPU_LOCAL;		/* processors that sleep, or are about to; atomic */
 static uint64_t online;				/* that take part; atomic */
 
-/* What every wake and every switch goes through is put together into one piece. */
-#define WARM static inline __attribute__((always_inline))
-
 static struct run_queue *here(void) { return current_thread()->queue; }
 static uint64_t bit(unsigned cpu) { return (uint64_t)1 << cpu; }
 
@@ -120,11 +117,6 @@ WARM struct run_queue *claim(struct thread *t)
 
 enum { WEIGHT_ONE = 1024, NICE_MIN = -20, WEIGHT_IDLE = 3 };
 
-int sched_priority(const struct thread *t)
-{
-	return t->boost > t->sched.priority ? t->boost : t->sched.priority;
-}
-
 /* The share of a nice value against that of 0: each step is a quarter more or less, as on Linux. */
 static unsigned weight(const struct sched_policy *p)
 {
@@ -136,18 +128,31 @@ static unsigned weight(const struct sched_policy *p)
 }
 
 /* A turn in ticks: what a weight gives of SLICE_TICKS, within bounds. */
-static int slice_of(const struct thread *t)
+static int turn_of(const struct thread *t)
 {
 	enum { MOST = 20 };
-	unsigned ticks = sched_priority(t) ? SLICE_TICKS : weight(&t->sched) * SLICE_TICKS / WEIGHT_ONE;
+	unsigned ticks = t->priority ? SLICE_TICKS : weight(&t->sched) * SLICE_TICKS / WEIGHT_ONE;
 	return ticks < 1 ? 1 : ticks > MOST ? MOST : (int)ticks;
+}
+
+static void take_policy(struct thread *t, struct sched_policy policy, int boost)
+{
+	t->sched = policy;
+	t->boost = boost;
+	t->priority = boost > policy.priority ? boost : policy.priority;
+	t->turn = turn_of(t);
+}
+
+void sched_init_policy(struct thread *t, struct sched_policy policy)
+{
+	take_policy(t, policy, 0);
 }
 
 /* One whose share is less than a tick each turn saves it up, and lets others go first until it has one. */
 static bool saves_up(struct thread *t)
 {
 	unsigned share = weight(&t->sched) * SLICE_TICKS;
-	if (__builtin_expect(sched_priority(t) || share >= WEIGHT_ONE, 1))
+	if (__builtin_expect(t->priority || share >= WEIGHT_ONE, 1))
 		return false;
 	t->credit += share;
 	if (t->credit < WEIGHT_ONE)
@@ -157,10 +162,10 @@ static bool saves_up(struct thread *t)
 }
 
 /* Real-time threads come before all others, by their priority. */
-static void append(struct run_queue *q, struct thread *t)
+static inline void append(struct run_queue *q, struct thread *t)
 {
 	struct list *before = q->ready.prev;
-	while (__builtin_expect(sched_priority(t), 0) && before != &q->ready && sched_priority(container_of(before, struct thread, run)) < sched_priority(t))
+	while (__builtin_expect(t->priority, 0) && before != &q->ready && container_of(before, struct thread, run)->priority < t->priority)
 		before = before->prev;
 	list_insert_between(&t->run, before, before->next);
 	__atomic_store_n(&q->nready, q->nready + 1, __ATOMIC_SEQ_CST);
@@ -186,7 +191,7 @@ WARM void queue_up(struct run_queue *q, struct thread *t, struct run_queue *to)
 	uint64_t others = allowed(t) & ~bit(cpu);
 	append(q, t);
 	bool sleeps = q->running == &q->idle;
-	if (__builtin_expect(sched_priority(t) > sched_priority(q->running), 0) && !sleeps) {
+	if (__builtin_expect(t->priority > q->running->priority, 0) && !sleeps) {
 		thread_work_add(q->running, WORK_RESCHEDULE);
 		if (cpu != cpu_index())
 			cpu_kick(cpu);
@@ -238,8 +243,8 @@ static struct thread *steal(struct run_queue *q, unsigned least)
 static struct thread *choose_ready(struct run_queue *q)
 {
 	struct thread *first = container_of(q->ready.next, struct thread, run), *last = container_of(q->ready.prev, struct thread, run);
-	if (__builtin_expect(sched_priority(first) && q->realtime_ticks >= REALTIME_TICKS && !sched_priority(last), 0)) {
-		while (sched_priority(first))
+	if (__builtin_expect(first->priority && q->realtime_ticks >= REALTIME_TICKS && !last->priority, 0)) {
+		while (first->priority)
 			first = container_of(first->run.next, struct thread, run);
 		return first;
 	}
@@ -335,7 +340,7 @@ static void switch_away(struct run_queue *q)
 	struct thread *from = current_thread(), *to = next_thread(q);
 
 	to->state = THREAD_RUNNING;
-	to->slice = slice_of(to);
+	to->slice = to->turn;
 	thread_work_done(to, WORK_RESCHEDULE);
 	__atomic_store_n(&q->running, to, __ATOMIC_RELAXED);
 	if (__builtin_expect(q->armed_ns > q->tick_ns, 0))
@@ -436,8 +441,7 @@ static void change_policy(struct thread *t, struct sched_policy policy, int boos
 {
 	unsigned long irq = cpu_irq_save();
 	struct run_queue *q = lock_queue_of(t);
-	t->sched = policy;
-	t->boost = boost;
+	take_policy(t, policy, boost);
 	if (t->state == THREAD_READY && !list_empty(&t->run)) {
 		take_out(q, t);
 		queue_up(q, t, claim(t));
@@ -543,7 +547,7 @@ void sched_interrupt(struct thread *t)
 	cpu_irq_restore(irq);
 }
 
-void waiter_wake(struct waiter *w)
+WARM void take_and_wake(struct waiter *w)
 {
 	struct thread *t = w->thread;
 	list_remove(&w->link);
@@ -552,11 +556,16 @@ void waiter_wake(struct waiter *w)
 	__atomic_store_n(&w->queue, NULL, __ATOMIC_RELEASE);	/* last: from now on the waiter, and its thread, may be gone */
 }
 
-static bool tell_or_wake(struct waiter *w, unsigned events)
+void waiter_wake(struct waiter *w)
+{
+	take_and_wake(w);
+}
+
+WARM bool tell_or_wake(struct waiter *w, unsigned events)
 {
 	if (w->told)
 		return w->told(w, events);
-	waiter_wake(w);
+	take_and_wake(w);
 	return true;
 }
 
@@ -622,11 +631,10 @@ static bool interrupted(const struct thread *t, enum wait_how how)
 
 static bool woken(const struct waiter *w, size_t n)
 {
-	bool one = false;
-
-	for (size_t i = 0; i < n; i++)
-		one |= __atomic_load_n(&w[i].woken, __ATOMIC_ACQUIRE);
-	return one;
+	for (const struct waiter *end = w + n; w < end; w++)
+		if (__atomic_load_n(&w->woken, __ATOMIC_ACQUIRE))
+			return true;
+	return false;
 }
 
 /* Why the sleep ends now: 0, -EINTR, -ETIMEDOUT; or 1: it does not. */
@@ -793,7 +801,7 @@ static void count_realtime(struct run_queue *q, const struct thread *t)
 	spin_lock(&q->lock);
 	if (++q->period_ticks >= REALTIME_PERIOD_TICKS)
 		q->period_ticks = q->realtime_ticks = 0;
-	q->realtime_ticks += sched_priority(t) > 0;
+	q->realtime_ticks += t->priority > 0;
 	spin_unlock(&q->lock);
 }
 
@@ -1032,6 +1040,7 @@ struct thread *thread_create(void)
 	list_init(&t->siblings);
 	trace_init_thread(t);
 	t->state = THREAD_WAITING;
+	t->turn = SLICE_TICKS;
 	t->affinity = ~(uint64_t)0;
 	t->queue = here();			/* a signal may come before it is added */
 	return t;

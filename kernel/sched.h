@@ -74,9 +74,8 @@ void sched_idle(void) __attribute__((noreturn));
 
 /* Ticks of a turn with nice value 0; more or less as it is lower or higher. */
 enum { SLICE_TICKS = 3 };
+void sched_init_policy(struct thread *, struct sched_policy);	/* of one that has not run yet */
 void sched_set_policy(struct thread *, struct sched_policy);
-/* What it runs with: of its policy, or of one that waits for a mutex of its (FUTEX_LOCK_PI); 0: neither is real-time. */
-int sched_priority(const struct thread *);
 void sched_boost(struct thread *, int priority);	/* 0: it is not awaited any more */
 /* May the current process give a thread of this one so low a nice value?  (kernel/sys_sched.c) */
 bool sched_may_have_nice(const struct process *, int nice);

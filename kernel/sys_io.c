@@ -52,7 +52,7 @@ ssize vfs_clip_write(uint64_t pos, size_t n)
 enum direction { IO_READ, IO_WRITE };
 
 /* pos NULL: the file's own position. */
-static ssize move(struct file *f, enum direction direction, struct uio *uio, uint64_t *pos)
+WARM ssize move(struct file *f, enum direction direction, struct uio *uio, uint64_t *pos)
 {
 	if (direction == IO_READ)
 		return file_read(f, uio, pos);
@@ -61,7 +61,7 @@ static ssize move(struct file *f, enum direction direction, struct uio *uio, uin
 }
 
 /* For /proc/PID/io and the like: a call has moved so much, or failed. */
-static void count_io(enum direction direction, ssize done)
+WARM void count_io(enum direction direction, ssize done)
 {
 	struct counts *c = &current_thread()->counts;
 	uint64_t bytes = done > 0 ? (uint64_t)done : 0;
@@ -76,7 +76,7 @@ static void count_io(enum direction direction, ssize done)
 }
 
 /* May these bytes be moved?  In Linux's order: where, then whether. */
-static int check_move(const struct file *f, enum direction direction, const uint64_t *pos)
+WARM int check_move(const struct file *f, enum direction direction, const uint64_t *pos)
 {
 	if (f->flags & OPEN_PATH)
 		return -EBADF;
@@ -85,7 +85,7 @@ static int check_move(const struct file *f, enum direction direction, const uint
 	return (direction == IO_READ ? file_readable(f) : file_writable(f)) ? 0 : -EBADF;
 }
 
-static long io_one(int fd, enum direction direction, vaddr_t base, size_t n, uint64_t *pos)
+WARM long io_one(int fd, enum direction direction, vaddr_t base, size_t n, uint64_t *pos)
 {
 	struct file *f = files_get(current->files, fd);
 	if (!f)
@@ -97,7 +97,7 @@ static long io_one(int fd, enum direction direction, vaddr_t base, size_t n, uin
 		done = user_range(base, n) ? move(f, direction, &uio, pos) : -EFAULT;
 	file_put(f);
 	count_io(direction, done);
-	return io_result(done);
+	return done < 0 ? io_result(done) : done;
 }
 
 long sys_read(const unsigned long args[6])

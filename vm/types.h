@@ -14,6 +14,9 @@
 
 typedef ptrdiff_t ssize;		/* a byte count, or a negative errno */
 
+/* What is called so often that its callers are to have it in one piece with themselves. */
+#define WARM static inline __attribute__((always_inline))
+
 #define PAGE_SIZE	((size_t)1 << PAGE_SHIFT)
 #define PAGE_MASK	(PAGE_SIZE - 1)
 #define PFN_NONE	((pfn_t)-1)
