@@ -154,11 +154,10 @@ void exec_drop_strings(struct exec *e)
 
 /* Words that go to the stack in rising order, a buffer at a time. */
 struct writer {
-	struct program_layout *layout;	/* keeps the auxiliary vector, too */
 	vaddr_t at;
 	size_t n;
 	int error;
-	uint64_t words[64];
+	uint64_t words[32];
 };
 
 static void flush(struct writer *w)
@@ -174,15 +173,6 @@ static void put(struct writer *w, uint64_t word)
 	w->words[w->n++] = word;
 	if (w->n == sizeof w->words / sizeof w->words[0])
 		flush(w);
-}
-
-static void put_aux(struct writer *w, enum auxv_type type, uint64_t value)
-{
-	struct program_layout *l = w->layout;
-	put(w, type);
-	put(w, value);
-	l->auxv[l->auxv_words++] = type;
-	l->auxv[l->auxv_words++] = value;
 }
 
 size_t exec_stack_bytes(const struct exec *e)
@@ -231,31 +221,18 @@ static void put_pointers(struct writer *w, struct cursor *c, size_t count)
 	put(w, 0);
 }
 
-static void put_auxv(struct writer *w, const struct exec *e, vaddr_t platform, vaddr_t random, vaddr_t path)
+static void make_auxv(struct program_layout *l, const struct exec *e, vaddr_t platform, vaddr_t random, vaddr_t path)
 {
 	const struct process *p = e->process;
-	if (e->vdso)
-		put_aux(w, AT_VDSO, e->vdso);
-	put_aux(w, AT_MINSIGSTKSZ, signal_frame_size());
-	put_aux(w, AT_HWCAP, arch_hwcap());
-	put_aux(w, AT_PAGESZ, PAGE_SIZE);
-	put_aux(w, AT_CLKTCK, TICK_HZ);
-	put_aux(w, AT_PHDR, e->image.phdr);
-	put_aux(w, AT_PHENT, sizeof(struct elf_segment));
-	put_aux(w, AT_PHNUM, e->image.header.phnum);
-	put_aux(w, AT_BASE, e->interpreter.bias);
-	put_aux(w, AT_FLAGS, 0);
-	put_aux(w, AT_ENTRY, e->image.entry);
-	put_aux(w, AT_UID, p->uid);
-	put_aux(w, AT_EUID, e->euid);
-	put_aux(w, AT_GID, p->gid);
-	put_aux(w, AT_EGID, e->egid);
-	put_aux(w, AT_SECURE, e->secure);
-	put_aux(w, AT_RANDOM, random);
-	put_aux(w, AT_HWCAP2, arch_hwcap2());
-	put_aux(w, AT_EXECFN, path);
-	put_aux(w, AT_PLATFORM, platform);
-	put_aux(w, AT_NULL, 0);
+	const uint64_t all[] = {
+		AT_VDSO, e->vdso, AT_MINSIGSTKSZ, signal_frame_size(), AT_HWCAP, arch_hwcap(), AT_PAGESZ, PAGE_SIZE, AT_CLKTCK, TICK_HZ,
+		AT_PHDR, e->image.phdr, AT_PHENT, sizeof(struct elf_segment), AT_PHNUM, e->image.header.phnum, AT_BASE, e->interpreter.bias, AT_FLAGS, 0,
+		AT_ENTRY, e->image.entry, AT_UID, p->uid, AT_EUID, e->euid, AT_GID, p->gid, AT_EGID, e->egid, AT_SECURE, e->secure, AT_RANDOM, random,
+		AT_HWCAP2, arch_hwcap2(), AT_EXECFN, path, AT_PLATFORM, platform, AT_NULL, 0,
+	};
+	const size_t skipped = e->vdso ? 0 : 2;
+	l->auxv_words = sizeof all / sizeof all[0] - skipped;
+	memcpy(l->auxv, all + skipped, l->auxv_words * sizeof all[0]);
 }
 
 /* Random bytes and the platform's name. */
@@ -274,7 +251,7 @@ int exec_write_stack(struct exec *e)
 	vaddr_t platform = (strings - e->layout.stack_offset - PLATFORM_MAX) & ~(vaddr_t)15;
 	vaddr_t random = platform - RANDOM_BYTES;
 	size_t words = 1 + e->argc + 1 + e->envc + 1 + 2 * (AUXV_ENTRIES - 1);
-	struct writer w = { .layout = &e->told, .at = (random - words * sizeof(uint64_t)) & ~(vaddr_t)15 };
+	struct writer w = { .at = (random - words * sizeof(uint64_t)) & ~(vaddr_t)15 };
 	struct cursor c = { .page = e->first, .at = strings };
 	struct space *s = e->space;
 
@@ -284,14 +261,18 @@ int exec_write_stack(struct exec *e)
 	if (error)
 		return error;
 	e->stack = w.at;
-	e->told = (struct program_layout){ e->image.code_start, e->image.code_end, e->image.data_start, e->image.data_end, e->stack, 0, { 0 } };
+	e->told.code_start = e->image.code_start;
+	e->told.code_end = e->image.code_end;
+	e->told.data_start = e->image.data_start;
+	e->told.data_end = e->image.data_end;
+	e->told.stack_start = e->stack;
 	put(&w, e->argc);
 	s->arg_start = strings;
 	put_pointers(&w, &c, e->argc);
 	s->arg_end = s->env_start = c.at;
 	put_pointers(&w, &c, e->envc);
 	s->env_end = c.at;
-	put_auxv(&w, e, platform, random, c.at);
 	flush(&w);
-	return w.error;
+	make_auxv(&e->told, e, platform, random, c.at);
+	return w.error || user_copy_out(w.at, e->told.auxv, e->told.auxv_words * sizeof e->told.auxv[0]) ? -EFAULT : 0;
 }

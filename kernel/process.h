@@ -148,7 +148,7 @@ struct thread {
 };
 
 /* Where execve has put a program, and what it told it: for /proc. */
-enum { AUXV_WORDS_MAX = 64 };
+enum { AUXV_WORDS_MAX = 48 };
 struct program_layout {
 	vaddr_t code_start, code_end, data_start, data_end, stack_start;
 	size_t auxv_words;

@@ -365,10 +365,12 @@ void signal_init_thread(struct thread *t, const struct thread *other)
 void signal_reset(struct process *p)
 {
 	unsigned long irq = spin_lock_irq(&p->signal_lock);
-	for (int i = 0; i < SIGNALS; i++) {
-		uint64_t kept = p->actions[i].handler == SIG_IGN ? SIG_IGN : SIG_DFL;
-		signal_action_set(p, i + 1, &(struct sigaction64){ .handler = kept });
-	}
+	struct signal_actions *all = signal_actions_of(p);
+	spin_lock_nested(&all->lock);
+	for (struct sigaction64 *a = all->action; a < all->action + SIGNALS; a++)
+		if (a->handler | a->flags | a->restorer | a->mask)
+			*a = (struct sigaction64){ .handler = a->handler == SIG_IGN ? SIG_IGN : SIG_DFL };
+	spin_unlock(&all->lock);
 	spin_unlock_irq(&p->signal_lock, irq);
 }
 

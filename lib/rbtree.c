@@ -176,3 +176,18 @@ struct rb_node *rb_end(const struct rb_root *root, int side)
 		n = n->child[side];
 	return n;
 }
+
+struct rb_node *rb_pop(struct rb_root *root)
+{
+	struct rb_node *n = root->top;
+
+	if (!n)
+		return NULL;
+	while (n->child[0] || n->child[1])
+		n = n->child[!n->child[0]];
+	if (n->parent)
+		n->parent->child[n->parent->child[1] == n] = NULL;
+	else
+		root->top = NULL;
+	return n;
+}

@@ -25,3 +25,5 @@ void rb_changed(struct rb_node *, rb_update);
 struct rb_node *rb_step(const struct rb_node *, int side);
 /* The outermost node: side 0 the first, side 1 the last; NULL in an empty tree. */
 struct rb_node *rb_end(const struct rb_root *, int side);
+/* Takes out one that has no children, without a care for balance and values: for a tree that goes as a whole.  NULL: it is empty. */
+struct rb_node *rb_pop(struct rb_root *);

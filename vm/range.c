@@ -26,9 +26,8 @@ void region_attach(struct space *s, struct region *r)
 		r->object->watch(r->object, 1);
 }
 
-void region_detach(struct space *s, struct region *r)
+void region_leave_object(struct region *r)
 {
-	region_remove(&s->regions, r);
 	if (!r->object)
 		return;
 	spin_lock(&r->object->lock);
@@ -37,6 +36,12 @@ void region_detach(struct space *s, struct region *r)
 	if (r->object->watch)
 		r->object->watch(r->object, -1);
 	object_put(r->object);
+}
+
+void region_detach(struct space *s, struct region *r)
+{
+	region_remove(&s->regions, r);
+	region_leave_object(r);
 }
 
 /* ---- splitting and merging ----------------------------------------------------------------------------------------------- */

@@ -13,6 +13,7 @@ static inline vaddr_t as_error(int error) { return (vaddr_t)(ssize)error; }
 /* Puts a region with its bounds and object set into the space (and into its object's list, with a reference), or takes it out. */
 void region_attach(struct space *, struct region *);
 void region_detach(struct space *, struct region *);
+void region_leave_object(struct region *);	/* the half of it that is not about the tree */
 
 /*
  * To go through all spaces that map an object, with no lock held: the next one that this visit (a new number from object->visits) has not seen, with a

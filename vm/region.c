@@ -109,6 +109,14 @@ void region_remove(struct region_tree *tree, struct region *r)
 	tree->count--;
 }
 
+struct region *region_pop(struct region_tree *tree)
+{
+	struct region *r = region_or_null(rb_pop(&tree->root));
+
+	tree->count -= r != NULL;
+	return r;
+}
+
 void region_resize(struct region_tree *tree, struct region *r, vaddr_t start, vaddr_t end)
 {
 	struct region *prev = region_prev(r), *next = region_next(r);

@@ -62,6 +62,8 @@ struct region *region_first(const struct region_tree *);
 /* start and end are set and overlap nothing. */
 void region_insert(struct region_tree *, struct region *);
 void region_remove(struct region_tree *, struct region *);
+/* Takes out any: for a tree that goes as a whole and is not looked at any more.  NULL: it is empty. */
+struct region *region_pop(struct region_tree *);
 /* New bounds that overlap no other region and keep the order. */
 void region_resize(struct region_tree *, struct region *, vaddr_t start, vaddr_t end);
 /* The highest free space of `size` bytes within [low, high): its start in *found; false: there is none. */

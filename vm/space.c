@@ -45,9 +45,9 @@ struct space *space_ref(struct space *s)
 
 static void free_regions(struct space *s)
 {
-	for (struct region *r; (r = region_first(&s->regions)); ) {
+	for (struct region *r; (r = region_pop(&s->regions)); ) {
 		account_region(s, r, -(ssize)((r->end - r->start) >> PAGE_SHIFT));
-		region_detach(s, r);
+		region_leave_object(r);
 		kfree(r);
 	}
 }

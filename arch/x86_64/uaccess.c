@@ -17,6 +17,8 @@ size_t user_copy_in(void *to, vaddr_t from, size_t n)
 {
 	size_t part = inside(from, n);
 
+	if (__builtin_expect(part == n, 1))
+		return user_copy(to, (const void *)from, n);
 	return n - part + user_copy(to, (const void *)from, part);
 }
 
@@ -24,6 +26,8 @@ size_t user_copy_out(vaddr_t to, const void *from, size_t n)
 {
 	size_t part = inside(to, n);
 
+	if (__builtin_expect(part == n, 1))
+		return user_copy((void *)to, from, n);
 	return n - part + user_copy((void *)to, from, part);
 }
 
