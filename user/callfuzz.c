@@ -41,7 +41,7 @@
 #include <unistd.h>
 #include "abi/faultline.h"
 
-enum { TIOCGPTPEER_ = 0x5441, SHM_STAT_ANY = 15, SEM_STAT_ANY = 20, MSG_STAT_ANY = 13, F_ADD_SEALS_ = 1033, F_GET_SEALS_, PAGE = 4096, BATCH = 150, MAX_WORKERS = 16, MAX_KIN = 64, ARENA_PAGES = 64, BATCH_SECONDS = 4, TICK_US = 4000, LOG_FD = 100, NULL_FD };
+enum { TIOCGPTPEER_ = 0x5441, SHM_STAT_ANY = 15, SEM_STAT_ANY = 20, MSG_STAT_ANY = 13, F_ADD_SEALS_ = 1033, F_GET_SEALS_, PAGE = 4096, BATCH = 150, MAX_WORKERS = 32, MAX_KIN = 64, ARENA_PAGES = 64, TICK_NS = 4000000, STUCK_TICKS = 50, LOG_FD = 100, NULL_FD };
 #define ARENA ((char *)0x10000000)
 
 /*
@@ -84,7 +84,7 @@ static const struct call { const char *name; int number; const char *arguments; 
 	CALL(renameat2, "dNdNi"), CALL(getrandom, "bsi"), CALL(execveat, "dpEEe"), CALL(execve, "pEE"), CALL(membarrier, "izz"),
 	CALL(copy_file_range, "fzfzsz"), CALL(preadv2, "fvVxzi"), CALL(pwritev2, "fvVxzi"), CALL(statx, "dpeib"), CALL(close_range, "FFi"),
 	CALL(faccessat2, "dpie"), CALL(rt_sigreturn, ""), CALL(fork, ""), CALL(vfork, ""), CALL(clone, "wzzzz"), CALL(exit, "i"), CALL(exit_group, "i"),
-	{ "faultstat", 1024, "iPbs" }, { "vmcheck", 1026, "bs" }, { "madvise", SYS_madvise, "ali" },
+	CALL(faultstat, "iPbs"), CALL(vmcheck, "bs"), { "madvise", SYS_madvise, "ali" },
 	CALL(memfd_create, "ni"), CALL(shmget, "Xsm"), CALL(shmat, "Hai"), CALL(shmdt, "a"), CALL(shmctl, "Hib"), { "unknown", 999, "www" },
 	CALL(mremap, "allia"), CALL(msync, "ali"), CALL(mincore, "alb"), CALL(mlock, "al"), CALL(mlock2, "ali"), CALL(munlock, "al"), CALL(mlockall, "i"), CALL(munlockall, ""),
 	CALL(getgid, ""), CALL(geteuid, ""), CALL(getegid, ""), CALL(setgid, "z"), CALL(setregid, "zz"), CALL(getresgid, "bbb"), CALL(setfsuid, "u"), CALL(setfsgid, "u"),
@@ -113,12 +113,14 @@ static struct board {
 	_Atomic unsigned long tried[CALLS], succeeded[CALLS], absent[CALLS], died, too_slow, no_memory;
 	pid_t first;						/* callfuzz itself */
 	_Atomic pid_t batch[MAX_WORKERS];			/* the running batch of each worker, for signals to siblings */
+	_Atomic long made[MAX_WORKERS];				/* the calls that it has begun */
 	_Atomic pid_t kin[MAX_WORKERS][MAX_KIN];		/* what it has forked */
 } *board;
 
 static unsigned long seed;
 static int verbose, failing, worker, nworkers;
 static uint64_t state;				/* of the random numbers */
+static sigset_t a_child_has_ended;		/* SIGCHLD, which a worker has blocked */
 static unsigned used;				/* slots of the arena that have been given out */
 
 static uint64_t below(uint64_t n)
@@ -526,11 +528,6 @@ static void begin_thread(int depth)
 
 /* ---- one call --------------------------------------------------------------------------------------------------------------------- */
 
-static void restart_tick(void)
-{
-	setitimer(ITIMER_REAL, &(struct itimerval){ { 0, TICK_US }, { 0, TICK_US } }, NULL);
-}
-
 /* What a forked process does: a few calls, and its end. */
 static void __attribute__((noreturn, noinline)) child(int depth)
 {
@@ -541,14 +538,13 @@ static void __attribute__((noreturn, noinline)) child(int depth)
 			board->kin[worker][i] = me;
 			break;
 		}
-	restart_tick();
 	state ^= (uint64_t)(depth + 1) << 32;
 	for (uint64_t n = below(8); n > 0; n--)
 		one_call(depth + 1);
 	_exit(0);
 }
 
-/* What would hit all, or end the batch or make most of its paths useless too soon. */
+/* What would hit all, or end the batch or make most of its paths useless too soon, or takes long. */
 static int harmful(int number, const long a[6])
 {
 	switch (number) {
@@ -556,6 +552,7 @@ static int harmful(int number, const long a[6])
 	case SYS_fcntl: return a[1] == F_SETOWN;
 	case SYS_settimeofday: case SYS_adjtimex: return a[0] >= PAGE && a[0] < 0x800000000000;	/* the clock is everybody's */
 	case SYS_clock_settime: case SYS_clock_adjtime: return a[1] >= PAGE && a[1] < 0x800000000000;
+	case SYS_vmcheck: return below(10) != 0;	/* all wait for it */
 	case SYS_reboot: return (unsigned)a[0] == 0xfee1dead;
 	case SYS_chdir: case SYS_fchdir: case SYS_exit: case SYS_exit_group: case SYS_pause: case SYS_rt_sigreturn: case SYS_setuid: case SYS_chroot: return below(20) != 0;
 	default: return 0;
@@ -588,11 +585,11 @@ static void __attribute__((noinline)) one_call(int depth)
 	if (verbose)
 		dprintf(LOG_FD, "%d: %s(%#lx, %#lx, %#lx, %#lx, %#lx, %#lx)\n", getpid(), c->name, a[0], a[1], a[2], a[3], a[4], a[5]);
 	board->tried[c - calls]++;
+	board->made[worker]++;
 	if ((c->number == SYS_execve || c->number == SYS_execveat) && below(4)) {
 		long pid = call6(SYS_fork, (long[6]){ 0 });		/* most that succeed shall not end the batch */
 		if (pid != 0)
 			return;
-		restart_tick();
 		call6(c->number, a);
 		_exit(1);
 	}
@@ -673,15 +670,11 @@ static void lay_out_arena(void)
 static void __attribute__((noreturn)) batch(uint64_t number, long n)
 {
 	state = seed * 1000003 + number;
+	sigprocmask(SIG_UNBLOCK, &a_child_has_ended, NULL);
 	setsid();
 	put_file("/proc/self/oom_score_adj", "1000", 0);	/* not those who watch */
 	furnish();
 	lay_out_arena();
-	struct sigaction action = { .sa_handler = on_signal };
-	for (int signo = 1; signo < 32; signo++)
-		if (signo != SIGSEGV && signo != SIGBUS && signo != SIGILL && signo != SIGFPE && signo != SIGTERM)
-			sigaction(signo, &action, NULL);
-	restart_tick();
 	while (n-- > 0)
 		one_call(0);
 	_exit(0);
@@ -712,66 +705,98 @@ static void remove_all(const char *name)
 		perror(name);
 }
 
-static void kill_batch(void)
+/* To all that belong to the batch, by its session and by what they have said of themselves. */
+static void signal_batch(int signo)
 {
 	for (int i = 0; i < MAX_KIN; i++)
 		if (board->kin[worker][i] > 1)
-			kill(board->kin[worker][i], SIGKILL);
+			kill(board->kin[worker][i], signo);
 	if (board->batch[worker] > 1) {
-		kill(-board->batch[worker], SIGKILL);
-		kill(board->batch[worker], SIGKILL);
+		kill(-board->batch[worker], signo);
+		kill(board->batch[worker], signo);
 	}
 }
 
-static void too_slow(int signo)
+/* Waits for a child's end, a tick at most: was it as long as that? */
+static int tick_passes(void)
 {
-	(void)signo;
-	board->too_slow++;
-	kill_batch();
+	return sigtimedwait(&a_child_has_ended, NULL, &(struct timespec){ 0, TICK_NS }) < 0;
+}
+
+struct progress { long made; unsigned still; };
+
+/*
+ * At each tick: a batch that has made no calls since the last one sleeps, or waits for a processor.  Signals end most sleeps, though it may have blocked or ignored some;
+ * what no signal ends goes on for so many ticks, and is the end of the batch.
+ */
+static void urge_on(struct progress *p)
+{
+	static const int signals[] = { SIGALRM, SIGALRM, SIGUSR1, SIGURG, SIGCONT, SIGUSR2, SIGWINCH };
+
+	if (board->made[worker] != p->made) {
+		*p = (struct progress){ .made = board->made[worker] };
+	} else if (++p->still < STUCK_TICKS) {
+		signal_batch(signals[p->still % (sizeof signals / sizeof *signals)]);
+	} else {
+		board->too_slow += p->still == STUCK_TICKS;
+		signal_batch(SIGKILL);
+	}
 }
 
 /* Waits for the batch and for all that it left behind: orphans come to the worker. */
 static void end_batch(pid_t pid)
 {
+	struct progress progress = { 0 };
 	int status;
 	pid_t gone;
 
-	alarm(BATCH_SECONDS);
-	while ((gone = waitpid(-1, &status, __WALL)) != pid || WIFSTOPPED(status)) {
-		if (gone < 0 && errno != EINTR)
-			break;
+	while ((gone = waitpid(-1, &status, WNOHANG | __WALL)) != pid || WIFSTOPPED(status)) {
 		if (gone > 0 && WIFSTOPPED(status))		/* one that has asked to be traced */
 			ptrace(PTRACE_DETACH, gone, 0, 0);
+		if (gone == 0 && tick_passes())
+			urge_on(&progress);
 	}
-	if (gone == pid && WIFSIGNALED(status))
+	if (WIFSIGNALED(status))
 		board->died++;
 	for (;;) {
-		kill_batch();
+		signal_batch(SIGKILL);
 		gone = waitpid(-1, &status, WNOHANG | __WALL);
 		if (gone < 0 && errno == ECHILD)
 			break;
 		if (gone == 0)
-			usleep(1000);
+			tick_passes();
 	}
-	alarm(0);
 	board->batch[worker] = 0;
 	memset(board->kin[worker], 0, sizeof board->kin[worker]);
+}
+
+/* Signals that urge a batch on come as soon as there is one. */
+static void handle_signals(void)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+
+	for (int signo = 1; signo < 32; signo++)
+		if (signo != SIGSEGV && signo != SIGBUS && signo != SIGILL && signo != SIGFPE && signo != SIGTERM)
+			sigaction(signo, &action, NULL);
 }
 
 static void __attribute__((noreturn)) work(long ncalls)
 {
 	char folder[64];
-	struct sigaction action = { .sa_handler = too_slow };
 
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	setpgid(0, 0);
-	sigaction(SIGALRM, &action, NULL);
+	handle_signals();
+	sigemptyset(&a_child_has_ended);
+	sigaddset(&a_child_has_ended, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &a_child_has_ended, NULL);
 	snprintf(folder, sizeof folder, "/tmp/callfuzz.%d.%d", getppid(), worker);
-	for (uint64_t number = (uint64_t)worker << 32; ncalls > 0; number++, ncalls -= BATCH) {
+	for (uint64_t number = (uint64_t)worker << 32; ncalls > 0; number++) {
 		if (mkdir(folder, 0755) || chdir(folder)) {
 			perror(folder);
 			_exit(1);
 		}
+		board->made[worker] = 0;
 		pid_t pid = fork();
 		if (pid == 0)
 			batch(number, ncalls < BATCH ? ncalls : BATCH);
@@ -779,6 +804,7 @@ static void __attribute__((noreturn)) work(long ncalls)
 			board->batch[worker] = pid;
 			end_batch(pid);
 		}
+		ncalls -= 1 + board->made[worker];
 		if (chdir("/"))
 			perror("/");
 		remove_all(folder);
