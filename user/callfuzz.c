@@ -111,7 +111,7 @@ enum { CALLS = sizeof calls / sizeof *calls };
 /* Shared by all processes.  A batch that dies leaves what it has counted. */
 static struct board {
 	_Atomic unsigned long tried[CALLS], succeeded[CALLS], absent[CALLS], died, too_slow, no_memory;
-	pid_t first;						/* callfuzz itself */
+	pid_t first, workers[MAX_WORKERS];			/* callfuzz itself; those that look after batches */
 	_Atomic pid_t batch[MAX_WORKERS];			/* the running batch of each worker, for signals to siblings */
 	_Atomic long made[MAX_WORKERS];				/* the calls that it has begun */
 	_Atomic pid_t kin[MAX_WORKERS][MAX_KIN];		/* what it has forked */
@@ -559,6 +559,16 @@ static int harmful(int number, const long a[6])
 	}
 }
 
+/* Those who were there before, or all, or a worker. */
+static int out_of_bounds(int pid)
+{
+	int found = labs(pid) <= board->first;
+
+	for (int i = 0; i < nworkers && !found; i++)
+		found = labs(pid) == board->workers[i];
+	return found;
+}
+
 static int forks(int number) { return number == SYS_fork || number == SYS_vfork || number == SYS_clone || number == SYS_clone3; }
 
 static void __attribute__((noinline)) one_call(int depth)
@@ -574,8 +584,8 @@ static void __attribute__((noinline)) one_call(int depth)
 	}
 	for (int i = 0; c->arguments[i]; i++) {
 		a[i] = argument(c->arguments[i]);
-		if (c->arguments[i] == 'P' && labs((int)a[i]) <= board->first)
-			a[i] = 0;			/* those who were there before, or all */
+		if (c->arguments[i] == 'P' && out_of_bounds((int)a[i]))
+			a[i] = 0;
 	}
 	if (c->number == SYS_clone)
 		a[0] = below(4) ? SIGCHLD | PICK(0, 0, CLONE_FS, CLONE_FILES, CLONE_PARENT_SETTID, CLONE_CHILD_CLEARTID, CLONE_SIGHAND, CLONE_THREAD)
@@ -784,6 +794,7 @@ static void __attribute__((noreturn)) work(long ncalls)
 {
 	char folder[64];
 
+	board->workers[worker] = getpid();
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	setpgid(0, 0);
 	handle_signals();
