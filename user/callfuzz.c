@@ -24,16 +24,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -49,7 +54,7 @@ enum { TIOCGPTPEER_ = 0x5441, SHM_STAT_ANY = 15, SEM_STAT_ANY = 20, MSG_STAT_ANY
  * z mostly zero  g signal  P process  a address to map  l its length  o open flags  m mode  t timespec  T timeval pair  v iovec  V their number  S signal set
  * 8 its size  9 clone3's  A action  x offset  R rights  M map flags  u user  k clock  q timer value  L limit  r resource  I ioctl  C fcntl  y its argument  D poll list
  * H shared segment  e at-flags  W wait flags  j futex  n text  E argument vector  B option of prctl  h seek  G arguments of clone3  X segment, set or queue: its key
- * J address of a socket  K its size  O family  Q type  U message  Z option of a socket  Y sigevent  1 own folder  2 type of a file system  3 mount flags
+ * J address of a socket  K its size  O family  Q type  U message  Z option of a socket  Y sigevent  1 place in the own folder  2 type of a file system  3 mount flags
  * ! flags of a new descriptor  4 operations on semaphores  5 message with its type  6 semaphore set  7 message queue  0 request of ptrace
  */
 static const struct call { const char *name; int number; const char *arguments; } calls[] = {
@@ -62,7 +67,7 @@ static const struct call { const char *name; int number; const char *arguments; 
 	CALL(getpid, ""), CALL(sendfile, "ffzs"), CALL(wait4, "PbWb"), CALL(kill, "Pg"), CALL(uname, "b"), CALL(fcntl, "fCy"), CALL(flock, "fi"),
 	CALL(fsync, "f"), CALL(fdatasync, "f"), CALL(truncate, "px"), CALL(ftruncate, "fx"), CALL(getdents, "dbs"), CALL(getcwd, "bs"),
 	CALL(chdir, "N"), CALL(fchdir, "d"), CALL(rename, "NN"), CALL(mkdir, "Nm"), CALL(rmdir, "N"), CALL(creat, "pm"), CALL(link, "NN"),
-	CALL(unlink, "N"), CALL(symlink, "NN"), CALL(readlink, "pbs"), CALL(chmod, "Nm"), CALL(fchmod, "fm"), CALL(chown, "Nuu"),
+	CALL(unlink, "N"), CALL(symlink, "1N"), CALL(readlink, "pbs"), CALL(chmod, "Nm"), CALL(fchmod, "fm"), CALL(chown, "Nuu"),
 	CALL(fchown, "fuu"), CALL(lchown, "Nuu"), CALL(umask, "m"), CALL(gettimeofday, "bb"), CALL(getrlimit, "rb"), CALL(getrusage, "ib"),
 	CALL(sysinfo, "b"), CALL(times, "b"), CALL(getuid, ""), CALL(syslog, "ibs"), CALL(setpgid, "PP"), CALL(getppid, ""), CALL(getpgrp, ""),
 	CALL(setsid, ""), CALL(setuid, "z"), CALL(setreuid, "zz"), CALL(setresuid, "zzz"), CALL(setresgid, "zzz"), CALL(getresuid, "bbb"),
@@ -77,7 +82,7 @@ static const struct call { const char *name; int number; const char *arguments; 
 	CALL(restart_syscall, ""), CALL(fadvise64, "fxsi"), CALL(clock_settime, "kw"), CALL(clock_gettime, "kb"), CALL(clock_getres, "kb"),
 	CALL(clock_nanosleep, "kitb"), CALL(tgkill, "PPg"), CALL(utimes, "NT"), CALL(waitid, "iPbWb"), CALL(openat, "dpom"), CALL(mkdirat, "dNm"),
 	CALL(mknodat, "dNmw"), CALL(fchownat, "dNuue"), CALL(futimesat, "dNT"), CALL(newfstatat, "dpbe"), CALL(unlinkat, "dNe"),
-	CALL(renameat, "dNdN"), CALL(linkat, "dNdNe"), CALL(symlinkat, "NdN"), CALL(readlinkat, "dpbs"), CALL(fchmodat, "dNm"),
+	CALL(renameat, "dNdN"), CALL(linkat, "dNdNe"), CALL(symlinkat, "1dN"), CALL(readlinkat, "dpbs"), CALL(fchmodat, "dNm"),
 	CALL(faccessat, "dpi"), CALL(pselect6, "ibbbtz"), CALL(ppoll, "DVtS8"), CALL(set_robust_list, "bs"), CALL(get_robust_list, "Pbb"),
 	CALL(utimensat, "dNte"), CALL(fallocate, "fixs"), CALL(dup3, "fFz"), CALL(pipe2, "b!"), CALL(preadv, "fvVxz"), CALL(pwritev, "fvVxz"),
 	CALL(rt_tgsigqueueinfo, "PPgc"), CALL(prlimit64, "PrLb"), CALL(clock_adjtime, "kw"), CALL(syncfs, "f"), CALL(getcpu, "bbz"),
@@ -191,19 +196,20 @@ static long path(int changes)
 
 	if (!long_name[0]) {
 		memset(long_name, 'n', sizeof long_name - 1);
-		memset(long_path, '/', sizeof long_path - 1);
+		for (size_t i = 0; i < sizeof long_path - 1; i++)
+			long_path[i] = "./"[i % 2];
 	}
 	switch (below(30)) {
 	case 0: return bytes(0);
 	case 1: return (long)long_name + (long)below(60);
-	case 2: return (long)long_path + (long)below(1200);
+	case 2: return (long)long_path + 2 * (long)below(600);
 	default: return (long)names[below(sizeof names / sizeof *names - (changes ? READ_ONLY : 0))];
 	}
 }
 
 static long descriptor(void)
 {
-	return below(12) ? (long)below(28) : PICK(-1, -100, 1023, 1024, 0x7fffffff, 255, 63, LONG_MIN);
+	return below(12) ? (long)below(35) : PICK(-1, -100, 1023, 1024, 0x7fffffff, 255, 63, LONG_MIN);
 }
 
 static long process(void)
@@ -404,7 +410,7 @@ static long sigevent(void)
 	return below(3) ? (long)e : 0;
 }
 
-/* For mounts: never a place beyond the batch's folder, which is removed with all that is in it. */
+/* For mounts and the links that lead there: never a place beyond the batch's folder, which is removed with all that is in it. */
 static long own_folder(void)
 {
 	static const char *const names[] = { "dir", "dir/deep", "a", "new", "link", "dir", "dir/deep", "", "loop" };
@@ -629,7 +635,7 @@ static void put_file(const char *name, const char *text, int mode)
 	close(fd);
 }
 
-/* The folder's files, and descriptors 3 to 26 as the tables of kinds expect them. */
+/* The folder's files, and descriptors 3 to 34 as the tables of kinds expect them. */
 static void furnish(void)
 {
 	for (int fd = 0; fd < 3; fd++)
@@ -664,6 +670,13 @@ static void furnish(void)
 	int master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK), zero = 0;
 	if (master < 0 || ioctl(master, TIOCSPTLCK, &zero) || ioctl(master, TIOCGPTPEER_, O_RDWR | O_NONBLOCK) < 0)
 		perror("/dev/ptmx");
+	const sigset_t *all = &(sigset_t){ { ~0ul } };
+	const int flags = O_NONBLOCK;
+	if (epoll_create1(0) < 0 || eventfd(1, flags) < 0 || timerfd_create(CLOCK_MONOTONIC, flags) < 0 || signalfd(-1, all, flags) < 0 || inotify_init1(flags) < 0
+	    || memfd_create("memfd", MFD_ALLOW_SEALING) < 0 || syscall(SYS_pidfd_open, getpid(), 0) < 0)
+		perror("furnish");
+	if (connect(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0), (struct sockaddr *)&name, sizeof name))
+		perror("connect");
 }
 
 static void lay_out_arena(void)
@@ -690,28 +703,24 @@ static void __attribute__((noreturn)) batch(uint64_t number, long n)
 	_exit(0);
 }
 
-/* What has been mounted in there goes first. */
+/* What has been mounted there goes first. */
 static void remove_all(const char *name)
 {
-	DIR *d = opendir(name);
-	struct dirent *e;
+	while (umount2(name, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+		continue;
 
+	struct stat st;
+	DIR *d = lstat(name, &st) == 0 && S_ISDIR(st.st_mode) ? opendir(name) : NULL;
+	struct dirent *e;
 	while (d && (e = readdir(d))) {
 		char inner[600];
-		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
-			continue;
 		snprintf(inner, sizeof inner, "%s/%s", name, e->d_name);
-		while (umount2(inner, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
-			continue;
-		struct stat st;
-		if (lstat(inner, &st) == 0 && S_ISDIR(st.st_mode))
+		if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
 			remove_all(inner);
-		else
-			unlink(inner);
 	}
 	if (d)
 		closedir(d);
-	if (rmdir(name) && errno != ENOENT)
+	if (remove(name) && errno != ENOENT)
 		perror(name);
 }
 
