@@ -24,16 +24,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -41,7 +46,7 @@
 #include <unistd.h>
 #include "abi/faultline.h"
 
-enum { TIOCGPTPEER_ = 0x5441, SHM_STAT_ANY = 15, SEM_STAT_ANY = 20, MSG_STAT_ANY = 13, F_ADD_SEALS_ = 1033, F_GET_SEALS_, PAGE = 4096, BATCH = 150, MAX_WORKERS = 16, MAX_KIN = 64, ARENA_PAGES = 64, BATCH_SECONDS = 4, TICK_US = 4000, LOG_FD = 100, NULL_FD };
+enum { TIOCGPTPEER_ = 0x5441, SHM_STAT_ANY = 15, SEM_STAT_ANY = 20, MSG_STAT_ANY = 13, F_ADD_SEALS_ = 1033, F_GET_SEALS_, PAGE = 4096, BATCH = 150, MAX_WORKERS = 32, MAX_KIN = 64, ARENA_PAGES = 64, TICK_NS = 4000000, STUCK_TICKS = 50, LOG_FD = 100, NULL_FD };
 #define ARENA ((char *)0x10000000)
 
 /*
@@ -49,7 +54,7 @@ enum { TIOCGPTPEER_ = 0x5441, SHM_STAT_ANY = 15, SEM_STAT_ANY = 20, MSG_STAT_ANY
  * z mostly zero  g signal  P process  a address to map  l its length  o open flags  m mode  t timespec  T timeval pair  v iovec  V their number  S signal set
  * 8 its size  9 clone3's  A action  x offset  R rights  M map flags  u user  k clock  q timer value  L limit  r resource  I ioctl  C fcntl  y its argument  D poll list
  * H shared segment  e at-flags  W wait flags  j futex  n text  E argument vector  B option of prctl  h seek  G arguments of clone3  X segment, set or queue: its key
- * J address of a socket  K its size  O family  Q type  U message  Z option of a socket  Y sigevent  1 own folder  2 type of a file system  3 mount flags
+ * J address of a socket  K its size  O family  Q type  U message  Z option of a socket  Y sigevent  1 place in the own folder  2 type of a file system  3 mount flags
  * ! flags of a new descriptor  4 operations on semaphores  5 message with its type  6 semaphore set  7 message queue  0 request of ptrace
  */
 static const struct call { const char *name; int number; const char *arguments; } calls[] = {
@@ -62,7 +67,7 @@ static const struct call { const char *name; int number; const char *arguments; 
 	CALL(getpid, ""), CALL(sendfile, "ffzs"), CALL(wait4, "PbWb"), CALL(kill, "Pg"), CALL(uname, "b"), CALL(fcntl, "fCy"), CALL(flock, "fi"),
 	CALL(fsync, "f"), CALL(fdatasync, "f"), CALL(truncate, "px"), CALL(ftruncate, "fx"), CALL(getdents, "dbs"), CALL(getcwd, "bs"),
 	CALL(chdir, "N"), CALL(fchdir, "d"), CALL(rename, "NN"), CALL(mkdir, "Nm"), CALL(rmdir, "N"), CALL(creat, "pm"), CALL(link, "NN"),
-	CALL(unlink, "N"), CALL(symlink, "NN"), CALL(readlink, "pbs"), CALL(chmod, "Nm"), CALL(fchmod, "fm"), CALL(chown, "Nuu"),
+	CALL(unlink, "N"), CALL(symlink, "1N"), CALL(readlink, "pbs"), CALL(chmod, "Nm"), CALL(fchmod, "fm"), CALL(chown, "Nuu"),
 	CALL(fchown, "fuu"), CALL(lchown, "Nuu"), CALL(umask, "m"), CALL(gettimeofday, "bb"), CALL(getrlimit, "rb"), CALL(getrusage, "ib"),
 	CALL(sysinfo, "b"), CALL(times, "b"), CALL(getuid, ""), CALL(syslog, "ibs"), CALL(setpgid, "PP"), CALL(getppid, ""), CALL(getpgrp, ""),
 	CALL(setsid, ""), CALL(setuid, "z"), CALL(setreuid, "zz"), CALL(setresuid, "zzz"), CALL(setresgid, "zzz"), CALL(getresuid, "bbb"),
@@ -77,14 +82,14 @@ static const struct call { const char *name; int number; const char *arguments; 
 	CALL(restart_syscall, ""), CALL(fadvise64, "fxsi"), CALL(clock_settime, "kw"), CALL(clock_gettime, "kb"), CALL(clock_getres, "kb"),
 	CALL(clock_nanosleep, "kitb"), CALL(tgkill, "PPg"), CALL(utimes, "NT"), CALL(waitid, "iPbWb"), CALL(openat, "dpom"), CALL(mkdirat, "dNm"),
 	CALL(mknodat, "dNmw"), CALL(fchownat, "dNuue"), CALL(futimesat, "dNT"), CALL(newfstatat, "dpbe"), CALL(unlinkat, "dNe"),
-	CALL(renameat, "dNdN"), CALL(linkat, "dNdNe"), CALL(symlinkat, "NdN"), CALL(readlinkat, "dpbs"), CALL(fchmodat, "dNm"),
+	CALL(renameat, "dNdN"), CALL(linkat, "dNdNe"), CALL(symlinkat, "1dN"), CALL(readlinkat, "dpbs"), CALL(fchmodat, "dNm"),
 	CALL(faccessat, "dpi"), CALL(pselect6, "ibbbtz"), CALL(ppoll, "DVtS8"), CALL(set_robust_list, "bs"), CALL(get_robust_list, "Pbb"),
 	CALL(utimensat, "dNte"), CALL(fallocate, "fixs"), CALL(dup3, "fFz"), CALL(pipe2, "b!"), CALL(preadv, "fvVxz"), CALL(pwritev, "fvVxz"),
 	CALL(rt_tgsigqueueinfo, "PPgc"), CALL(prlimit64, "PrLb"), CALL(clock_adjtime, "kw"), CALL(syncfs, "f"), CALL(getcpu, "bbz"),
 	CALL(renameat2, "dNdNi"), CALL(getrandom, "bsi"), CALL(execveat, "dpEEe"), CALL(execve, "pEE"), CALL(membarrier, "izz"),
 	CALL(copy_file_range, "fzfzsz"), CALL(preadv2, "fvVxzi"), CALL(pwritev2, "fvVxzi"), CALL(statx, "dpeib"), CALL(close_range, "FFi"),
 	CALL(faccessat2, "dpie"), CALL(rt_sigreturn, ""), CALL(fork, ""), CALL(vfork, ""), CALL(clone, "wzzzz"), CALL(exit, "i"), CALL(exit_group, "i"),
-	{ "faultstat", 1024, "iPbs" }, { "vmcheck", 1026, "bs" }, { "madvise", SYS_madvise, "ali" },
+	CALL(faultstat, "iPbs"), CALL(vmcheck, "bs"), { "madvise", SYS_madvise, "ali" },
 	CALL(memfd_create, "ni"), CALL(shmget, "Xsm"), CALL(shmat, "Hai"), CALL(shmdt, "a"), CALL(shmctl, "Hib"), { "unknown", 999, "www" },
 	CALL(mremap, "allia"), CALL(msync, "ali"), CALL(mincore, "alb"), CALL(mlock, "al"), CALL(mlock2, "ali"), CALL(munlock, "al"), CALL(mlockall, "i"), CALL(munlockall, ""),
 	CALL(getgid, ""), CALL(geteuid, ""), CALL(getegid, ""), CALL(setgid, "z"), CALL(setregid, "zz"), CALL(getresgid, "bbb"), CALL(setfsuid, "u"), CALL(setfsgid, "u"),
@@ -111,14 +116,16 @@ enum { CALLS = sizeof calls / sizeof *calls };
 /* Shared by all processes.  A batch that dies leaves what it has counted. */
 static struct board {
 	_Atomic unsigned long tried[CALLS], succeeded[CALLS], absent[CALLS], died, too_slow, no_memory;
-	pid_t first;						/* callfuzz itself */
+	pid_t first, workers[MAX_WORKERS];			/* callfuzz itself; those that look after batches */
 	_Atomic pid_t batch[MAX_WORKERS];			/* the running batch of each worker, for signals to siblings */
+	_Atomic long made[MAX_WORKERS];				/* the calls that it has begun */
 	_Atomic pid_t kin[MAX_WORKERS][MAX_KIN];		/* what it has forked */
 } *board;
 
 static unsigned long seed;
 static int verbose, failing, worker, nworkers;
 static uint64_t state;				/* of the random numbers */
+static sigset_t a_child_has_ended;		/* SIGCHLD, which a worker has blocked */
 static unsigned used;				/* slots of the arena that have been given out */
 
 static uint64_t below(uint64_t n)
@@ -189,19 +196,20 @@ static long path(int changes)
 
 	if (!long_name[0]) {
 		memset(long_name, 'n', sizeof long_name - 1);
-		memset(long_path, '/', sizeof long_path - 1);
+		for (size_t i = 0; i < sizeof long_path - 1; i++)
+			long_path[i] = "./"[i % 2];
 	}
 	switch (below(30)) {
 	case 0: return bytes(0);
 	case 1: return (long)long_name + (long)below(60);
-	case 2: return (long)long_path + (long)below(1200);
+	case 2: return (long)long_path + 2 * (long)below(600);
 	default: return (long)names[below(sizeof names / sizeof *names - (changes ? READ_ONLY : 0))];
 	}
 }
 
 static long descriptor(void)
 {
-	return below(12) ? (long)below(28) : PICK(-1, -100, 1023, 1024, 0x7fffffff, 255, 63, LONG_MIN);
+	return below(12) ? (long)below(35) : PICK(-1, -100, 1023, 1024, 0x7fffffff, 255, 63, LONG_MIN);
 }
 
 static long process(void)
@@ -402,7 +410,7 @@ static long sigevent(void)
 	return below(3) ? (long)e : 0;
 }
 
-/* For mounts: never a place beyond the batch's folder, which is removed with all that is in it. */
+/* For mounts and the links that lead there: never a place beyond the batch's folder, which is removed with all that is in it. */
 static long own_folder(void)
 {
 	static const char *const names[] = { "dir", "dir/deep", "a", "new", "link", "dir", "dir/deep", "", "loop" };
@@ -526,11 +534,6 @@ static void begin_thread(int depth)
 
 /* ---- one call --------------------------------------------------------------------------------------------------------------------- */
 
-static void restart_tick(void)
-{
-	setitimer(ITIMER_REAL, &(struct itimerval){ { 0, TICK_US }, { 0, TICK_US } }, NULL);
-}
-
 /* What a forked process does: a few calls, and its end. */
 static void __attribute__((noreturn, noinline)) child(int depth)
 {
@@ -541,14 +544,13 @@ static void __attribute__((noreturn, noinline)) child(int depth)
 			board->kin[worker][i] = me;
 			break;
 		}
-	restart_tick();
 	state ^= (uint64_t)(depth + 1) << 32;
 	for (uint64_t n = below(8); n > 0; n--)
 		one_call(depth + 1);
 	_exit(0);
 }
 
-/* What would hit all, or end the batch or make most of its paths useless too soon. */
+/* What would hit all, or end the batch or make most of its paths useless too soon, or takes long. */
 static int harmful(int number, const long a[6])
 {
 	switch (number) {
@@ -556,10 +558,21 @@ static int harmful(int number, const long a[6])
 	case SYS_fcntl: return a[1] == F_SETOWN;
 	case SYS_settimeofday: case SYS_adjtimex: return a[0] >= PAGE && a[0] < 0x800000000000;	/* the clock is everybody's */
 	case SYS_clock_settime: case SYS_clock_adjtime: return a[1] >= PAGE && a[1] < 0x800000000000;
+	case SYS_vmcheck: return below(10) != 0;	/* all wait for it */
 	case SYS_reboot: return (unsigned)a[0] == 0xfee1dead;
 	case SYS_chdir: case SYS_fchdir: case SYS_exit: case SYS_exit_group: case SYS_pause: case SYS_rt_sigreturn: case SYS_setuid: case SYS_chroot: return below(20) != 0;
 	default: return 0;
 	}
+}
+
+/* Those who were there before, or all, or a worker. */
+static int out_of_bounds(int pid)
+{
+	int found = labs(pid) <= board->first;
+
+	for (int i = 0; i < nworkers && !found; i++)
+		found = labs(pid) == board->workers[i];
+	return found;
 }
 
 static int forks(int number) { return number == SYS_fork || number == SYS_vfork || number == SYS_clone || number == SYS_clone3; }
@@ -577,8 +590,8 @@ static void __attribute__((noinline)) one_call(int depth)
 	}
 	for (int i = 0; c->arguments[i]; i++) {
 		a[i] = argument(c->arguments[i]);
-		if (c->arguments[i] == 'P' && labs((int)a[i]) <= board->first)
-			a[i] = 0;			/* those who were there before, or all */
+		if (c->arguments[i] == 'P' && out_of_bounds((int)a[i]))
+			a[i] = 0;
 	}
 	if (c->number == SYS_clone)
 		a[0] = below(4) ? SIGCHLD | PICK(0, 0, CLONE_FS, CLONE_FILES, CLONE_PARENT_SETTID, CLONE_CHILD_CLEARTID, CLONE_SIGHAND, CLONE_THREAD)
@@ -588,11 +601,11 @@ static void __attribute__((noinline)) one_call(int depth)
 	if (verbose)
 		dprintf(LOG_FD, "%d: %s(%#lx, %#lx, %#lx, %#lx, %#lx, %#lx)\n", getpid(), c->name, a[0], a[1], a[2], a[3], a[4], a[5]);
 	board->tried[c - calls]++;
+	board->made[worker]++;
 	if ((c->number == SYS_execve || c->number == SYS_execveat) && below(4)) {
 		long pid = call6(SYS_fork, (long[6]){ 0 });		/* most that succeed shall not end the batch */
 		if (pid != 0)
 			return;
-		restart_tick();
 		call6(c->number, a);
 		_exit(1);
 	}
@@ -622,7 +635,7 @@ static void put_file(const char *name, const char *text, int mode)
 	close(fd);
 }
 
-/* The folder's files, and descriptors 3 to 26 as the tables of kinds expect them. */
+/* The folder's files, and descriptors 3 to 34 as the tables of kinds expect them. */
 static void furnish(void)
 {
 	for (int fd = 0; fd < 3; fd++)
@@ -657,6 +670,13 @@ static void furnish(void)
 	int master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK), zero = 0;
 	if (master < 0 || ioctl(master, TIOCSPTLCK, &zero) || ioctl(master, TIOCGPTPEER_, O_RDWR | O_NONBLOCK) < 0)
 		perror("/dev/ptmx");
+	const sigset_t *all = &(sigset_t){ { ~0ul } };
+	const int flags = O_NONBLOCK;
+	if (epoll_create1(0) < 0 || eventfd(1, flags) < 0 || timerfd_create(CLOCK_MONOTONIC, flags) < 0 || signalfd(-1, all, flags) < 0 || inotify_init1(flags) < 0
+	    || memfd_create("memfd", MFD_ALLOW_SEALING) < 0 || syscall(SYS_pidfd_open, getpid(), 0) < 0)
+		perror("furnish");
+	if (connect(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0), (struct sockaddr *)&name, sizeof name))
+		perror("connect");
 }
 
 static void lay_out_arena(void)
@@ -673,105 +693,130 @@ static void lay_out_arena(void)
 static void __attribute__((noreturn)) batch(uint64_t number, long n)
 {
 	state = seed * 1000003 + number;
+	sigprocmask(SIG_UNBLOCK, &a_child_has_ended, NULL);
 	setsid();
 	put_file("/proc/self/oom_score_adj", "1000", 0);	/* not those who watch */
 	furnish();
 	lay_out_arena();
-	struct sigaction action = { .sa_handler = on_signal };
-	for (int signo = 1; signo < 32; signo++)
-		if (signo != SIGSEGV && signo != SIGBUS && signo != SIGILL && signo != SIGFPE && signo != SIGTERM)
-			sigaction(signo, &action, NULL);
-	restart_tick();
 	while (n-- > 0)
 		one_call(0);
 	_exit(0);
 }
 
-/* What has been mounted in there goes first. */
+/* What has been mounted there goes first. */
 static void remove_all(const char *name)
 {
-	DIR *d = opendir(name);
-	struct dirent *e;
+	while (umount2(name, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+		continue;
 
+	struct stat st;
+	DIR *d = lstat(name, &st) == 0 && S_ISDIR(st.st_mode) ? opendir(name) : NULL;
+	struct dirent *e;
 	while (d && (e = readdir(d))) {
 		char inner[600];
-		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
-			continue;
 		snprintf(inner, sizeof inner, "%s/%s", name, e->d_name);
-		while (umount2(inner, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
-			continue;
-		struct stat st;
-		if (lstat(inner, &st) == 0 && S_ISDIR(st.st_mode))
+		if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
 			remove_all(inner);
-		else
-			unlink(inner);
 	}
 	if (d)
 		closedir(d);
-	if (rmdir(name) && errno != ENOENT)
+	if (remove(name) && errno != ENOENT)
 		perror(name);
 }
 
-static void kill_batch(void)
+/* To all that belong to the batch, by its session and by what they have said of themselves. */
+static void signal_batch(int signo)
 {
 	for (int i = 0; i < MAX_KIN; i++)
 		if (board->kin[worker][i] > 1)
-			kill(board->kin[worker][i], SIGKILL);
+			kill(board->kin[worker][i], signo);
 	if (board->batch[worker] > 1) {
-		kill(-board->batch[worker], SIGKILL);
-		kill(board->batch[worker], SIGKILL);
+		kill(-board->batch[worker], signo);
+		kill(board->batch[worker], signo);
 	}
 }
 
-static void too_slow(int signo)
+/* Waits for a child's end, a tick at most: was it as long as that? */
+static int tick_passes(void)
 {
-	(void)signo;
-	board->too_slow++;
-	kill_batch();
+	return sigtimedwait(&a_child_has_ended, NULL, &(struct timespec){ 0, TICK_NS }) < 0;
+}
+
+struct progress { long made; unsigned still; };
+
+/*
+ * At each tick: a batch that has made no calls since the last one sleeps, or waits for a processor.  Signals end most sleeps, though it may have blocked or ignored some;
+ * what no signal ends goes on for so many ticks, and is the end of the batch.
+ */
+static void urge_on(struct progress *p)
+{
+	static const int signals[] = { SIGALRM, SIGALRM, SIGUSR1, SIGURG, SIGCONT, SIGUSR2, SIGWINCH };
+
+	if (board->made[worker] != p->made) {
+		*p = (struct progress){ .made = board->made[worker] };
+	} else if (++p->still < STUCK_TICKS) {
+		signal_batch(signals[p->still % (sizeof signals / sizeof *signals)]);
+	} else {
+		board->too_slow += p->still == STUCK_TICKS;
+		signal_batch(SIGKILL);
+	}
 }
 
 /* Waits for the batch and for all that it left behind: orphans come to the worker. */
 static void end_batch(pid_t pid)
 {
+	struct progress progress = { 0 };
 	int status;
 	pid_t gone;
 
-	alarm(BATCH_SECONDS);
-	while ((gone = waitpid(-1, &status, __WALL)) != pid || WIFSTOPPED(status)) {
-		if (gone < 0 && errno != EINTR)
-			break;
+	while ((gone = waitpid(-1, &status, WNOHANG | __WALL)) != pid || WIFSTOPPED(status)) {
 		if (gone > 0 && WIFSTOPPED(status))		/* one that has asked to be traced */
 			ptrace(PTRACE_DETACH, gone, 0, 0);
+		if (gone == 0 && tick_passes())
+			urge_on(&progress);
 	}
-	if (gone == pid && WIFSIGNALED(status))
+	if (WIFSIGNALED(status))
 		board->died++;
 	for (;;) {
-		kill_batch();
+		signal_batch(SIGKILL);
 		gone = waitpid(-1, &status, WNOHANG | __WALL);
 		if (gone < 0 && errno == ECHILD)
 			break;
 		if (gone == 0)
-			usleep(1000);
+			tick_passes();
 	}
-	alarm(0);
 	board->batch[worker] = 0;
 	memset(board->kin[worker], 0, sizeof board->kin[worker]);
+}
+
+/* Signals that urge a batch on come as soon as there is one. */
+static void handle_signals(void)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+
+	for (int signo = 1; signo < 32; signo++)
+		if (signo != SIGSEGV && signo != SIGBUS && signo != SIGILL && signo != SIGFPE && signo != SIGTERM)
+			sigaction(signo, &action, NULL);
 }
 
 static void __attribute__((noreturn)) work(long ncalls)
 {
 	char folder[64];
-	struct sigaction action = { .sa_handler = too_slow };
 
+	board->workers[worker] = getpid();
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	setpgid(0, 0);
-	sigaction(SIGALRM, &action, NULL);
+	handle_signals();
+	sigemptyset(&a_child_has_ended);
+	sigaddset(&a_child_has_ended, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &a_child_has_ended, NULL);
 	snprintf(folder, sizeof folder, "/tmp/callfuzz.%d.%d", getppid(), worker);
-	for (uint64_t number = (uint64_t)worker << 32; ncalls > 0; number++, ncalls -= BATCH) {
+	for (uint64_t number = (uint64_t)worker << 32; ncalls > 0; number++) {
 		if (mkdir(folder, 0755) || chdir(folder)) {
 			perror(folder);
 			_exit(1);
 		}
+		board->made[worker] = 0;
 		pid_t pid = fork();
 		if (pid == 0)
 			batch(number, ncalls < BATCH ? ncalls : BATCH);
@@ -779,6 +824,7 @@ static void __attribute__((noreturn)) work(long ncalls)
 			board->batch[worker] = pid;
 			end_batch(pid);
 		}
+		ncalls -= 1 + board->made[worker];
 		if (chdir("/"))
 			perror("/");
 		remove_all(folder);

@@ -6,12 +6,12 @@
 # The first rounds are for what is made once and kept.  A round's seed comes from its number.
 calls=$1 processes=$2 seed=$3 round=0 first=2
 
-# What is kept of closed files goes, and of the programs' pages all are cached: how many there are is chance.
+# What is kept of closed files goes, and of the programs' pages all are cached: how many there are is chance, as is how many a stack at a random place takes.
 counts() {
 	sleep 1
 	cat /proc/1/exe /proc/$$/exe /host/fuzz-soak.sh > /dev/null
 	echo 3 > /proc/sys/vm/drop_caches
-	echo "@$1 $(vmcheck --json)"
+	echo "@$1 $(linux64 -R vmcheck --json)"
 }
 
 work() {
