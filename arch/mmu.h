@@ -101,6 +101,7 @@ int mmu_map_huge(struct mmu *, vaddr_t va, pfn_t block, unsigned prot);
  * Own: what is changed must not be seen by others.  Where a change of [start, end) needs it, a leaf table that is shared since a fork is copied, one that
  * is no longer shared gets its rights back, a huge entry is broken into a table.  Must come before unmap (EDGES: what the range covers as a whole goes as a
  * whole), protect and replace and map (TABLES: whole huge entries stay).
+ * Tables are copied and huge entries broken with the space locked for writing; rights may also be given back by its readers.
  * => 0 or -ENOMEM; some of it may be owned then, which no program can see.
  */
 enum mmu_own { MMU_OWN_EDGES, MMU_OWN_TABLES, MMU_OWN_PAGES };
@@ -152,7 +153,7 @@ void mmu_protect(struct mmu *, vaddr_t start, vaddr_t end, unsigned prot, enum m
  * table tells what leads there: SHARED since a fork; HELD: shared no more, but its upper entry still refuses writing; HUGE: no table, the
  * entry is a huge one.  bare: no counted page is mapped within the table's reach.
  */
-enum mmu_table { MMU_TABLE_NONE, MMU_TABLE_OWN, MMU_TABLE_SHARED, MMU_TABLE_HELD, MMU_TABLE_HUGE };
+enum mmu_table { MMU_TABLE_NONE, MMU_TABLE_OWN, MMU_TABLE_HELD, MMU_TABLE_SHARED, MMU_TABLE_HUGE };
 struct mmu_entry {
 	pfn_t pfn;
 	unsigned prot;

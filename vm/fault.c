@@ -216,7 +216,7 @@ static enum step attempt(struct fault *f)
 		return done(f, FAULT_SPURIOUS);
 	}
 	bool huge = wants_huge(f);
-	if (!f->alone && (huge || f->entry.table > MMU_TABLE_OWN))
+	if (!f->alone && (huge || f->entry.table > MMU_TABLE_HELD))	/* a table is put in another's place */
 		return STEP_ALONE;
 	if (huge && map_huge(f))
 		return done(f, FAULT_HUGE);

@@ -547,13 +547,15 @@ static bool copy_table(struct mmu *mmu, vaddr_t va, sim_pte *upper)
 
 int mmu_own(struct mmu *mmu, vaddr_t start, vaddr_t end, enum mmu_own how)
 {
-	check_locked(mmu, WRITER);
+	check_locked(mmu, READER);
 	for (vaddr_t va = table_start(start); start < end && va < end; va += MMU_TABLE_REACH) {
 		bool whole = va >= start && va + MMU_TABLE_REACH <= end;
 		sim_pte *upper = upper_entry(mmu, page_index(mmu, va));
 
 		if (!upper || (whole && how == MMU_OWN_EDGES))
 			continue;
+		if ((*upper & SIM_LARGE) || is_shared(mmu, *upper))
+			check_locked(mmu, WRITER);
 		if (*upper & SIM_LARGE) {
 			if (!(whole && how == MMU_OWN_TABLES) && !break_huge(mmu, va, upper))
 				return -ENOMEM;
