@@ -35,6 +35,7 @@
 #include "vm/frame.h"
 #include "vm/heap.h"
 #include "vm/physmap.h"
+#include "vm/fault.h"
 #include "vm/vm.h"
 
 enum { CMDLINE_SIZE = 1024, WORDS_MAX = 62 };
@@ -56,6 +57,7 @@ void kernel_main(const struct boot_info *boot)
 	sched_init();
 	vm_init();
 	arch_init();
+	fault_ahead = FAULT_AHEAD_ON;
 	read_cmdline(boot->cmdline);
 	say_hello(boot);
 	process_init();

@@ -48,7 +48,7 @@
 
 enum step { STEP_DONE, STEP_NEXT, STEP_AGAIN, STEP_ALONE, STEP_FILL };
 
-enum { AROUND_PAGES = 16, STACK_GUARD_PAGES = 256 };
+enum { AROUND_PAGES = 16, AHEAD_PAGES = 7, STACK_GUARD_PAGES = 256 };
 
 struct fault {
 	struct space *space;
@@ -68,6 +68,7 @@ struct fault {
 
 static enum step locked_attempt(struct fault *);
 static enum step attempt(struct fault *);
+static void go_ahead(struct fault *);
 static void fill(struct fault *);
 static void account(const struct fault *, struct fault_stats *who, uint64_t cycles);
 
@@ -104,6 +105,8 @@ static enum step locked_attempt(struct fault *f)
 			write_lock(lock);
 		}
 	}
+	if (next == STEP_DONE && fault_ahead && (f->class == FAULT_DEMAND_ZERO || f->class == FAULT_FILE_COW))
+		go_ahead(f);
 	if (f->alone)
 		write_unlock(lock);
 	else
@@ -111,15 +114,39 @@ static enum step locked_attempt(struct fault *f)
 	return next;
 }
 
+unsigned fault_ahead;
+
+static bool may_write(const struct fault *f, vaddr_t page)
+{
+	return page >= f->region->start && page < f->region->end && mmu_query(&f->space->mmu, page).prot & VM_WRITE;
+}
+
+/* Who wrote to the page beside it as well is likely to go on: some more in the same direction are served as if they were written to. */
+static void go_ahead(struct fault *f)
+{
+	struct fault next = *f;
+	enum step step = STEP_DONE;
+	vaddr_t by = may_write(f, f->page - PAGE_SIZE) ? PAGE_SIZE : -PAGE_SIZE;
+
+	if (f->mode == FAULT_POPULATE || !may_write(f, f->page - by))
+		return;
+	while ((next.page += by) >= f->region->start && next.page < f->region->end && f->neighbours < AHEAD_PAGES && !frame_is_short()
+		&& (step = attempt(&next)) == STEP_DONE && next.class == f->class)
+		f->neighbours++;
+	if (step == STEP_FILL)
+		object_put(next.fill);
+}
+
 static void account(const struct fault *f, struct fault_stats *who, uint64_t cycles)
 {
 	struct fault_stats *each[2] = { stats_here(), who };
+	unsigned flags = f->flags | (f->neighbours ? 1u << FAULT_FLAG_AROUND : 0);
 
 	for (int i = 0; i < 2 && each[i]; i++) {
 		each[i]->count[f->class]++;
 		each[i]->cost[f->class] += cycles;
 		each[i]->neighbours += f->neighbours;
-		for (unsigned bits = f->flags; bits; bits &= bits - 1)
+		for (unsigned bits = flags; bits; bits &= bits - 1)
 			each[i]->flags[__builtin_ctz(bits)]++;
 	}
 }
@@ -388,10 +415,7 @@ static enum step map_around(struct fault *f, struct object *o, enum fault_class 
 	ssize n = mmu_map(&f->space->mmu, start, frame, last - first + 1, rights);
 	if (n < 1)
 		return n < 0 ? no_memory(f) : STEP_AGAIN;
-	if (n > 1) {
-		f->neighbours = (size_t)n - 1;
-		f->flags |= 1u << FAULT_FLAG_AROUND;
-	}
+	f->neighbours = (size_t)n - 1;
 	return done(f, class);
 }
 
