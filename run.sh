@@ -259,6 +259,7 @@ else
 	read -r lines columns < <(stty size 2> /dev/null) && [ "$lines$columns" != 00 ] && append+=" LINES=$lines COLUMNS=$columns"
 fi
 [ -z "$icount" ] || append+=${append:+ }norandmaps
+[ ${#packages[@]} -eq 0 ] || append="fault_ahead=on${append:+ $append}"		# the last one counts
 if [ -n "$append" ]; then
 	printf '%s' "$append" > "$run/cmdline"
 	qemu+=(-fw_cfg "name=opt/faultline/cmdline,file=$escaped/cmdline")

@@ -570,7 +570,7 @@ static const struct proc_entry kernel_entries[] = {
 	NUMBER("shmmni"), CONSTANT("tainted"), NUMBER("threads-max"), CONSTANT("version"), END
 };
 static const struct proc_entry vm_entries[] = {
-	FILE("drop_caches", 0200, drop_caches_text), FILE("fork", 0644, proc_setting_text), CONSTANT("legacy_va_layout"), CONSTANT("max_map_count"),
+	FILE("drop_caches", 0200, drop_caches_text), FILE("fault_ahead", 0644, proc_setting_text), FILE("fork", 0644, proc_setting_text), CONSTANT("legacy_va_layout"), CONSTANT("max_map_count"),
 	FILE("min_free_kbytes", 0444, min_free_text), CONSTANT("mmap_min_addr"), CONSTANT("nr_hugepages"), CONSTANT("nr_overcommit_hugepages"),
 	CONSTANT("oom_kill_allocating_task"), FILE("overcommit_kbytes", 0644, overcommit_text), FILE("overcommit_memory", 0644, overcommit_text),
 	FILE("overcommit_ratio", 0644, overcommit_text), CONSTANT("page-cluster"), FILE("pager", 0644, proc_setting_text), CONSTANT("panic_on_oom"),

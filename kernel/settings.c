@@ -8,6 +8,7 @@
 
 static const struct setting settings[] = {
 	{ "pager", "pager", { "ok", "slow", "eio" }, &fat_pager_mode, false },
+	{ "fault_ahead", "fault_ahead", { "off", "on" }, &fault_ahead, true },
 	{ "fault_cost", "fault_cost", { "auto", "on", "off" }, &stats_cost, true },
 	{ "fork", "fork", { "share", "copy" }, &fork_tables, true },
 	{ "randomize_va_space", "randomize_va_space", { "0", "1", "2" }, &randomize_maps, false },

@@ -48,7 +48,7 @@
 
 enum step { STEP_DONE, STEP_NEXT, STEP_AGAIN, STEP_ALONE, STEP_FILL };
 
-enum { AROUND_PAGES = 16, STACK_GUARD_PAGES = 256 };
+enum { AROUND_PAGES = 16, AHEAD_PAGES = 7, STACK_GUARD_PAGES = 256 };
 
 struct fault {
 	struct space *space;
@@ -68,14 +68,24 @@ struct fault {
 
 static enum step locked_attempt(struct fault *);
 static enum step attempt(struct fault *);
+struct ahead;
+static bool goes_on(struct fault *, struct fault **at, struct ahead *, enum step *);
 static void fill(struct fault *);
 static void account(const struct fault *, struct fault_stats *who, uint64_t cycles);
 
 struct fault_result vm_fault(struct space *space, vaddr_t addr, enum fault_access access, enum fault_mode mode, struct fault_stats *who)
 {
 	uint64_t began = stats_cost_wanted() ? cpu_cycles() : 0;
-	struct fault f = { .space = space, .page = page_floor(addr), .access = access, .mode = mode, .class = FAULT_CLASSES,
-		.flags = mode != FAULT_USER ? 1u << FAULT_FLAG_KERNEL : 0 };
+	struct fault f;
+
+	f.space = space;
+	f.page = page_floor(addr);
+	f.access = access;
+	f.mode = mode;
+	f.class = FAULT_CLASSES;
+	f.flags = mode != FAULT_USER ? 1u << FAULT_FLAG_KERNEL : 0;
+	f.neighbours = 0;
+	f.alone = false;
 
 	while (f.class == FAULT_CLASSES) {
 		if (frame_is_short())
@@ -83,21 +93,34 @@ struct fault_result vm_fault(struct space *space, vaddr_t addr, enum fault_acces
 		if (locked_attempt(&f) == STEP_FILL)
 			fill(&f);
 	}
-	account(&f, who, began ? cpu_cycles() - began : 0);
+	uint64_t cycles = began ? cpu_cycles() - began : 0;
+	account(&f, stats_here(), cycles);
+	if (who)
+		account(&f, who, cycles);
 	return (struct fault_result){ f.class, f.outcome };
 }
+
+/* A page further on that is served with a fault, and how far on. */
+struct ahead { struct fault fault; vaddr_t by; };
 
 /* As a reader; and once more, from its beginning, as the writer if it turns out that it needs that. */
 static enum step locked_attempt(struct fault *f)
 {
 	struct rwlock *lock = &f->space->lock;
+	struct fault *at = f;
+	struct ahead ahead;
 	enum step next;
 
 	if (f->alone)
 		write_lock(lock);
 	else
 		read_lock(lock);
-	while ((next = attempt(f)) == STEP_ALONE) {
+	for (;;) {
+		next = attempt(at);
+		if (__builtin_expect(fault_ahead == FAULT_AHEAD_ON, 0) && goes_on(f, &at, &ahead, &next))
+			continue;
+		if (next != STEP_ALONE)
+			break;
 		f->alone = true;
 		if (!read_upgrade(lock)) {
 			read_unlock(lock);
@@ -111,17 +134,53 @@ static enum step locked_attempt(struct fault *f)
 	return next;
 }
 
+unsigned fault_ahead;
+
+static bool may_write(const struct fault *f, vaddr_t page)
+{
+	return page >= f->region->start && page < f->region->end && mmu_query(&f->space->mmu, page).prot & VM_WRITE;
+}
+
+/* Who wrote to the page beside it as well is likely to go on: some more in the same direction are served as if they were written to. */
+static bool begins_ahead(const struct fault *f, struct ahead *a)
+{
+	if (f->mode == FAULT_POPULATE || (f->class != FAULT_DEMAND_ZERO && f->class != FAULT_FILE_COW))
+		return false;
+	a->fault = *f;
+	a->by = may_write(f, f->page - PAGE_SIZE) ? PAGE_SIZE : -PAGE_SIZE;
+	return may_write(f, f->page - a->by);
+}
+
+/* After the attempt for *at, which ended with *result: is there another page to serve?  Then *at is the attempt for that; else *result is that of f. */
+static __attribute__((cold)) bool goes_on(struct fault *f, struct fault **at, struct ahead *a, enum step *result)
+{
+	const enum step step = *result;
+	struct fault *next = &a->fault;
+
+	if (*at == f) {
+		if (step != STEP_DONE || !begins_ahead(f, a))
+			return false;
+		*at = next;
+	} else {
+		*result = STEP_DONE;
+		if (step == STEP_FILL)
+			object_put(next->fill);
+		if (step != STEP_DONE || next->class != f->class)
+			return false;
+		f->neighbours++;
+		f->flags |= 1u << FAULT_FLAG_AROUND;
+	}
+	next->page += a->by;
+	return next->page >= f->region->start && next->page < f->region->end && f->neighbours < AHEAD_PAGES && !frame_is_short();
+}
+
 static void account(const struct fault *f, struct fault_stats *who, uint64_t cycles)
 {
-	struct fault_stats *each[2] = { stats_here(), who };
-
-	for (int i = 0; i < 2 && each[i]; i++) {
-		each[i]->count[f->class]++;
-		each[i]->cost[f->class] += cycles;
-		each[i]->neighbours += f->neighbours;
-		for (unsigned bits = f->flags; bits; bits &= bits - 1)
-			each[i]->flags[__builtin_ctz(bits)]++;
-	}
+	who->count[f->class]++;
+	who->cost[f->class] += cycles;
+	who->neighbours += f->neighbours;
+	for (unsigned bits = f->flags; bits; bits &= bits - 1)
+		who->flags[__builtin_ctz(bits)]++;
 }
 
 /* ---- ways to end ------------------------------------------------------------------------------------------------------- */

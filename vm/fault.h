@@ -22,6 +22,10 @@ struct fault_result {
 enum { HUGE_ALWAYS, HUGE_MADVISE, HUGE_NEVER };
 extern unsigned huge_policy;
 
+/* Does who writes pages one after the other get some more at once?  Off at first. */
+enum { FAULT_AHEAD_OFF, FAULT_AHEAD_ON };
+extern unsigned fault_ahead;
+
 /*
  * Serves one fault at addr in a user space.  May sleep: no spinlock held, nor space->lock.
  * Counts it in `who` (may be NULL; nobody else writes it meanwhile) and for this processor.

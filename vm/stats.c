@@ -5,20 +5,15 @@
 #include "lib/string.h"
 
 unsigned stats_cost = COST_AUTO;
-static struct { struct fault_stats faults; } CPU_LOCAL cpus[CPUS_MAX];
+struct cpu_stats cpu_stats[CPUS_MAX];
 uint64_t system_pages_read;
-
-struct fault_stats *stats_here(void)
-{
-	return &cpus[cpu_index()].faults;
-}
 
 struct fault_stats stats_system(void)
 {
 	struct fault_stats sum = { 0 };
 
 	for (unsigned i = 0; i < cpu_count; i++)
-		stats_add(&sum, &cpus[i].faults);
+		stats_add(&sum, &cpu_stats[i].faults);
 	return sum;
 }
 

@@ -20,8 +20,9 @@ enum { COST_AUTO, COST_ON, COST_OFF };
 extern unsigned stats_cost;			/* one word, read and written whole */
 static inline bool stats_cost_wanted(void) { return stats_cost == COST_ON || (stats_cost == COST_AUTO && cpu_count == 1); }
 
+extern struct cpu_stats { struct fault_stats faults; } CPU_LOCAL cpu_stats[CPUS_MAX];
 /* This processor's. */
-struct fault_stats *stats_here(void);
+static inline struct fault_stats *stats_here(void) { return &cpu_stats[cpu_index()].faults; }
 /* Those of all processors. */
 struct fault_stats stats_system(void);
 extern uint64_t system_pages_read;		/* atomic */

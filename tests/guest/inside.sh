@@ -3,10 +3,11 @@
 #
 #	inside.sh FOLDER PROGRAM...
 #
-# Addresses are not random there, for tests count faults and tables exactly; but for the one that looks at it.
+# Addresses are not random there, nor are pages served ahead, for tests count faults and tables exactly; but for those that look at it.
 #
 # The lines with @ are for tests/guest/run, which sees by them whether the output is complete.
 folder=$1; shift
+echo off > /proc/sys/vm/fault_ahead
 for program; do
 	echo "@begin $program"
 	case $program in
