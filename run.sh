@@ -30,7 +30,7 @@ usage() {
   --get GUEST[:HOST]           the same for one file or folder (repeatable); default place: NAME in the current folder
   --image packed               an image of 512-byte clusters that are never frame-aligned: every file page is read and copied (default: aligned)
   --append 'ARGS'              kernel command line: init=PATH, norandmaps, pager=slow, pager=eio, fork=copy,
-                           transparent_hugepage=always|madvise|never, panic=test; NAME=VALUE goes into init's environment
+                           transparent_hugepage=always|madvise|never, fault_ahead=on|off, panic=test; NAME=VALUE goes into init's environment
   --debug                      the kernel with assertions and lock checks
   --gdb                        wait for a debugger; 'make gdb' attaches with symbols
   --timeout S                  give up S seconds after QEMU's start
