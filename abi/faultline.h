@@ -77,4 +77,5 @@ struct vmcheck {
 	uint64_t tasks, open_files;		/* filled by kernel/ and fs/ */
 	uint64_t reserve_frames, reserve_used;	/* the emergency reserve, and how often it was taken from */
 	uint64_t vnodes;			/* live vnodes (fs/) */
+	uint64_t kernel_tables;			/* of table_frames, those of the kernel's own ranges, which stay as many as there were at most */
 };

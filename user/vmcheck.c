@@ -19,6 +19,7 @@ static const struct { const char *name; size_t offset; } fields[] = {
 	FIELD(stacks_cached), FIELD(heap_bytes), FIELD(heap_objects), FIELD(page_array_bytes), FIELD(page_array_table_bytes),
 	FIELD(records_file), FIELD(records_shared), FIELD(records_pinned), FIELD(records_cut), FIELD(objects), FIELD(spaces),
 	FIELD(regions), FIELD(tasks), FIELD(open_files), FIELD(reserve_frames), FIELD(reserve_used), FIELD(vnodes),
+	FIELD(kernel_tables),
 };
 
 static double per_frame(const struct vmcheck *c)
@@ -54,6 +55,7 @@ static void print_text(const struct vmcheck *c)
 	frames("of files and shared memory", c->object_frames);
 	frames("borrowed from the image", c->borrowed_frames);
 	frames("page tables", c->table_frames);
+	frames("  of these, the kernel's", c->kernel_tables);
 	frames("kernel heap", c->heap_frames);
 	frames("kernel stacks", c->stack_frames);
 	frames("kernel, other", c->kernel_frames);

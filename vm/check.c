@@ -237,7 +237,9 @@ static pfn_t judge_frame(struct vmcheck *report, pfn_t pfn)
 		return (pfn_t)1 << page_order(word);
 	case PAGE_TABLE:
 		report->table_frames++;
-		if (table_refs(word) && word != page_table(0, 0, 1))	/* the kernel's own tables count nothing */
+		if (word == page_table(0, 0, 1))	/* the kernel's own tables count nothing */
+			report->kernel_tables++;
+		else if (table_refs(word))
 			wrong(report, "table with a wrong count of upper entries: off by", "frame", pfn, table_refs(word));
 		break;
 	case PAGE_ANON:

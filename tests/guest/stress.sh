@@ -15,12 +15,12 @@ counts() {
 	echo "@$1 $(vmcheck --json)"
 }
 
-run() {	# NAME SECONDS: what would take all memory that there is by default gets a half, or less where it is touched again and again
+run() {	# NAME SECONDS: what would take all memory that there is by default gets a half, or less where it is touched again and again; the instances share it
 	stress="stress-ng --$1 $instances --timeout $2 --verify --metrics-brief --temp-path /tmp"
 	case $1 in
 	memtester) memtester 32M 1 ;;
 	exec) su -s /bin/sh user -c "$stress" ;;		# it refuses to be run by root
-	vm) $stress --vm-bytes 128M ;;
+	vm | mmap | msync | memfd) $stress --$1-bytes 128M ;;
 	mremap) $stress --mremap-bytes 16M ;;
 	shm) $stress --shm-bytes 2M ;;			# of 32 objects, and as much memory beside
 	*) $stress ;;
