@@ -89,12 +89,10 @@ host-test:
 	@failed=0; for t in host-run tsan; do $(MAKE) --no-print-directory -s $$t || failed=1; done; exit $$failed
 host-run:
 	$(Q)$(MAKE) --no-print-directory -s -j2 host-build
-	@failed=0; \
-	for t in $(HOST_UNITS); do echo "# $$t"; $$t || failed=1; done; \
-	for t in $(notdir $(HOST_REPLAYS:%_replay=%)); do $(HOST_BUILD)/3x5/$${t}_replay tests/host/corpus/$$t || failed=1; done; \
-	for m in $(HOST_MODELS); do $$m $(SEED) $(STEPS) || failed=1; done; \
-	for m in $(HOST_SMPS); do $$m $(SEED) $(SMP_STEPS) || failed=1; done; \
-	exit $$failed
+	@{ for t in $(HOST_UNITS); do echo "echo '# $$t'; $$t"; done; \
+	for t in $(notdir $(HOST_REPLAYS:%_replay=%)); do echo "$(HOST_BUILD)/3x5/$${t}_replay tests/host/corpus/$$t"; done; \
+	for m in $(HOST_MODELS); do echo "$$m $(SEED) $(STEPS)"; done; \
+	for m in $(HOST_SMPS); do echo "$$m $(SEED) $(SMP_STEPS)"; done; } | tools/lanes
 
 model: $(HOST_MODELS)
 	$(Q)for m in $(HOST_MODELS); do $$m $(SEED) $(STEPS) || exit; done
