@@ -85,7 +85,7 @@ long sys_mbind(const unsigned long args[6])
 		return policy;
 	if ((flags & ~(unsigned long)(MPOL_STRICT | MPOL_MOVE | MPOL_MOVE_ALL)) || (args[0] & PAGE_MASK))
 		return -EINVAL;
-	if ((flags & MPOL_MOVE_ALL) && current->euid != 0)
+	if ((flags & MPOL_MOVE_ALL) && !capable(CAP_SYS_NICE))
 		return -EPERM;
 	vaddr_t end = args[0] + page_ceil(args[1]);
 	if (end < args[0])

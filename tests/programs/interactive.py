@@ -4,62 +4,34 @@
     tests/programs/interactive.py [OPTION of run.sh]...
 """
 import os
-import re
 import sys
 import time
 
 import pexpect
 
-TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "run"))
+from terminal import CTRL_A, CTRL_C, CTRL_D, CTRL_O, CTRL_R, CTRL_U, CTRL_X, CTRL_Z, ESC, LEFT, Session, TAB, UP, case, plain, run_cases, same
+
 PACKAGES = "bash,coreutils,procps,less,vim-tiny,nano,python3-minimal,lua5.4,sqlite3,libc-bin"
-PROMPT = r"\nready\[(\d+)\][#$] $"
-CTRL_A, CTRL_C, CTRL_D, CTRL_O, CTRL_R, CTRL_U, CTRL_X, CTRL_Z, ESC = "\x01", "\x03", "\x04", "\x0f", "\x12", "\x15", "\x18", "\x1a", "\x1b"
-UP, LEFT, TAB, DOWN = ESC + "[A", ESC + "[D", "\t", ESC + "[B"
-# QEMU takes Ctrl-A for itself: twice, it is one for the guest.
-ESCAPES = re.compile(r"\x1b(?:\[[0-9;?>]*[ -/]*[@-~]|[()][A-Z0-9]|[=>])")
-
-results = []
+READY = r"\nready\[(\d+)\][#$] $"
 
 
-def plain(text):
-    """What is left of the terminal's output without escape sequences and carriage returns."""
-    return ESCAPES.sub("", text).replace("\r", "")
-
-
-class Session:
+class Bash(Session):
     def __init__(self, options):
-        self.child = pexpect.spawn("./run.sh", ["--debian", PACKAGES, "--timeout", "400"] + options, cwd=TOP, encoding="latin-1", timeout=20,
-                                   dimensions=(24, 80), env=dict(os.environ, TERM="vt100"))
-        self.child.delaybeforesend = 0.02
-        self.child.expect(r":[^ \r\n]*[#$] (?:\x1b\[6n)?$", timeout=300)
+        super().__init__(["--debian", PACKAGES, "--timeout", "400"] + options, patience=20, boots_within=300, TERM="vt100")
         self.child.send("cd /tmp; PS1='\\nready[$?]\\$ ' exec bash --norc\r")
         self.prompt()
         self.run("bind 'set enable-bracketed-paste off'; stty rows 24 columns 80; export PAGER=less HOME=/tmp")
 
-    def type(self, text, wait=0.0):
-        for part in re.findall(r"\x1b\[.|.", text, re.S):
-            self.child.send(part)
-        time.sleep(wait)
-
     def prompt(self):
         """Waits for bash's prompt; what was printed before it.  self.status is that of the last command."""
-        self.child.expect(PROMPT)
+        self.child.expect(READY)
         self.status = int(self.child.match.group(1))
         return plain(self.child.before)
 
     def run(self, command):
-        """Types a line; what it printed, without the line itself."""
         self.type(command + "\r")
         return "\n".join(self.prompt().split("\n")[1:]).strip("\n")
-
-
-def case(function):
-    results.append(function)
-    return function
-
-
-def same(got, wanted):
-    assert got == wanted, f"got {got!r}, not {wanted!r}"
 
 
 @case
@@ -240,22 +212,4 @@ def exit_ends_the_machine(s):
     same(s.child.exitstatus, 0)
 
 
-def main():
-    print(f"1..{len(results)}")
-    session = None
-    for number, test in enumerate(results, 1):
-        name = "interactive: " + test.__name__.replace("_", " ")
-        try:
-            session = session or Session(sys.argv[1:])
-            test(session)
-            print(f"ok {number} - {name}", flush=True)
-        except (AssertionError, IndexError, pexpect.ExceptionPexpect) as why:
-            seen = session.child.before if session and isinstance(session.child.before, str) else ""
-            print("# %s; the terminal's last: %r" % (str(why).split("\n")[0], seen[-300:]))
-            print(f"not ok {number} - {name}", flush=True)
-            if session:
-                session.child.close(force=True)
-            session = None
-
-
-main()
+run_cases("interactive: ", lambda: Bash(sys.argv[1:]))

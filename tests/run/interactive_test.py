@@ -3,55 +3,12 @@
 
     tests/run/interactive_test.py [OPTION of run.sh]...
 """
-import os
-import re
 import sys
 import time
 
 import pexpect
 
-TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-PROMPT = r":[^ \r\n]*[#$] (?:\x1b\[6n)?$"		# the shell asks where the cursor is; nobody answers
-CTRL_A, CTRL_C, CTRL_D, CTRL_U, CTRL_Z, ESC = "\x01", "\x03", "\x04", "\x15", "\x1a", "\x1b"
-UP, LEFT, BACKSPACE, TAB = ESC + "[A", ESC + "[D", "\x7f", "\t"
-ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-
-results = []
-
-
-def plain(text):
-    """What is left of the terminal's output without escape sequences and carriage returns."""
-    return ESCAPES.sub("", text).replace("\r", "")
-
-
-class Session:
-    def __init__(self, options):
-        self.child = pexpect.spawn("./run.sh", options, cwd=TOP, encoding="latin-1", timeout=8, dimensions=(24, 80))
-        self.child.delaybeforesend = 0.02
-        self.child.expect(PROMPT, timeout=90)
-
-    def type(self, text):
-        # A person does not type faster than this, and a terminal that answers slowly is not what is tested.
-        for part in re.findall(r"\x1b\[.|.", text, re.S):
-            self.child.send(part)
-
-    def prompt(self):
-        self.child.expect(PROMPT)
-        return plain(self.child.before)
-
-    def run(self, command):
-        """Types a line; what it printed, without the line itself."""
-        self.type(command + "\r")
-        return "\n".join(self.prompt().split("\n")[1:-1])
-
-
-def case(function):
-    results.append(function)
-    return function
-
-
-def same(got, wanted):
-    assert got == wanted, f"got {got!r}, not {wanted!r}"
+from terminal import BACKSPACE, CTRL_A, CTRL_C, CTRL_D, CTRL_U, CTRL_Z, ESC, LEFT, TAB, UP, Session, case, run_cases, same
 
 
 @case
@@ -237,22 +194,4 @@ def exit_ends_the_machine(s):
     same(s.child.exitstatus, 0)
 
 
-def main():
-    print(f"1..{len(results)}")
-    session = None
-    for number, test in enumerate(results, 1):
-        name = "interactive: " + test.__name__.replace("_", " ")
-        try:
-            session = session or Session(sys.argv[1:])
-            test(session)
-            print(f"ok {number} - {name}", flush=True)
-        except (AssertionError, IndexError, pexpect.ExceptionPexpect) as why:
-            seen = session.child.before if session and isinstance(session.child.before, str) else ""
-            print("# %s; the terminal's last: %r" % (str(why).split("\n")[0], seen[-200:]))
-            print(f"not ok {number} - {name}", flush=True)
-            if session:
-                session.child.close(force=True)
-            session = None
-
-
-main()
+run_cases("interactive: ", lambda: Session(sys.argv[1:]))
