@@ -38,6 +38,7 @@ static inline int exit_code(int code) { return (code & 0xff) << 8; }
 
 /* OOM policy: kills a process other than pid 1, says so on the console. True: something was or is being killed. */
 bool oom_kill(void);
+extern uint64_t oom_kills;		/* so many were; atomic */
 /* Pages that the death of a process would give back, and what it is chosen by: that, and a thousandth of all memory for each oom_score_adj.  tree_lock held. */
 enum { OOM_NEVER = -1000 };
 size_t oom_memory(const struct process *);

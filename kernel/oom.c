@@ -67,6 +67,8 @@ static void kill_all_on(const struct space *space)
 	}
 }
 
+uint64_t oom_kills;
+
 bool oom_kill(void)
 {
 	const struct process *self = current;
@@ -78,6 +80,7 @@ bool oom_kill(void)
 		kprintf("faultline: out of memory: killed process %d (%s), which had %zu KiB, oom_score_adj %d: process %d (%s) needs memory, and %zu KiB are free\n",
 			victim->pid, victim->name, oom_memory(victim) * (PAGE_SIZE / 1024), (int)victim->oom_score_adj, self->pid, self->name,
 			frame_free_count() * (PAGE_SIZE / 1024));
+		__atomic_add_fetch(&oom_kills, 1, __ATOMIC_RELAXED);
 		kill_all_on(victim->space);
 		space_reap(victim->space);
 	}

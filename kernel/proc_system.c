@@ -110,9 +110,9 @@ static int make_vmstat(struct text *t, struct vnode *v, void *arg)
 	(void)v, (void)arg;
 	text_print(t, "nr_free_pages %zu\nnr_anon_pages %zu\nnr_mapped %zu\nnr_file_pages %zu\nnr_shmem %zu\nnr_page_table_pages %zu\n",
 		frame_free_count(), c.anonymous, c.mapped, c.files + c.shared, c.shared, c.tables);
-	text_print(t, "pgpgin %lu\npgpgout 0\npswpin 0\npswpout 0\npgfault %lu\npgmajfault %lu\npgscan_direct %lu\npgsteal_direct %lu\n",
+	text_print(t, "pgpgin %lu\npgpgout 0\npswpin 0\npswpout 0\npgfault %lu\npgmajfault %lu\npgscan_direct %lu\npgsteal_direct %lu\noom_kill %lu\n",
 		(unsigned long)KB(system_pages_read), (unsigned long)all, (unsigned long)major, (unsigned long)reclaim_stats.scanned,
-		(unsigned long)reclaim_stats.stolen);
+		(unsigned long)reclaim_stats.stolen, (unsigned long)oom_kills);
 	return 0;
 }
 
