@@ -10,7 +10,7 @@ counts() {
 	sleep 1
 	cat /proc/1/exe /proc/$$/exe /host/smp-soak.sh > /dev/null
 	echo 3 > /proc/sys/vm/drop_caches
-	echo "@$1 $(vmcheck --json)"
+	echo "@$1 $(linux64 -R vmcheck --json)"
 }
 
 # Each fourth round is of two processes at once.
