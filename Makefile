@@ -4,6 +4,7 @@
 #   make test        every test; last line: N passed, 0 failed
 #   make host-test, guest-test, run-test      a part of it
 #   make test-programs    Debian's programs in the guest (bash, python3, gcc ...), against what they print on Linux
+#   make test-self        Faultline compiles Faultline, and boots what it has made
 #   make bench       the costs of memory and process operations, in instructions
 #   make bench-linux, bench-compare           the same on Debian's kernel; both side by side
 #   make bench-smp   how page faults scale with processors
@@ -76,7 +77,7 @@ $(1)/obj/arch/x86_64/vdso.asm.o: build/vdso/vdso.so
 endef
 
 VARIANT := $(if $(DEBUG),build/debug,build)
-.PHONY: all clean test size gdb run-test program-test test-programs programs-expected help
+.PHONY: all clean test size gdb run-test program-test test-programs test-self programs-expected help
 all: $(VARIANT)/faultline.iso
 
 $(eval $(call kernel,build,-DNDEBUG))
@@ -127,6 +128,8 @@ program-test:
 	$(Q)DEBUG=1 tests/programs/run quick
 test-programs:
 	$(Q)tests/programs/run
+test-self:
+	$(Q)tests/programs/self tests/logs/self.txt
 programs-expected:
 	$(Q)tests/programs/run --expect tools languages compilers
 

@@ -32,6 +32,7 @@ usage() {
   --append 'ARGS'              kernel command line: init=PATH, norandmaps, pager=slow, pager=eio, fork=copy,
                            transparent_hugepage=always|madvise|never, fault_ahead=on|off, panic=test; NAME=VALUE goes into init's environment
   --debug                      the kernel with assertions and lock checks
+  --kernel FILE                this kernel in place of the one that is built here (a faultline.boot or faultline.elf)
   --gdb                        wait for a debugger; 'make gdb' attaches with symbols
   --timeout S                  give up S seconds after QEMU's start
   --qemu 'ARGS'  --dry-run     more for QEMU; print the command instead of running it
@@ -49,10 +50,10 @@ failed() { say "$*"; exit 126; }
 # ---- what is asked for -------------------------------------------------------------------------------------------------------------
 
 command='' job='' program=() packages=() adds=() gets=() save='' image_free='' image=aligned smp=1 mem='' cpu=max accel=tcg icount='' uefi='' append='' gdb='' timeout=0 more=() dry_run=''
-debug=${DEBUG:-}
+debug=${DEBUG:-} kernel=''
 while [ $# -gt 0 ]; do
 	case $1 in
-	-c | --debian | --add | --get | --save-image | --image-free | --smp | --mem | --cpu | --accel | --image | --append | --timeout | --qemu)
+	-c | --debian | --add | --get | --save-image | --image-free | --smp | --mem | --cpu | --accel | --image | --append | --timeout | --kernel | --qemu)
 		[ $# -ge 2 ] || misused "$1 wants a value" ;;
 	esac
 	case $1 in
@@ -72,6 +73,7 @@ while [ $# -gt 0 ]; do
 	--image) image=$2; shift ;;
 	--append) append+=${append:+ }$2; shift ;;
 	--debug) debug=1 ;;
+	--kernel) kernel=$2; shift ;;
 	--gdb) gdb=1 ;;
 	--timeout) timeout=$2; shift ;;
 	--qemu) read -ra words <<< "$2"; more+=("${words[@]}"); shift ;;
@@ -89,6 +91,7 @@ if [ -z "$job" ] && [ ${#program[@]} -eq 0 ] && [ ! -t 0 ]; then job=1 command='
 [[ $smp =~ ^([1-9]|1[0-6])$ ]] || misused "--smp $smp: Faultline runs on up to 16 processors"
 [[ $mem =~ ^([1-9][0-9]*[KMGkmg]?)?$ ]] || misused "--mem $mem: not a size"
 [[ $timeout =~ ^[0-9]+(\.[0-9]+)?$ ]] || misused "--timeout $timeout: not a number of seconds"
+[ -z "$kernel" ] || [ -r "$kernel" ] || failed "--kernel $kernel: it cannot be read"
 [[ $image_free =~ ^([1-9][0-9]*[KMkm]?)?$ ]] || misused "--image-free $image_free: not a size"
 case $image in aligned | packed) ;; *) misused "--image $image: it is aligned or packed" ;; esac
 case $icount$accel in 1tcg | [!1]*) ;; *) misused "--icount works with --accel tcg only" ;; esac
@@ -207,10 +210,10 @@ added_image() {
 
 exec {lock}> "$here/build/.lock"
 flock "$lock"
-if [ ${#pairs[@]} -gt 0 ] || [ -n "$image_free$tree" ]; then
+if [ ${#pairs[@]} -gt 0 ] || [ -n "$image_free$tree$kernel" ]; then
 	build "$variant/faultline.boot" "build/faultline$suffix.img"
 	added_image
-	"$here/tools/mkiso" "$run/boot.iso" "$here/$variant/faultline.boot" "$run/image" || exit 126
+	"$here/tools/mkiso" "$run/boot.iso" "${kernel:-$here/$variant/faultline.boot}" "$run/image" || exit 126
 else
 	build "$variant/faultline$suffix.iso"
 	ln -f "$here/build/faultline$suffix.img" "$run/image" && ln -f "$here/$variant/faultline$suffix.iso" "$run/boot.iso" ||

@@ -125,6 +125,9 @@ run 0 'the packed image' --image packed -c 'awk "BEGIN { for (i = 1; i <= 65536;
 run 0 'more for the kernel command line' --append 'some=thing' --append pager=slow -c 'cat /proc/cmdline; tr "\0" "\n" < /proc/1/environ'
 says out 'some=thing pager=slow' 'is on it'
 run 7 'counted instructions' --icount --cpu qemu64 -c 'exit 7'
+run 8 'another kernel' --kernel build/faultline.elf -c 'exit 8'
+run 126 'a kernel that is not there' --kernel "$work/none" -c true
+says err 'cannot be read' 'which is said'
 run 7 'UEFI' --uefi -c 'exit 7'
 run 7 'the debug kernel' --debug -c 'exit 7'
 run 0 'help' --help
