@@ -50,6 +50,20 @@ static long stat_field(const char *name, int which)
 	return (long)strtoull(p, NULL, 10);
 }
 
+TEST(config_can_be_unpacked_and_names_what_is_there)
+{
+	const unsigned char *zip = (const unsigned char *)slurp("/proc/config.gz");
+	CHECK(zip[0] == 0x1f && zip[1] == 0x8b);
+	FILE *f = popen("zcat /proc/config.gz", "r");
+	char line[256];
+	int found = 0;
+	NEED(f);
+	while (fgets(line, sizeof line, f))
+		found += strcmp(line, "CONFIG_FUTEX=y\n") == 0 || strcmp(line, "CONFIG_SYSVIPC=y\n") == 0;
+	CHECK(pclose(f) == 0);
+	CHECK(found == 2);
+}
+
 static void touch(volatile char *p, size_t n)
 {
 	for (size_t i = 0; i < n; i += PAGE)
