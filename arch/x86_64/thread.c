@@ -15,7 +15,7 @@
 #include "arch/x86_64/xstate.h"
 #include "lib/string.h"
 
-enum { ARCH_SET_GS = 0x1001, ARCH_SET_FS = 0x1002, ARCH_GET_FS = 0x1003, ARCH_GET_GS = 0x1004 };
+enum { ARCH_SET_GS = 0x1001, ARCH_SET_FS = 0x1002, ARCH_GET_FS = 0x1003, ARCH_GET_GS = 0x1004, ARCH_GET_CPUID = 0x1011, ARCH_SET_CPUID = 0x1012 };
 
 /* What stack_switch pops: the callee-saved registers, and where to go. */
 struct first_switch { uint64_t r15, r14, r13, r12, rbx, rbp, ip, align; };
@@ -162,6 +162,10 @@ long arch_prctl(struct arch_thread *t, int code, unsigned long arg)
 		return user_put(arg, now.fs_base);
 	case ARCH_GET_GS:
 		return user_put(arg, now.gs_base);
+	case ARCH_GET_CPUID:
+		return 1;		/* user mode may use the instruction, and nothing takes that away */
+	case ARCH_SET_CPUID:
+		return -ENODEV;
 	default:
 		return -EINVAL;
 	}
