@@ -437,6 +437,19 @@ TEST(usage_counts_switches)
 	CHECK(told >= after.ru_nvcsw);
 }
 
+TEST(children_that_nobody_waits_for_do_not_count)
+{
+	struct rusage usage;
+
+	NEED(signal(SIGCHLD, SIG_IGN) == SIG_DFL);
+	if (fork() == 0) {
+		touch(mmap(NULL, 64 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), 64 << 20);
+		_exit(0);
+	}
+	FAILS(wait(NULL), ECHILD);
+	CHECK(getrusage(RUSAGE_CHILDREN, &usage) == 0 && usage.ru_maxrss == 0 && usage.ru_minflt == 0);
+}
+
 TEST(the_most_resident_memory)
 {
 	enum { PAGES = 4096 };
