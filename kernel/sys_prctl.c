@@ -81,7 +81,7 @@ long sys_prctl(const unsigned long args[6])
 		return user_put(args[1], enabled);
 	}
 	case PR_SET_TIMERSLACK:
-		t->timer_slack_ns = args[1] && (long)args[1] > 0 ? args[1] : TIMER_SLACK_NS;
+		t->timer_slack_ns = args[1] && (long)args[1] > 0 ? args[1] : t->first_slack_ns;
 		return 0;
 	case PR_GET_TIMERSLACK:
 		return t->timer_slack_ns > INT64_MAX ? INT64_MAX : (long)t->timer_slack_ns;

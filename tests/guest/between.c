@@ -563,6 +563,12 @@ TEST(settings_of_a_process)
 	EQ(prctl(PR_GET_TIMERSLACK), 50000);
 	EQ(prctl(PR_SET_TIMERSLACK, 12345), 0);
 	EQ(prctl(PR_GET_TIMERSLACK), 12345);
+	pid_t child = fork();
+	if (child == 0)			/* begins with its maker's, and goes back to that */
+		_exit(prctl(PR_GET_TIMERSLACK) != 12345 || prctl(PR_SET_TIMERSLACK, 1) || prctl(PR_SET_TIMERSLACK, 0) || prctl(PR_GET_TIMERSLACK) != 12345);
+	int status;
+	EQ(waitpid(child, &status, 0), child);
+	EQ(status, 0);
 	EQ(prctl(PR_SET_TIMERSLACK, 0), 0);
 	EQ(prctl(PR_GET_TIMERSLACK), 50000);
 	EQ(prctl(PR_GET_TSC, &v), 0);
