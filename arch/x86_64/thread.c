@@ -52,11 +52,30 @@ static void load_bases(const struct arch_thread *t)
 	write_msr(MSR_KERNEL_GS_BASE, t->gs_base);
 }
 
+static void load_tsc_right(bool no_tsc)
+{
+	write_cr4((read_cr4() & ~(uint64_t)CR4_TSD) | (no_tsc ? CR4_TSD : 0));
+}
+
+bool arch_tsc_allowed(void)
+{
+	return !this_cpu()->running->no_tsc;
+}
+
+void arch_tsc_allow(bool allowed)
+{
+	unsigned long irq = cpu_irq_save();
+	this_cpu()->running->no_tsc = !allowed;
+	load_tsc_right(!allowed);
+	cpu_irq_restore(irq);
+}
+
 int arch_thread_fork(struct arch_thread *child, vaddr_t kernel_stack_top, struct arch_thread *parent)
 {
 	arch_thread_init(child, kernel_stack_top);
 	xstate_save(child->xstate);
 	save_bases(child);
+	child->no_tsc = parent->no_tsc;
 	*thread_frame(child) = *thread_frame(parent);
 	thread_frame(child)->rax = 0;
 	return 0;
@@ -91,6 +110,8 @@ void arch_switch(struct arch_thread *from, struct arch_thread *to)
 		load_bases(to);
 		trap_stack_set((vaddr_t)to->xstate);
 	}
+	if (from->no_tsc != to->no_tsc)
+		load_tsc_right(to->no_tsc);
 	this_cpu()->running = to;
 	stack_switch(&from->sp, to->sp);
 }
