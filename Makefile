@@ -73,6 +73,7 @@ $(1)/faultline-packed.iso: $(1)/faultline.boot build/faultline-packed.img tools/
 	$$(say) ISO $$@
 	$$(Q)tools/mkiso $$@ $(1)/faultline.boot build/faultline-packed.img
 $(1)/obj/arch/x86_64/vdso.asm.o: build/vdso/vdso.so
+$(1)/obj/kernel/proc_system.o: build/config.gz
 -include $$(OBJECTS_$(1):.o=.d)
 endef
 
@@ -91,6 +92,12 @@ build/vdso/vdso.so: arch/x86_64/vdso/vdso.c arch/x86_64/vdso/data.h arch/x86_64/
 	$(say) VDSO $@
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(VDSO_CFLAGS) $(VDSO_LDFLAGS) -o $@ $<
+
+# What the kernel has: /proc/config.gz.
+build/config.gz: kernel/config
+	$(say) GZIP $@
+	@mkdir -p $(@D)
+	$(Q)gzip -9nc $< > $@
 
 # ---- user programs and images ----------------------------------------------------------------------------------------------
 

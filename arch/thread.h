@@ -42,6 +42,9 @@ void frame_restart_syscall(struct trap_frame *, long number);
 /* arch_prctl(2): 0 or negative errno. */
 long arch_prctl(struct arch_thread *, int code, unsigned long arg);
 void arch_set_tls(struct arch_thread *, vaddr_t base);
+/* May the current thread, and those that it will make, read the cycle counter?  Otherwise that is SIGSEGV. */
+bool arch_tsc_allowed(void);
+void arch_tsc_allow(bool);
 
 /*
  * Builds a Linux rt signal frame (struct rt_sigframe: ucontext, siginfo, extended state) on the user stack and sets the frame up to run the

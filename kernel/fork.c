@@ -139,7 +139,7 @@ static int copy_thread(struct thread *t, const struct clone_args *args)
 		policy = (struct sched_policy){ SCHED_OTHER, 0, policy.priority || policy.nice < 0 ? 0 : policy.nice, false };
 	sched_init_policy(t, policy);
 	t->affinity = self->affinity;
-	t->timer_slack_ns = self->timer_slack_ns;
+	t->timer_slack_ns = t->first_slack_ns = self->timer_slack_ns;
 	t->ioprio = self->ioprio;
 	t->start_ns = time_now_ns();
 	return 0;
@@ -372,7 +372,7 @@ struct process *process_create_first(void (*fn)(void *), void *arg)
 	limits_init(p);
 	capabilities_init(&p->capabilities);
 	p->start_ns = t->start_ns = time_now_ns();
-	t->timer_slack_ns = TIMER_SLACK_NS;
+	t->timer_slack_ns = t->first_slack_ns = TIMER_SLACK_NS;
 	p->exit_signal = SIGCHLD;
 	mutex_lock(&tree_lock);
 	process_insert(p, t, 0);

@@ -76,8 +76,8 @@ static void print_pages(struct text *t, const struct region_info *r)
 static void print_flags(struct text *t, const struct region_info *r)
 {
 	static const struct { unsigned flag; const char *name; } names[] = {
-		{ REGION_SHARED, "sh" }, { REGION_GROWSDOWN, "gd" }, { REGION_LOCKED, "lo" }, { REGION_DONTFORK, "dc" }, { REGION_COMMITTED, "ac" },
-		{ REGION_NORESERVE, "nr" }, { REGION_LOCKONFAULT, "lf" }, { REGION_WIPEONFORK, "wf" }, { REGION_HUGE, "hg" }, { REGION_NOHUGE, "nh" },
+		{ REGION_SHARED, "sh" }, { REGION_GROWSDOWN, "gd" }, { REGION_LOCKED, "lo" }, { REGION_DONTFORK, "dc" }, { REGION_LOCKONFAULT, "lf" },
+		{ REGION_COMMITTED, "ac" }, { REGION_NORESERVE, "nr" }, { REGION_WIPEONFORK, "wf" }, { REGION_HUGE, "hg" }, { REGION_NOHUGE, "nh" },
 	};
 	text_print(t, "VmFlags: %s%s%s", r->rights & VM_READ ? "rd " : "", r->rights & VM_WRITE ? "wr " : "", r->rights & VM_EXEC ? "ex " : "");
 	text_print(t, "mr %sme ", r->flags & REGION_NOWRITE ? "" : "mw ");

@@ -314,6 +314,17 @@ static int make_nothing(struct text *t, struct vnode *v, void *arg)
 	return 0;
 }
 
+/* kernel/config, packed as on Linux: it is there when this file is compiled. */
+__asm__ (".pushsection .rodata\nconfig_gz: .incbin \"build/config.gz\"\nconfig_gz_end: .popsection");
+extern const char config_gz[], config_gz_end[];
+
+static int make_config(struct text *t, struct vnode *v, void *arg)
+{
+	(void)v, (void)arg;
+	text_append(t, config_gz, (size_t)(config_gz_end - config_gz));
+	return 0;
+}
+
 /* ---- /proc/sys ----------------------------------------------------------------------------------- */
 
 static int make_constant(struct text *t, struct vnode *v, void *arg)
@@ -534,6 +545,7 @@ TEXT(file_nr_text, .make = make_file_nr);
 TEXT(overcommit_text, .make = make_overcommit, .take = take_overcommit);
 TEXT(buddyinfo_text, .make = make_buddyinfo);
 TEXT(cmdline_text, .make = make_cmdline);
+TEXT(config_text, .make = make_config);
 TEXT(cpuinfo_text, .make = make_cpuinfo);
 TEXT(interrupts_text, .make = make_interrupts);
 TEXT(partitions_text, .make = make_partitions);
@@ -601,7 +613,7 @@ static const struct vnode_ops own_ops = { .readlink = own_readlink };
 const struct proc_entry proc_net_entries[] = { FILE("unix", 0444, unix_text), END };
 
 const struct proc_entry proc_root_entries[] = {
-	FILE("buddyinfo", 0444, buddyinfo_text), FILE("cmdline", 0444, cmdline_text), FILE("cpuinfo", 0444, cpuinfo_text),
+	FILE("buddyinfo", 0444, buddyinfo_text), FILE("cmdline", 0444, cmdline_text), FILE("config.gz", 0444, config_text), FILE("cpuinfo", 0444, cpuinfo_text),
 	FILE("devices", 0444, devices_text), FILE("diskstats", 0444, nothing_text), FILE("faults", 0444, faults_text),
 	FILE("filesystems", 0444, filesystems_text), FILE("interrupts", 0444, interrupts_text),
 	FRAMES("kpagecount", proc_kpagecount_ops), FRAMES("kpageflags", proc_kpageflags_ops), FILE("loadavg", 0444, loadavg_text), FILE("lock_stat", 0444, lock_stat_text), FILE("meminfo", 0444, meminfo_text),

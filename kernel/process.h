@@ -108,6 +108,7 @@ struct thread {
 	uint64_t start_ns;		/* - */
 	int ioprio;			/* ioprio_set's; w */
 	uint64_t timer_slack_ns;	/* how late a timer of its may be: kept and told, none is late; w */
+	uint64_t first_slack_ns;	/* the same when it began: its maker's; - */
 	uint64_t affinity;		/* processors that it may run on, bit by bit: sched_set_affinity */
 	char name[NAME_BYTES];		/* of one that is not the leader: thread_name; t, o */
 	uint64_t blocked;		/* signal mask, bit signo-1; s to change it */

@@ -6,6 +6,7 @@
  */
 #include "kernel/sys_file.h"
 #include "kernel/clock.h"
+#include "kernel/exec.h"
 #include "kernel/sched.h"
 #include "arch/uaccess.h"
 #include "vm/heap.h"
@@ -127,7 +128,7 @@ static void span_put(const struct wait_span *s, uint64_t deadline)
 	uint64_t now = time_now_ns(), left = deadline > now ? deadline - now : 0;
 	int64_t t[2] = { (int64_t)(left / NS_PER_SECOND), (int64_t)(left % NS_PER_SECOND / s->unit_ns) };
 
-	if (s->at && deadline != NEVER)
+	if (s->at && deadline != NEVER && !(current->personality & STICKY_TIMEOUTS))
 		user_copy_out(s->at, t, sizeof t);
 }
 

@@ -9,11 +9,11 @@
 enum prctl_option {
 	PR_SET_PDEATHSIG = 1, PR_GET_PDEATHSIG = 2, PR_GET_DUMPABLE = 3, PR_SET_DUMPABLE = 4, PR_GET_KEEPCAPS = 7, PR_SET_KEEPCAPS = 8,
 	PR_GET_TIMING = 13, PR_SET_TIMING = 14, PR_SET_NAME = 15, PR_GET_NAME = 16, PR_GET_SECCOMP = 21, PR_CAPBSET_READ = 23, PR_CAPBSET_DROP = 24,
-	PR_GET_TSC = 25, PR_GET_SECUREBITS = 27, PR_SET_SECUREBITS = 28, PR_SET_TIMERSLACK = 29, PR_GET_TIMERSLACK = 30,
+	PR_GET_TSC = 25, PR_SET_TSC = 26, PR_GET_SECUREBITS = 27, PR_SET_SECUREBITS = 28, PR_SET_TIMERSLACK = 29, PR_GET_TIMERSLACK = 30,
 	PR_SET_MM = 35, PR_SET_CHILD_SUBREAPER = 36, PR_GET_CHILD_SUBREAPER = 37, PR_SET_NO_NEW_PRIVS = 38, PR_GET_NO_NEW_PRIVS = 39, PR_GET_TID_ADDRESS = 40,
 	PR_SET_THP_DISABLE = 41, PR_GET_THP_DISABLE = 42, PR_CAP_AMBIENT = 47,
 };
-enum { TSC_ENABLE = 1, TIMING_STATISTICAL = 0, MM_MAP_SIZE = 15 };
+enum { TSC_ENABLE = 1, TSC_SIGSEGV = 2, TIMING_STATISTICAL = 0, MM_MAP_SIZE = 15 };
 
 static long set_name(vaddr_t from)
 {
@@ -77,11 +77,16 @@ long sys_prctl(const unsigned long args[6])
 	case PR_CAP_AMBIENT:
 		return capability_prctl((int)args[0], args + 1);
 	case PR_GET_TSC: {
-		const int32_t enabled = TSC_ENABLE;
-		return user_put(args[1], enabled);
+		const int32_t state = arch_tsc_allowed() ? TSC_ENABLE : TSC_SIGSEGV;
+		return user_put(args[1], state);
 	}
+	case PR_SET_TSC:
+		if (args[1] != TSC_ENABLE && args[1] != TSC_SIGSEGV)
+			return -EINVAL;
+		arch_tsc_allow(args[1] == TSC_ENABLE);
+		return 0;
 	case PR_SET_TIMERSLACK:
-		t->timer_slack_ns = args[1] && (long)args[1] > 0 ? args[1] : TIMER_SLACK_NS;
+		t->timer_slack_ns = args[1] && (long)args[1] > 0 ? args[1] : t->first_slack_ns;
 		return 0;
 	case PR_GET_TIMERSLACK:
 		return t->timer_slack_ns > INT64_MAX ? INT64_MAX : (long)t->timer_slack_ns;

@@ -1,7 +1,7 @@
 /*
  * kernel/sys_sched.c - the system calls about scheduling: policies, priorities, which processors a thread may run on.  Their numbers are those of threads.
  *
- * There is no SCHED_DEADLINE: it is a policy that is not known.
+ * There is no SCHED_DEADLINE: only the range of its priorities is told, which it has not got.
  */
 #include "arch/uaccess.h"
 #include "kernel/clock.h"
@@ -9,7 +9,7 @@
 #include "kernel/syscall.h"
 #include "lib/string.h"
 
-enum { SCHED_RESET_ON_FORK = 0x40000000, KEEP_POLICY = -1 };
+enum { SCHED_DEADLINE = 6, SCHED_RESET_ON_FORK = 0x40000000, KEEP_POLICY = -1 };
 enum { REALTIME_MIN = 1, REALTIME_MAX = 99, NICE_MIN = -20, NICE_MAX = 19 };
 
 static bool realtime(int policy) { return policy == SCHED_FIFO || policy == SCHED_RR; }
@@ -24,13 +24,13 @@ static struct thread *thread_of(pid_type tid)
 long sys_sched_get_priority_max(const unsigned long args[6])
 {
 	int policy = (int)args[0];
-	return !known(policy) ? -EINVAL : realtime(policy) ? REALTIME_MAX : 0;
+	return !known(policy) && policy != SCHED_DEADLINE ? -EINVAL : realtime(policy) ? REALTIME_MAX : 0;
 }
 
 long sys_sched_get_priority_min(const unsigned long args[6])
 {
 	int policy = (int)args[0];
-	return !known(policy) ? -EINVAL : realtime(policy) ? REALTIME_MIN : 0;
+	return !known(policy) && policy != SCHED_DEADLINE ? -EINVAL : realtime(policy) ? REALTIME_MIN : 0;
 }
 
 /* The policy of a thread: 0, -EINVAL or -ESRCH; of a leader that has exited, the usual one. */

@@ -99,13 +99,13 @@ static struct object *make_object(struct segment *s, unsigned flags)
 /* Its number, or an errno. */
 static long create(int32_t key, size_t size, unsigned flags)
 {
-	const struct process *me = current;
+	struct process *me = current;
 	unsigned index = 0;
 
 	if (size == 0 || size > INT64_MAX || size > shm_size_max)
 		return -EINVAL;
 	if (flags & SHM_HUGETLB)
-		return -ENOMEM;				/* there is no pool of huge pages */
+		return capable(CAP_IPC_LOCK) || fs_context_in_group(&me->fs, 0) ? -ENOMEM : -EPERM;	/* there is no pool of huge pages */
 	while (index < SHM_MAX && table[index])
 		index++;
 	struct shm_info all = count_all();

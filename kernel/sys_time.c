@@ -387,8 +387,7 @@ long sys_setitimer(const unsigned long args[6])
 /* The seconds that were left are rounded to the nearest, but never down to 0. */
 long sys_alarm(const unsigned long args[6])
 {
-	uint64_t seconds = (unsigned)args[0] > INT32_MAX ? INT32_MAX : (unsigned)args[0];
-	struct itimer_value old = itimer_set(current, ITIMER_REAL, (struct itimer_value){ seconds * NS_PER_SECOND, 0 });
+	struct itimer_value old = itimer_set(current, ITIMER_REAL, (struct itimer_value){ (unsigned)args[0] * NS_PER_SECOND, 0 });
 	uint64_t left = (old.left_ns + NS_PER_SECOND / 2) / NS_PER_SECOND;
 	return (long)(left == 0 && old.left_ns ? 1 : left);
 }

@@ -96,14 +96,34 @@ static bool is_traced_by(const struct process *child, const struct process *pare
 	return false;
 }
 
+/* What it has used counts for its parent once that has waited for it; not if it goes unasked, where SIGCHLD is ignored. */
+static void count_child(const struct process *zombie)
+{
+	struct process *parent = zombie->parent;
+	stats_add(&parent->child_faults, &zombie->dead_faults);
+	if (zombie->has_reaped)
+		stats_add(&parent->child_faults, &zombie->child_faults);
+	parent->has_reaped = true;
+	cpu_time_add(&parent->child_time, zombie->dead_time);
+	cpu_time_add(&parent->child_time, zombie->child_time);
+	counts_add(&parent->child_counts, &zombie->dead_counts);
+	counts_add(&parent->child_counts, &zombie->child_counts);
+	if (parent->child_max_resident < zombie->max_resident)
+		parent->child_max_resident = zombie->max_resident;
+	if (parent->child_max_resident < zombie->child_max_resident)
+		parent->child_max_resident = zombie->child_max_resident;
+}
+
 static bool take_event(struct process *child, unsigned options, struct wait_result *result)
 {
 	if (child->state == PROCESS_ZOMBIE) {
 		if (!(options & WAIT_EXITED))
 			return false;
 		describe(child, result, child->exit_status, child->exit_status & 0x7f ? CLD_KILLED : CLD_EXITED);
-		if (!(options & WAIT_KEEP))
+		if (!(options & WAIT_KEEP)) {
+			count_child(child);
 			process_reap(child);
+		}
 		return true;
 	}
 	enum { NOTHING, STOPPED, CONTINUED } event = NOTHING;
@@ -126,19 +146,6 @@ static bool take_event(struct process *child, unsigned options, struct wait_resu
 
 void process_reap(struct process *zombie)
 {
-	struct process *parent = zombie->parent;
-	stats_add(&parent->child_faults, &zombie->dead_faults);
-	if (zombie->has_reaped)
-		stats_add(&parent->child_faults, &zombie->child_faults);
-	parent->has_reaped = true;
-	cpu_time_add(&parent->child_time, zombie->dead_time);
-	cpu_time_add(&parent->child_time, zombie->child_time);
-	counts_add(&parent->child_counts, &zombie->dead_counts);
-	counts_add(&parent->child_counts, &zombie->child_counts);
-	if (parent->child_max_resident < zombie->max_resident)
-		parent->child_max_resident = zombie->max_resident;
-	if (parent->child_max_resident < zombie->child_max_resident)
-		parent->child_max_resident = zombie->child_max_resident;
 	process_remove(zombie);
 	process_free(zombie);
 }

@@ -78,7 +78,7 @@ static int read_ahead(struct space *s, struct region *r, vaddr_t start, vaddr_t 
 }
 
 static const struct advice known[] = {
-	[MADV_NORMAL] = { HINT }, [MADV_RANDOM] = { HINT }, [MADV_SEQUENTIAL] = { HINT }, [MADV_MERGEABLE] = { HINT }, [MADV_UNMERGEABLE] = { HINT },
+	[MADV_NORMAL] = { HINT }, [MADV_RANDOM] = { HINT }, [MADV_SEQUENTIAL] = { HINT },
 	[MADV_DONTDUMP] = { HINT }, [MADV_DODUMP] = { HINT },
 	[MADV_COLD] = { HINT, .refused = REGION_LOCKED }, [MADV_PAGEOUT] = { HINT, .refused = REGION_LOCKED },
 	[MADV_WILLNEED] = { HINT, read_ahead },

@@ -15,7 +15,7 @@
 #include "arch/x86_64/xstate.h"
 #include "lib/string.h"
 
-enum { ARCH_SET_GS = 0x1001, ARCH_SET_FS = 0x1002, ARCH_GET_FS = 0x1003, ARCH_GET_GS = 0x1004 };
+enum { ARCH_SET_GS = 0x1001, ARCH_SET_FS = 0x1002, ARCH_GET_FS = 0x1003, ARCH_GET_GS = 0x1004, ARCH_GET_CPUID = 0x1011, ARCH_SET_CPUID = 0x1012 };
 
 /* What stack_switch pops: the callee-saved registers, and where to go. */
 struct first_switch { uint64_t r15, r14, r13, r12, rbx, rbp, ip, align; };
@@ -52,11 +52,30 @@ static void load_bases(const struct arch_thread *t)
 	write_msr(MSR_KERNEL_GS_BASE, t->gs_base);
 }
 
+static void load_tsc_right(bool no_tsc)
+{
+	write_cr4((read_cr4() & ~(uint64_t)CR4_TSD) | (no_tsc ? CR4_TSD : 0));
+}
+
+bool arch_tsc_allowed(void)
+{
+	return !this_cpu()->running->no_tsc;
+}
+
+void arch_tsc_allow(bool allowed)
+{
+	unsigned long irq = cpu_irq_save();
+	this_cpu()->running->no_tsc = !allowed;
+	load_tsc_right(!allowed);
+	cpu_irq_restore(irq);
+}
+
 int arch_thread_fork(struct arch_thread *child, vaddr_t kernel_stack_top, struct arch_thread *parent)
 {
 	arch_thread_init(child, kernel_stack_top);
 	xstate_save(child->xstate);
 	save_bases(child);
+	child->no_tsc = parent->no_tsc;
 	*thread_frame(child) = *thread_frame(parent);
 	thread_frame(child)->rax = 0;
 	return 0;
@@ -91,6 +110,8 @@ void arch_switch(struct arch_thread *from, struct arch_thread *to)
 		load_bases(to);
 		trap_stack_set((vaddr_t)to->xstate);
 	}
+	if (from->no_tsc != to->no_tsc)
+		load_tsc_right(to->no_tsc);
 	this_cpu()->running = to;
 	stack_switch(&from->sp, to->sp);
 }
@@ -162,6 +183,10 @@ long arch_prctl(struct arch_thread *t, int code, unsigned long arg)
 		return user_put(arg, now.fs_base);
 	case ARCH_GET_GS:
 		return user_put(arg, now.gs_base);
+	case ARCH_GET_CPUID:
+		return 1;		/* user mode may use the instruction, and nothing takes that away */
+	case ARCH_SET_CPUID:
+		return -ENODEV;
 	default:
 		return -EINVAL;
 	}

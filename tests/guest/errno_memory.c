@@ -258,6 +258,9 @@ TEST(madvise)
 	IS(0, madvise, shared, PAGE, MADV_REMOVE);
 	IS(0, madvise, file, PAGE, MADV_WILLNEED);
 	IS(0, madvise, area, PAGE, MADV_WILLNEED);
+	long same_page_merging = access("/sys/kernel/mm/ksm", F_OK) == 0 ? 0 : -EINVAL;
+	IS(same_page_merging, madvise, area, PAGE, MADV_MERGEABLE);
+	IS(same_page_merging, madvise, area, PAGE, MADV_UNMERGEABLE);
 	IS(0, madvise, area, PAGE, MADV_DONTFORK);
 	IS(0, madvise, area, PAGE, MADV_DOFORK);
 	IS(0, mlock, area, PAGE);

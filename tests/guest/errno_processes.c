@@ -495,6 +495,8 @@ TEST(machine)
 	IS(-EINVAL, membarrier, 0, 1);
 	IS(DONE, membarrier, 0, 0);
 	IS(-EINVAL, arch_prctl, 0x9999, 0);
+	IS(1, arch_prctl, 0x1011, 0);
+	IS_EITHER(-ENODEV, 0, arch_prctl, 0x1012, 1);
 	IS(-EPERM, arch_prctl, 0x1002, kernels);
 	IS(-EPERM, arch_prctl, 0x1001, kernels);
 	IS(-EFAULT, arch_prctl, 0x1003, nowhere);

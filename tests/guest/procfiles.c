@@ -50,6 +50,20 @@ static long stat_field(const char *name, int which)
 	return (long)strtoull(p, NULL, 10);
 }
 
+TEST(config_can_be_unpacked_and_names_what_is_there)
+{
+	const unsigned char *zip = (const unsigned char *)slurp("/proc/config.gz");
+	CHECK(zip[0] == 0x1f && zip[1] == 0x8b);
+	FILE *f = popen("zcat /proc/config.gz", "r");
+	char line[256];
+	int found = 0;
+	NEED(f);
+	while (fgets(line, sizeof line, f))
+		found += strcmp(line, "CONFIG_FUTEX=y\n") == 0 || strcmp(line, "CONFIG_SYSVIPC=y\n") == 0;
+	CHECK(pclose(f) == 0);
+	CHECK(found == 2);
+}
+
 static void touch(volatile char *p, size_t n)
 {
 	for (size_t i = 0; i < n; i += PAGE)
@@ -421,6 +435,19 @@ TEST(usage_counts_switches)
 	CHECK(after.ru_nvcsw > before.ru_nvcsw);
 	long long told = field(slurp("/proc/self/status"), "\nvoluntary_ctxt_switches:");
 	CHECK(told >= after.ru_nvcsw);
+}
+
+TEST(children_that_nobody_waits_for_do_not_count)
+{
+	struct rusage usage;
+
+	NEED(signal(SIGCHLD, SIG_IGN) == SIG_DFL);
+	if (fork() == 0) {
+		touch(mmap(NULL, 64 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), 64 << 20);
+		_exit(0);
+	}
+	FAILS(wait(NULL), ECHILD);
+	CHECK(getrusage(RUSAGE_CHILDREN, &usage) == 0 && usage.ru_maxrss == 0 && usage.ru_minflt == 0);
 }
 
 TEST(the_most_resident_memory)

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/personality.h>
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/signalfd.h>
@@ -660,6 +661,15 @@ static int new_signalfd(int a, int b, int flags)
 	int fd = signalfd(-1, &set, flags);
 	NEED(fd >= 0);
 	return fd;
+}
+
+TEST(select_leaves_its_time_alone_if_asked_to)
+{
+	struct timeval t = { 0, 2000 };
+	CHECK(syscall(SYS_select, 0, NULL, NULL, NULL, &t) == 0 && t.tv_usec == 0);
+	CHECK(personality(STICKY_TIMEOUTS) >= 0);
+	t.tv_usec = 2000;
+	CHECK(syscall(SYS_select, 0, NULL, NULL, NULL, &t) == 0 && t.tv_usec == 2000);
 }
 
 TEST(signalfd_reads)

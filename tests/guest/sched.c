@@ -691,6 +691,15 @@ static int lines_of(const char *path, const char *start)
 	return n;
 }
 
+TEST(ranges_of_priorities)
+{
+	CHECK(sched_get_priority_min(SCHED_FIFO) == 1 && sched_get_priority_max(SCHED_RR) == 99);
+	CHECK(sched_get_priority_min(SCHED_BATCH) == 0 && sched_get_priority_max(SCHED_IDLE) == 0);
+	CHECK(sched_get_priority_min(6) == 0 && sched_get_priority_max(6) == 0);		/* SCHED_DEADLINE */
+	FAILS(sched_get_priority_max(7), EINVAL);
+	FAILS(sched_get_priority_min(-1), EINVAL);
+}
+
 TEST(processors_are_listed)
 {
 	static const char *const lists[] = { "online", "possible", "present" };

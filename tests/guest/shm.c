@@ -1,5 +1,6 @@
 /* tests/guest/shm.c - System V shared memory. */
 #include "tap.h"
+#include <grp.h>
 #include <sys/ipc.h>
 #include <sys/resource.h>
 #include <sys/shm.h>
@@ -115,6 +116,12 @@ TEST(get)
 	FAILS(shmget(KEY, 1, 0), ENOENT);
 	FAILS(shmctl(id, IPC_STAT, &ds), EINVAL);
 	FAILS(shmat(id, NULL, 0), EINVAL);
+}
+
+TEST(huge_pages_are_for_who_may_lock)
+{
+	CHECK(setgid(1000) == 0 && setgroups(0, NULL) == 0 && setuid(1000) == 0);
+	FAILS(shmget(IPC_PRIVATE, 2 << 20, IPC_CREAT | SHM_HUGETLB | 0600), EPERM);
 }
 
 TEST(attach_and_detach)
