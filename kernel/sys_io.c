@@ -26,9 +26,11 @@ long io_result(ssize n)
 	return n == -EPIPE_QUIET ? -EPIPE : n == -EINTR_FINAL ? -EINTR : n;
 }
 
-int check_file_limit(uint64_t size)
+int check_file_limit(struct vnode *v, uint64_t size)
 {
-	if (size <= current->limits[LIMIT_FSIZE].cur)
+	struct vattr attr;
+
+	if (size <= current->limits[LIMIT_FSIZE].cur || (!vfs_getattr(v, &attr) && size <= attr.size))
 		return 0;
 	raise_for_self(SIGXFSZ);
 	return -EFBIG;
@@ -392,7 +394,8 @@ static ssize send_file(struct file *out, struct file *in, vaddr_t offset, size_t
 		return -ESPIPE;
 	if (!out || !file_writable(out))
 		return -EBADF;
-	if (in->ops->seek == file_no_seek || S_ISDIR(in->vnode->mode) || out->flags & OPEN_APPEND)
+	if (in->ops->seek == file_no_seek || S_ISDIR(in->vnode->mode) || out->flags & OPEN_APPEND
+		|| in->ops->seek == file_zero_seek || out->ops->seek == file_zero_seek)
 		return -EINVAL;
 	int error = get_position(in, offset, &pos);
 	if (!error && (int64_t)pos < 0)
@@ -400,7 +403,7 @@ static ssize send_file(struct file *out, struct file *in, vaddr_t offset, size_t
 	if (error)
 		return error;
 	ssize done = copy_file(in, &pos, out, NULL, n < IO_MAX ? n : IO_MAX);
-	if (done > 0)
+	if (done > 0 || offset)
 		error = put_position(in, offset, pos);
 	return error ? error : done;
 }
