@@ -399,7 +399,7 @@ int pipe_create(struct file *ends[2], unsigned flags)
 	struct vnode *v = vnode_create(&pipe_mount, &pipe_vnode_ops, ino, S_IFIFO | 0600, 0);
 	struct pipe *p = v ? pipe_alloc() : NULL;
 
-	ends[0] = p ? file_new(&pipe_ops, v, flags | OPEN_READ) : NULL;
+	ends[0] = p ? file_new(&pipe_ops, v, (flags & ~(unsigned)OPEN_DIRECT) | OPEN_READ) : NULL;
 	ends[1] = ends[0] ? file_new(&pipe_ops, vnode_ref(v), flags | OPEN_WRITE) : NULL;
 	if (!ends[1])
 		goto no_memory;
