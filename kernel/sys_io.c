@@ -398,7 +398,7 @@ static ssize send_file(struct file *out, struct file *in, vaddr_t offset, size_t
 		|| in->ops->seek == file_zero_seek || out->ops->seek == file_zero_seek)
 		return -EINVAL;
 	int error = get_position(in, offset, &pos);
-	if (!error && (int64_t)pos < 0)
+	if (!error && ((int64_t)pos < 0 || (ssize)n < 0))
 		error = -EINVAL;
 	if (error)
 		return error;
@@ -431,10 +431,12 @@ static int check_copy(struct file *in, uint64_t from, struct file *out, uint64_t
 		return -EBADF;
 	if (in->vnode->mount != out->vnode->mount)
 		return -EXDEV;
-	if ((int64_t)from < 0 || (int64_t)to < 0)
-		return -EINVAL;
 	if (from + *n < from || to + *n < to)
 		return -EOVERFLOW;
+	if ((int64_t)from < 0 || (int64_t)to < 0)
+		return -EINVAL;
+	if (to >= FILE_MAX)
+		return -EFBIG;
 	int error = vfs_getattr(in->vnode, &attr);
 	if (error)
 		return error;

@@ -249,6 +249,13 @@ TEST(sendfile_and_copy_file_range)
 	from = 1;
 	to = INT64_MAX - 2;
 	FAILS(COPY(in, &from, out, &to, -1ul, 0), EOVERFLOW);
+	from = -1;
+	to = 0;
+	FAILS(COPY(in, &from, out, &to, 2, 0), EOVERFLOW);
+	from = 0;
+	to = INT64_MAX;
+	FAILS(COPY(in, &from, out, &to, 2, 0), EFBIG);
+	from = 1;
 	int read_only = open("/proc/self/exe", O_RDONLY);
 	FAILS(COPY(read_only, NULL, out, NULL, 5, 0), EXDEV);
 	from = 0;
@@ -285,6 +292,7 @@ TEST(sendfile_tells_the_offset)
 	NEED(read_only != MAP_FAILED && !pipe(p));
 	FAILS(sendfile(p[1], empty, read_only, 5), EFAULT);
 	FAILS(sendfile(p[1], empty, read_only, 0), EFAULT);
+	FAILS(sendfile(p[1], empty, NULL, -1ul), EINVAL);
 }
 
 static long pwrite_with(int fd, const char *text, off_t at, int flags)
