@@ -10,7 +10,7 @@ enum {
 };
 enum { SA_NOCLDSTOP = 1, SA_NOCLDWAIT = 2, SA_SIGINFO = 4, SA_RESTORER = 0x04000000, SA_ONSTACK = 0x08000000, SA_RESTART = 0x10000000,
 	SA_NODEFER = 0x40000000, SA_RESETHAND = (int)0x80000000 };
-enum { SI_USER = 0, SI_KERNEL = 0x80, SI_TKILL = -6, SI_TIMER = -2, SEGV_MAPERR = 1, SEGV_ACCERR = 2, BUS_ADRALN = 1, BUS_ADRERR = 2,
+enum { SI_USER = 0, SI_KERNEL = 0x80, SI_TKILL = -6, SI_TIMER = -2, SIGIO_IN = 1 /* POLL_IN */, SIGIO_OUT = 2, SEGV_MAPERR = 1, SEGV_ACCERR = 2, BUS_ADRALN = 1, BUS_ADRERR = 2,
 	ILL_ILLOPN = 2, FPE_INTDIV = 1, FPE_FLTINV = 7, TRAP_BRKPT = 1, TRAP_TRACE = 2,
 	CLD_EXITED = 1, CLD_KILLED = 2, CLD_DUMPED = 3, CLD_TRAPPED = 4, CLD_STOPPED = 5, CLD_CONTINUED = 6 };
 #define SIG_DFL 0
@@ -26,6 +26,7 @@ struct siginfo {
 		struct { int32_t pid; uint32_t uid; int32_t status, pad; int64_t utime, stime; } child;	/* kill: pid, uid */
 		struct { uint64_t addr; } fault;
 		struct { int32_t timer, overrun; uint64_t value; } timer;
+		struct { int64_t band; int32_t fd; } poll;
 		uint8_t raw[112];
 	};
 };

@@ -3,6 +3,7 @@
  *
  * The table is filled at boot, by one thread, and only read afterwards.
  */
+#include "arch/uaccess.h"
 #include "fs/vfs.h"
 #include "fs/tmpfs.h"
 #include "lib/assert.h"
@@ -119,6 +120,16 @@ static ssize random_read(struct file *f, struct uio *uio, uint64_t *pos)
 	return (ssize)done;
 }
 
+/* The generator is always full: as many bits as /proc/sys/kernel/random/entropy_avail tells. */
+static long random_ioctl(struct file *f, unsigned command, unsigned long arg)
+{
+	enum { GET_ENTROPY = 0x80045200, BITS = 256 };
+	int bits = BITS;
+
+	(void)f;
+	return command == GET_ENTROPY ? user_put(arg, bits) : -EINVAL;
+}
+
 /* These devices take any position and stay at 0. */
 static int64_t memory_seek(struct file *f, int64_t offset, int whence)
 {
@@ -129,7 +140,7 @@ static int64_t memory_seek(struct file *f, int64_t offset, int whence)
 static const struct file_ops null_ops = { .read = null_read, .write = null_write, .seek = memory_seek };
 static const struct file_ops zero_ops = { .read = zero_read, .write = null_write, .seek = memory_seek };
 static const struct file_ops full_ops = { .read = zero_read, .write = full_write, .seek = memory_seek };
-static const struct file_ops random_ops = { .read = random_read, .write = null_write, .seek = memory_seek };
+static const struct file_ops random_ops = { .read = random_read, .write = null_write, .ioctl = random_ioctl, .seek = memory_seek };
 
 bool dev_is_zero(const struct file *f)
 {

@@ -28,6 +28,7 @@ struct file *file_new(const struct file_ops *ops, struct vnode *v, unsigned flag
 	f->data = NULL;
 	f->writes = f->opened = false;
 	f->owner = (struct file_owner){ .kind = OWNER_THREAD };
+	f->async = NULL;
 	list_init(&f->watchers);
 	mutex_init(&f->lock, "file", RANK_FILE);
 	mount_use(v->mount);
@@ -41,6 +42,8 @@ void file_put(struct file *f)
 		return;
 	if (!list_empty(&f->watchers))
 		file_unwatch(f);
+	if (f->async)
+		file_end_async(f);
 	locks_drop_file(f);
 	if (f->ops->release)
 		f->ops->release(f);

@@ -68,6 +68,7 @@ struct file {
 	bool writes;			/* counted in vnode->writers */
 	bool opened;			/* by a name or its vnode, to be read or written: who watches it is told of the end */
 	struct file_owner owner;	/* words */
+	struct async *async;		/* of O_ASYNC (kernel/sigio.c), or NULL; lock */
 	struct list watchers;		/* epoll files that watch it: kernel/epoll.c */
 };
 
@@ -102,6 +103,8 @@ unsigned file_poll(struct file *, struct waitq **queue);
 void file_wake(struct waitq *, unsigned events);
 /* Upcall (kernel/epoll.c): the file, which somebody watches, is about to be released. */
 void file_unwatch(struct file *);
+/* Upcall (kernel/sigio.c): it has file->async, which goes; lock held, or the last reference gone. */
+void file_end_async(struct file *);
 /* Absolute path, or such as "pipe:[5]", NUL-terminated; its length, -ERANGE. */
 ssize file_path(struct vnode *root, struct file *, char *to, size_t size);
 

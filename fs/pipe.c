@@ -16,7 +16,7 @@
 #include "lib/assert.h"
 #include "lib/string.h"
 
-enum { PIPE_SLOTS = 16, PIPE_SLOTS_MAX = 256, IOCTL_READABLE_BYTES = 0x541b };
+enum { PIPE_SLOTS = 16, IOCTL_READABLE_BYTES = 0x541b };
 
 struct slot { char *page; size_t start, len; bool packet /* nothing is added to it, and one read takes it or loses the rest */; };
 
@@ -249,12 +249,32 @@ static long pipe_ioctl(struct file *f, unsigned command, unsigned long arg)
 
 /* ---- coming and going -------------------------------------------------------------------------------------------------- */
 
+unsigned long pipe_size_most = 1 << 20;
+
+static unsigned slots_for(size_t bytes)
+{
+	unsigned n = 1;
+
+	while (n * PAGE_SIZE < bytes)
+		n *= 2;
+	return n;
+}
+
+/* Are so many slots more than the current process may have? */
+static bool too_many(unsigned n)
+{
+	return n > slots_for(__atomic_load_n(&pipe_size_most, __ATOMIC_RELAXED)) && !pipe_unlimited();
+}
+
 static struct pipe *pipe_alloc(void)
 {
 	if (!reclaim_keep_free())
 		return NULL;
 	struct pipe *p = kzalloc(sizeof *p);
-	struct slot *ring = kmalloc(PIPE_SLOTS * sizeof *ring);
+	unsigned n = PIPE_SLOTS;
+	while (n > 1 && too_many(n))
+		n /= 2;
+	struct slot *ring = kmalloc(n * sizeof *ring);
 	if (!p || !ring) {
 		kfree(p);
 		kfree(ring);
@@ -263,7 +283,7 @@ static struct pipe *pipe_alloc(void)
 	mutex_init(&p->lock, "pipe", RANK_PIPE);
 	waitq_init(&p->changed);
 	p->ring = ring;
-	p->nslots = PIPE_SLOTS;
+	p->nslots = n;
 	return p;
 }
 
@@ -399,7 +419,7 @@ int pipe_create(struct file *ends[2], unsigned flags)
 	struct vnode *v = vnode_create(&pipe_mount, &pipe_vnode_ops, ino, S_IFIFO | 0600, 0);
 	struct pipe *p = v ? pipe_alloc() : NULL;
 
-	ends[0] = p ? file_new(&pipe_ops, v, flags | OPEN_READ) : NULL;
+	ends[0] = p ? file_new(&pipe_ops, v, (flags & ~(unsigned)OPEN_DIRECT) | OPEN_READ) : NULL;
 	ends[1] = ends[0] ? file_new(&pipe_ops, vnode_ref(v), flags | OPEN_WRITE) : NULL;
 	if (!ends[1])
 		goto no_memory;
@@ -430,21 +450,12 @@ size_t pipe_size(const struct file *f)
 	return ((struct pipe *)f->data)->nslots * PAGE_SIZE;
 }
 
-static unsigned slots_for(size_t bytes)
-{
-	unsigned n = 1;
-
-	while (n * PAGE_SIZE < bytes && n <= PIPE_SLOTS_MAX)
-		n *= 2;
-	return n;
-}
-
 ssize pipe_resize(struct file *f, size_t bytes)
 {
 	struct pipe *p = f->data;
 	unsigned n = slots_for(bytes);
 
-	if (n > PIPE_SLOTS_MAX)
+	if (n > p->nslots && too_many(n))
 		return -EPERM;
 	struct slot *ring = kmalloc(n * sizeof *ring);
 	if (!ring)

@@ -26,4 +26,8 @@ ssize pipe_to_pipe(struct file *from, struct file *to, size_t n, bool wait, bool
 size_t pipe_frames(const struct file *);
 /* fcntl F_GETPIPE_SZ and F_SETPIPE_SZ: bytes, -EBUSY, -EPERM. */
 size_t pipe_size(const struct file *);
+/* The most bytes that a pipe is made for, or made larger to (/proc/sys/fs/pipe-max-size); one word. */
+extern unsigned long pipe_size_most;
+/* Upcall (kernel/sys_file.c): does that not hold for the current process? */
+bool pipe_unlimited(void);
 ssize pipe_resize(struct file *, size_t bytes);

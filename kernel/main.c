@@ -27,6 +27,7 @@
 #include "kernel/futex.h"
 #include "kernel/sched.h"
 #include "kernel/settings.h"
+#include "kernel/sigio.h"
 #include "kernel/system.h"
 #include "kernel/tty.h"
 #include "kernel/vdso.h"
@@ -67,6 +68,7 @@ void kernel_main(const struct boot_info *boot)
 	tty_init_controlling();
 	console_tty_init();
 	pty_init();
+	sigio_init();
 	job_init();
 	cpu_irq_enable();		/* whatever interrupts call is ready */
 	cpu_start_others();

@@ -335,7 +335,8 @@ static int make_constant(struct text *t, struct vnode *v, void *arg)
 		{ "sched_rr_timeslice_ms", "30" }, { "printk", "7\t4\t1\t7" }, { "dmesg_restrict", "0" }, { "core_uses_pid", "0" }, { "core_pattern", "core" },
 		{ "max_map_count", "65530" }, { "swappiness", "0" }, { "mmap_min_addr", "65536" }, { "nr_hugepages", "0" }, { "nr_overcommit_hugepages", "0" },
 		{ "oom_kill_allocating_task", "0" }, { "panic_on_oom", "0" }, { "page-cluster", "0" }, { "legacy_va_layout", "0" },
-		{ "file-max", "1048576" }, { "pipe-max-size", "1048576" }, { "suid_dumpable", "0" },
+		{ "file-max", "1048576" },
+		{ "max_queued_events", "16384" }, { "max_user_watches", "65536" }, { "suid_dumpable", "0" },
 	};
 	const struct proc_node *n = arg;
 	(void)v;
@@ -588,9 +589,11 @@ static const struct proc_entry vm_entries[] = {
 	FILE("overcommit_ratio", 0644, overcommit_text), CONSTANT("page-cluster"), FILE("pager", 0644, proc_setting_text), CONSTANT("panic_on_oom"),
 	CONSTANT("swappiness"), END
 };
+static const struct proc_entry inotify_entries[] = { CONSTANT("max_queued_events"), CONSTANT("max_user_watches"), END };
 static const struct proc_entry fs_entries[] = {
 	CONSTANT("file-max"), FILE("file-nr", 0444, file_nr_text), FILE("inode-nr", 0444, inode_nr_text), FILE("inode-state", 0444, inode_nr_text),
-	NUMBER("nr_open"), CONSTANT("overflowgid"), CONSTANT("overflowuid"), CONSTANT("pipe-max-size"), CONSTANT("suid_dumpable"), END
+	DIRECTORY("inotify", inotify_entries),
+	NUMBER("nr_open"), CONSTANT("overflowgid"), CONSTANT("overflowuid"), NUMBER("pipe-max-size"), CONSTANT("suid_dumpable"), END
 };
 static const struct proc_entry sys_entries[] = {
 	DIRECTORY("fs", fs_entries), DIRECTORY("kernel", kernel_entries), DIRECTORY("vm", vm_entries), END

@@ -2,6 +2,7 @@
 #include "kernel/settings.h"
 #include "kernel/exec.h"
 #include "fs/fat.h"
+#include "fs/pipe.h"
 #include "lib/string.h"
 #include "vm/fault.h"
 #include "vm/stats.h"
@@ -37,6 +38,7 @@ static const struct number numbers[] = {
 	{ "pid_max", &pid_max, 301, 4194304 }, { "threads-max", &threads_max, 20, 4194304 }, { "nr_open", &nofile_most, 64, 1 << 30 },
 	{ "shmmax", &shm_size_max, 0, ~0ul }, { "shmall", &shm_pages_max, 0, ~0ul }, { "shmmni", &shm_segments_max, 0, 4096 },
 	{ "msgmax", &msg_size_max, 0, INT32_MAX }, { "msgmnb", &msg_queue_bytes, 0, INT32_MAX }, { "msgmni", &msg_queues_max, 0, 4096 },
+	{ "pipe-max-size", &pipe_size_most, PAGE_SIZE, 1ul << 31 },
 };
 
 const struct number *number_find(const char *file)

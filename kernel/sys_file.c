@@ -4,6 +4,7 @@
 #include "kernel/sys_file.h"
 #include "arch/uaccess.h"
 #include "fs/memfd.h"
+#include "kernel/sigio.h"
 #include "vm/heap.h"
 #include "lib/string.h"
 
@@ -281,6 +282,11 @@ long files_install_pair(struct file_table *t, struct file *ends[2], bool close_o
 	return error;
 }
 
+bool pipe_unlimited(void)
+{
+	return capable(CAP_SYS_RESOURCE);
+}
+
 static long make_pipe(vaddr_t to, unsigned flags)
 {
 	struct file *ends[2];
@@ -338,12 +344,15 @@ enum fcntl_command {
 enum { FD_CLOEXEC = 1, UNLOCKED = 2 /* F_UNLCK */ };
 #define PIPE_SIZE_MOST	(1u << 31)
 
-static long set_flags(struct file *f, unsigned flags)
+static long set_flags(struct file *f, int fd, unsigned flags)
 {
-	const unsigned changeable = OPEN_APPEND | OPEN_NONBLOCK | OPEN_ASYNC | OPEN_DIRECT | OPEN_NO_ATIME;
+	const unsigned changeable = OPEN_APPEND | OPEN_NONBLOCK | OPEN_DIRECT | OPEN_NO_ATIME;
 
 	if (flags & ~f->flags & OPEN_NO_ATIME && !fs_has(my_fs(), FS_OWNER) && my_fs()->uid != f->vnode->uid)
 		return -EPERM;
+	int error = (flags ^ f->flags) & OPEN_ASYNC ? sigio_set(f, fd, flags & OPEN_ASYNC) : 0;
+	if (error && error != -ENOTTY)			/* other files do without */
+		return error;
 	file_change_flags(f, changeable, flags & changeable);
 	return 0;
 }
@@ -397,7 +406,7 @@ static long fcntl_file(struct file *f, int fd, int command, unsigned long arg)
 	case F_GETFL:
 		return (long)f->flags;
 	case F_SETFL:
-		return set_flags(f, (unsigned)arg);
+		return set_flags(f, fd, (unsigned)arg);
 	case F_GETLK:
 	case F_SETLK:
 	case F_SETLKW:
@@ -457,16 +466,34 @@ long sys_fcntl(const unsigned long args[6])
 
 /* ---- ioctl ------------------------------------------------------------------------------------------------------------- */
 
-enum { FIONREAD = 0x541b, FIONBIO = 0x5421, FIONCLEX = 0x5450, FIOCLEX = 0x5451, FIOASYNC = 0x5452, FIGETBSZ = 2 };
+enum { FIONREAD = 0x541b, FIONBIO = 0x5421, FIONCLEX = 0x5450, FIOCLEX = 0x5451, FIOASYNC = 0x5452, FIGETBSZ = 2, FIOSETOWN = 0x8901, SIOCSPGRP, FIOGETOWN, SIOCGPGRP };
 
-static long set_flag_by_int(struct file *f, unsigned flag, vaddr_t arg)
+static long set_nonblock(struct file *f, vaddr_t arg)
 {
 	int on;
 	int error = user_get(on, arg);
 
 	if (!error)
-		file_change_flags(f, flag, on ? flag : 0);
+		file_change_flags(f, OPEN_NONBLOCK, on ? OPEN_NONBLOCK : 0);
 	return error;
+}
+
+static long set_async(struct file *f, int fd, vaddr_t arg)
+{
+	int on;
+	int error = user_get(on, arg);
+
+	return error || !on == !(f->flags & OPEN_ASYNC) ? error : sigio_set(f, fd, on);
+}
+
+/* Sockets have their own names for F_SETOWN and F_GETOWN. */
+static long socket_owner(struct file *f, bool set, vaddr_t arg)
+{
+	int number = set ? 0 : (int)fcntl_owner(f, F_GETOWN, 0);
+
+	if (!set)
+		return user_put(arg, number);
+	return user_get(number, arg) ? -EFAULT : fcntl_owner(f, F_SETOWN, (unsigned long)number);
 }
 
 /* Bytes from the position to the end. */
@@ -480,20 +507,24 @@ static long readable_bytes(struct file *f, vaddr_t arg)
 	return error ? error : user_put(arg, bytes);
 }
 
-static long ioctl_file(struct file *f, unsigned command, unsigned long arg)
+static long ioctl_file(struct file *f, int fd, unsigned command, unsigned long arg)
 {
 	int block = (int)PAGE_SIZE;
 
 	switch (command) {
 	case FIONBIO:
-		return set_flag_by_int(f, OPEN_NONBLOCK, arg);
+		return set_nonblock(f, arg);
 	case FIOASYNC:
-		return set_flag_by_int(f, OPEN_ASYNC, arg);
+		return set_async(f, fd, arg);
 	case FIGETBSZ:
 		return user_put(arg, block);
 	case FIONREAD:
 		if (S_ISREG(f->vnode->mode))
 			return readable_bytes(f, arg);
+		break;
+	case FIOSETOWN: case SIOCSPGRP: case FIOGETOWN: case SIOCGPGRP:
+		if (S_ISSOCK(f->vnode->mode))
+			return socket_owner(f, command <= SIOCSPGRP, arg);
 		break;
 	default:
 		break;
@@ -514,7 +545,7 @@ long sys_ioctl(const unsigned long args[6])
 	else if (command == FIOCLEX || command == FIONCLEX)
 		result = files_set_close_on_exec(current->files, (int)args[0], command == FIOCLEX);
 	else
-		result = io_result(ioctl_file(f, command, args[2]));
+		result = io_result(ioctl_file(f, (int)args[0], command, args[2]));
 	file_put(f);
 	return result;
 }

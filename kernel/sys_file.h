@@ -80,5 +80,5 @@ long files_install_pair(struct file_table *, struct file *ends[2], bool close_on
 
 /* fsync, or (whole) syncfs, of a descriptor. */
 long sync_fd(int fd, bool whole);
-/* May a file grow to this size? Raises SIGXFSZ and returns -EFBIG if not. */
-int check_file_limit(uint64_t size);
+/* May the file get this size?  If it is to grow over the limit, raises SIGXFSZ and returns -EFBIG. */
+int check_file_limit(struct vnode *, uint64_t size);

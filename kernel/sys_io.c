@@ -26,9 +26,11 @@ long io_result(ssize n)
 	return n == -EPIPE_QUIET ? -EPIPE : n == -EINTR_FINAL ? -EINTR : n;
 }
 
-int check_file_limit(uint64_t size)
+int check_file_limit(struct vnode *v, uint64_t size)
 {
-	if (size <= current->limits[LIMIT_FSIZE].cur)
+	struct vattr attr;
+
+	if (size <= current->limits[LIMIT_FSIZE].cur || (!vfs_getattr(v, &attr) && size <= attr.size))
 		return 0;
 	raise_for_self(SIGXFSZ);
 	return -EFBIG;
@@ -392,15 +394,16 @@ static ssize send_file(struct file *out, struct file *in, vaddr_t offset, size_t
 		return -ESPIPE;
 	if (!out || !file_writable(out))
 		return -EBADF;
-	if (in->ops->seek == file_no_seek || S_ISDIR(in->vnode->mode) || out->flags & OPEN_APPEND)
+	if (in->ops->seek == file_no_seek || S_ISDIR(in->vnode->mode) || out->flags & OPEN_APPEND
+		|| in->ops->seek == file_zero_seek || out->ops->seek == file_zero_seek)
 		return -EINVAL;
 	int error = get_position(in, offset, &pos);
-	if (!error && (int64_t)pos < 0)
+	if (!error && ((int64_t)pos < 0 || (ssize)n < 0))
 		error = -EINVAL;
 	if (error)
 		return error;
 	ssize done = copy_file(in, &pos, out, NULL, n < IO_MAX ? n : IO_MAX);
-	if (done > 0)
+	if (done > 0 || offset)
 		error = put_position(in, offset, pos);
 	return error ? error : done;
 }
@@ -428,10 +431,12 @@ static int check_copy(struct file *in, uint64_t from, struct file *out, uint64_t
 		return -EBADF;
 	if (in->vnode->mount != out->vnode->mount)
 		return -EXDEV;
-	if ((int64_t)from < 0 || (int64_t)to < 0)
-		return -EINVAL;
 	if (from + *n < from || to + *n < to)
 		return -EOVERFLOW;
+	if ((int64_t)from < 0 || (int64_t)to < 0)
+		return -EINVAL;
+	if (to >= FILE_MAX)
+		return -EFBIG;
 	int error = vfs_getattr(in->vnode, &attr);
 	if (error)
 		return error;

@@ -26,8 +26,8 @@ static ssize splice_files(struct file *in, uint64_t *in_pos, struct file *out, u
 		return pipe_to_pipe(in, out, n, wait && !((in->flags | out->flags) & OPEN_NONBLOCK), false);
 	struct file *other = file_is_pipe(in) ? out : in;
 	uint64_t *pos = file_is_pipe(in) ? out_pos : in_pos;
-	if (S_ISDIR(other->vnode->mode) || (pos && other->ops->seek == file_no_seek))
-		return -EINVAL;
+	if (S_ISDIR(other->vnode->mode) || other->ops->seek == file_zero_seek || (pos && other->ops->seek == file_no_seek))
+		return -EINVAL;			/* those of file_zero_seek give and take whole records (eventfd, timerfd and their kin) */
 	if (pos && (int64_t)*pos < 0)
 		return -EINVAL;
 	if (file_is_pipe(out))

@@ -369,7 +369,7 @@ long sys_truncate(const unsigned long args[6])
 	if (S_ISREG(v->mode))
 		result = vfs_permission(my_fs(), v, MAY_WRITE);
 	if (!result)
-		result = check_file_limit(args[1]);
+		result = check_file_limit(v, args[1]);
 	if (!result)
 		result = vfs_truncate(my_fs(), v, args[1]);
 	vnode_put(v);
@@ -383,7 +383,7 @@ long sys_ftruncate(const unsigned long args[6])
 	struct file *f = files_get(current->files, (int)args[0]);
 	if (!f)
 		return -EBADF;
-	long result = f->flags & OPEN_PATH ? -EBADF : !file_writable(f) || !S_ISREG(f->vnode->mode) ? -EINVAL : check_file_limit(args[1]);
+	long result = f->flags & OPEN_PATH ? -EBADF : !file_writable(f) || !S_ISREG(f->vnode->mode) ? -EINVAL : check_file_limit(f->vnode, args[1]);
 	if (!result)
 		result = vfs_truncate(my_fs(), f->vnode, args[1]);
 	file_put(f);
@@ -411,7 +411,6 @@ static bool known_allocation(unsigned how)
 static long allocate(struct file *f, unsigned how, int64_t from, int64_t len)
 {
 	struct vnode *v = f->vnode;
-	struct vattr attr;
 	int64_t end;
 
 	if (f->flags & OPEN_PATH)
@@ -431,9 +430,7 @@ static long allocate(struct file *f, unsigned how, int64_t from, int64_t len)
 	if (!v->ops->allocate)
 		return -EOPNOTSUPP;
 	mutex_lock(&v->lock);
-	int error = vfs_getattr(v, &attr);
-	if (!error && !(how & ALLOCATE_PUNCH_HOLE) && (uint64_t)end > attr.size)
-		error = check_file_limit((uint64_t)end);
+	int error = how & ALLOCATE_PUNCH_HOLE ? 0 : check_file_limit(v, (uint64_t)end);
 	if (!error)
 		error = v->ops->allocate(v, how, (uint64_t)from, (uint64_t)end);
 	mutex_unlock(&v->lock);

@@ -378,6 +378,11 @@ TEST(truncate_and_allocate)
 	IS(-EFBIG, fallocate, both, 0, 1 << 20, 4096);
 	IS(-EFBIG, ftruncate, both, 2 << 20);
 	IS(-EFBIG, truncate, P("f"), 2 << 20);
+	NEED(setrlimit(RLIMIT_FSIZE, &(struct rlimit){ 100, small.rlim_max }) == 0);
+	IS(0, ftruncate, both, 900);				/* over the limit, but it does not grow */
+	IS(0, truncate, P("f"), 800);
+	IS(-EFBIG, ftruncate, both, 801);
+	NEED(setrlimit(RLIMIT_FSIZE, &small) == 0);
 	IS(10, pwrite64, both, data, 100, (1 << 20) - 10);
 	IS(-EFBIG, pwrite64, both, data, 100, 1 << 20);
 	IS(0, fsync, both);

@@ -5,6 +5,7 @@
 #include <link.h>
 #include <sched.h>
 #include <sys/auxv.h>
+#include <sys/ioctl.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -365,6 +366,40 @@ static void put(const char *file, const char *value, int error)
 	else
 		EQ(write(fd, value, strlen(value)), strlen(value));
 	close(fd);
+}
+
+/* pipe-max-size is for new pipes, too, of who may not have more. */
+FAULTLINE_TEST(pipe_sizes)
+{
+	const char *file = "/proc/sys/fs/pipe-max-size";
+	int p[2], status;
+
+	put(file, "4096", 0);
+	if (fork() == 0) {
+		NEED(!setuid(65534) && !pipe(p));
+		EQ(fcntl(p[0], F_GETPIPE_SZ), 4096);
+		FAILS(fcntl(p[0], F_SETPIPE_SZ, 8192), EPERM);
+		_exit(tap_failures != 0);
+	}
+	NEED(!pipe(p));
+	EQ(fcntl(p[0], F_GETPIPE_SZ), 65536);
+	EQ(fcntl(p[0], F_SETPIPE_SZ, 2 << 20), 2 << 20);
+	EQ(wait(&status) > 0, 1);
+	EQ(status, 0);
+	put(file, "1", EINVAL);
+	put(file, "1048576", 0);
+	CHECK(!strcmp(slurp(file), "1048576\n"));
+	CHECK(atoi(slurp("/proc/sys/fs/inotify/max_queued_events")) == 16384);
+}
+
+TEST(entropy_by_ioctl)
+{
+	int fd = open("/dev/urandom", O_RDONLY), bits = 0;
+
+	EQ(ioctl(fd, 0x80045200 /* RNDGETENTCNT */, &bits), 0);
+	EQ(bits, atoi(slurp("/proc/sys/kernel/random/entropy_avail")));
+	FAILS(ioctl(fd, 0x80045200, -1l), EFAULT);
+	FAILS(ioctl(fd, 0x7777, &bits), EINVAL);
 }
 
 TEST(numbers_can_be_set)

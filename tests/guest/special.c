@@ -1,5 +1,8 @@
 /* tests/guest/special.c - files of special kinds, and special ways to open: fifos and nodes, files without a name, O_PATH, openat2, statx, fcntl's odds and ends. */
 #include "tap.h"
+#include <sys/socket.h>
+#include <sys/epoll.h>
+#include <poll.h>
 #include <limits.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
@@ -396,6 +399,93 @@ TEST(signal_owners_and_leases)
 	FAILS(fcntl(99, F_GETOWN), EBADF);
 	FAILS(fcntl(ends[0], 12345), EINVAL);
 	EQ(fcntl(ends[0], 1025) == F_UNLCK || errno == EINVAL, 1);	/* F_GETLEASE */
+}
+
+/* The signal that comes within 5 seconds, or -1. */
+static int next_signal(const sigset_t *set, siginfo_t *info)
+{
+	return sigtimedwait(set, info, &(struct timespec){ 5, 0 });
+}
+
+/* O_ASYNC: the owner gets a signal when there is something to read, or room to write again. */
+TEST(signals_of_files)
+{
+	enum { TELLS = O_ASYNC | O_NONBLOCK };
+	static char block[1 << 16];
+	sigset_t set;
+	siginfo_t info;
+	int p[2], s[2], on = 1, number = 0;
+	struct f_owner_ex thread = { F_OWNER_TID, gettid() };
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGIO);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGRTMIN + 2);
+	NEED(!sigprocmask(SIG_BLOCK, &set, NULL) && !pipe(p) && !socketpair(AF_UNIX, SOCK_STREAM, 0, s));
+	EQ(fcntl(p[0], F_SETFL, TELLS), 0);
+	EQ(fcntl(p[0], F_GETFL), TELLS);
+	EQ(write(p[1], "a", 1), 1);				/* nobody owns it */
+	EQ(fcntl(p[0], F_SETOWN, getpid()), 0);
+	EQ(sigtimedwait(&set, NULL, &(struct timespec){ 0, 50000000 }), -1);
+	EQ(write(p[1], "a", 1), 1);
+	EQ(next_signal(&set, &info), SIGIO);
+	EQ(info.si_code, SI_KERNEL);
+	EQ(fcntl(p[0], F_SETSIG, SIGRTMIN + 2), 0);
+	EQ(fcntl(p[0], F_SETOWN_EX, &thread), 0);
+	EQ(write(p[1], "a", 1), 1);
+	EQ(next_signal(&set, &info), SIGRTMIN + 2);
+	EQ(info.si_code, POLL_IN);
+	EQ(info.si_fd, p[0]);
+	EQ(info.si_band, POLLIN | POLLRDNORM);
+	EQ(fcntl(p[0], F_SETFL, O_NONBLOCK), 0);
+	EQ(write(p[1], "a", 1), 1);				/* no more */
+
+	EQ(fcntl(p[1], F_SETFL, TELLS), 0);			/* the other end: room */
+	EQ(fcntl(p[1], F_SETSIG, SIGUSR1), 0);
+	EQ(setpgid(0, 0), 0);
+	EQ(fcntl(p[1], F_SETOWN, -getpgrp()), 0);
+	CHECK(write(p[1], block, sizeof block) > 0);
+	CHECK(read(p[0], block, sizeof block) > 0);
+	EQ(next_signal(&set, &info), SIGUSR1);
+	EQ(info.si_code, POLL_OUT);
+	close(p[1]);
+	close(p[0]);
+
+	EQ(ioctl(s[0], FIOASYNC, &on), 0);
+	EQ(fcntl(s[0], F_GETFL), O_RDWR | O_ASYNC);
+	number = getpid();
+	EQ(ioctl(s[0], FIOSETOWN, &number), 0);
+	number = 0;
+	EQ(ioctl(s[0], SIOCGPGRP, &number), 0);
+	EQ(number, getpid());
+	EQ(fcntl(s[0], F_GETOWN), getpid());
+	EQ(write(s[1], "a", 1), 1);
+	EQ(next_signal(&set, &info), SIGIO);
+
+	int file = open("/dev/shm", O_TMPFILE | O_RDWR, 0600), set_of_files = epoll_create1(0);
+	FAILS(ioctl(file, FIOASYNC, &on), ENOTTY);		/* these have no such thing */
+	EQ(fcntl(file, F_SETFL, O_ASYNC), 0);
+	EQ(fcntl(file, F_GETFL) & O_ASYNC, 0);
+	EQ(fcntl(set_of_files, F_SETFL, O_ASYNC), 0);
+	EQ(fcntl(set_of_files, F_GETFL), O_RDWR);
+	FAILS(ioctl(file, FIOSETOWN, &number), ENOTTY);
+}
+
+/* Files that come and go, and what they tell meanwhile. */
+TEST(signals_of_many_files)
+{
+	signal(SIGIO, SIG_IGN);
+	for (int i = 0; i < 500; i++) {
+		int p[2];
+		NEED(!pipe(p));
+		EQ(fcntl(p[0], F_SETOWN, getpid()), 0);
+		EQ(fcntl(p[0], F_SETFL, O_ASYNC), 0);
+		EQ(write(p[1], "a", 1), 1);
+		if (i % 3 == 0)
+			EQ(fcntl(p[0], F_SETFL, 0), 0);
+		close(p[0]);
+		close(p[1]);
+	}
 }
 
 TEST(limits_of_descriptors_and_sizes)

@@ -2,7 +2,11 @@
 #include "tap.h"
 #include <limits.h>
 #include <sys/ioctl.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/sendfile.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 
 enum { MOVE = 1, NONBLOCK = 2 };
@@ -245,6 +249,13 @@ TEST(sendfile_and_copy_file_range)
 	from = 1;
 	to = INT64_MAX - 2;
 	FAILS(COPY(in, &from, out, &to, -1ul, 0), EOVERFLOW);
+	from = -1;
+	to = 0;
+	FAILS(COPY(in, &from, out, &to, 2, 0), EOVERFLOW);
+	from = 0;
+	to = INT64_MAX;
+	FAILS(COPY(in, &from, out, &to, 2, 0), EFBIG);
+	from = 1;
 	int read_only = open("/proc/self/exe", O_RDONLY);
 	FAILS(COPY(read_only, NULL, out, NULL, 5, 0), EXDEV);
 	from = 0;
@@ -252,6 +263,36 @@ TEST(sendfile_and_copy_file_range)
 	EQ(fcntl(out, F_SETFL, O_APPEND), 0);
 	FAILS(COPY(in, &from, out, NULL, 5, 0), EBADF);
 	FAILS(sendfile(out, in, NULL, 5), EINVAL);
+}
+
+/* What gives and takes whole records is nothing to move bytes from or to. */
+TEST(records_are_not_spliced)
+{
+	int p[2], file = new_file("12345678"), files[] = { eventfd(8, 0), timerfd_create(CLOCK_MONOTONIC, 0), epoll_create1(0), inotify_init1(0) };
+	const struct itimerspec soon = { .it_value.tv_nsec = 1 };
+
+	NEED(!pipe(p));
+	EQ(write(p[1], "12345678", 8), 8);
+	EQ(timerfd_settime(files[1], 0, &soon, NULL), 0);
+	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+		FAILS(splice(files[i], NULL, p[1], NULL, 8, 0), EINVAL);
+		FAILS(sendfile(file, files[i], NULL, 8), EINVAL);
+		FAILS(splice(p[0], NULL, files[i], NULL, 8, 0), i == 3 ? EBADF : EINVAL);
+		NEED(!lseek(file, 0, SEEK_SET));
+		FAILS(sendfile(files[i], file, NULL, 8), i == 3 ? EBADF : EINVAL);
+	}
+}
+
+/* The offset is told even if nothing was sent. */
+TEST(sendfile_tells_the_offset)
+{
+	off_t *read_only = mmap(NULL, PAGE, PROT_READ, ANON, -1, 0);
+	int p[2], empty = new_file("");
+
+	NEED(read_only != MAP_FAILED && !pipe(p));
+	FAILS(sendfile(p[1], empty, read_only, 5), EFAULT);
+	FAILS(sendfile(p[1], empty, read_only, 0), EFAULT);
+	FAILS(sendfile(p[1], empty, NULL, -1ul), EINVAL);
 }
 
 static long pwrite_with(int fd, const char *text, off_t at, int flags)

@@ -783,7 +783,7 @@ static void about_pipes(void)
 	SHOW(write(p[1], buf, 4096));
 	SHOW(fcntl(p[0], F_SETPIPE_SZ, 4096));
 	SHOW(fcntl(p[0], F_SETPIPE_SZ, 100000));
-	SHOW(fcntl(p[0], F_SETPIPE_SZ, 0x80000000));
+	SHOW(fcntl(p[0], F_SETPIPE_SZ, 0x80000001));
 	memcpy(pf, (struct pollfd[]){{p[0], POLLIN | POLLOUT, 0}, {p[1], POLLIN | POLLOUT, 0}}, sizeof pf);
 	SHOW(poll(pf, 2, 0));
 	SHOW(pf[0].revents);
