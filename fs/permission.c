@@ -114,7 +114,7 @@ int vfs_permission(struct fs_context *fs, const struct vnode *v, unsigned may)
 		granted >>= 6;
 	else if ((granted >> 3 ^ granted) & may & 7 && fs_context_in_group(fs, v->gid))	/* else the group makes no difference */
 		granted >>= 3;
-	return may & ~granted & 7 && !overrides(fs, v->mode, may) ? -EACCES : 0;
+	return may & ~granted & 7 && (v->strict || !overrides(fs, v->mode, may)) ? -EACCES : 0;
 }
 
 uint32_t vfs_mode_after_change(struct fs_context *fs, const struct vnode *v)

@@ -78,6 +78,7 @@ struct vnode {
 	unsigned refs;			/* atomic */
 	uint32_t mode;			/* type and permissions */
 	uint32_t uid, gid;
+	bool strict;			/* no right overrides the permissions: a setting; - */
 	uint64_t ino, rdev;
 	struct object *object;		/* contents of a regular file; NULL: none, or not yet (open makes it); from then on it stays */
 	struct pipe *pipe;		/* an open fifo's, or that of a pipe without a name; lock */

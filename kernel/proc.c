@@ -68,6 +68,7 @@ static int make_node(const struct proc_node *like, const struct vnode_ops *ops, 
 	if (!v)
 		return -ENOMEM;
 	*(struct proc_node *)v->data = *like;
+	v->strict = like->entry && like->entry->setting;
 	if (like->pid) {
 		struct process *p = proc_lock_process(like);
 		if (!p) {

@@ -21,6 +21,7 @@ struct proc_entry {
 	const struct synth *text;		/* regular files */
 	const struct proc_entry *inside;	/* directories with fixed contents */
 	const struct vnode_ops *ops;		/* directories and links with operations of their own */
+	bool setting;				/* in /proc/sys: not even root writes what nobody may */
 };
 
 struct proc_node {

@@ -566,32 +566,33 @@ TEXT(version_text, .make = make_version);
 TEXT(vmstat_text, .make = make_vmstat);
 
 #define FILE(name_, mode_, text_)	{ .name = name_, .mode = S_IFREG | (mode_), .text = &(text_) }
-#define CONSTANT(name_)			FILE(name_, 0444, constant_text)
+#define SETTING(name_, mode_, text_)	{ .name = name_, .mode = S_IFREG | (mode_), .text = &(text_), .setting = true }
+#define CONSTANT(name_)			SETTING(name_, 0444, constant_text)
 #define DIRECTORY(name_, inside_)	{ .name = name_, .mode = S_IFDIR | 0555, .inside = inside_ }
 #define FRAMES(name_, ops_)		{ .name = name_, .mode = S_IFREG | 0400, .ops = &(ops_) }
-#define NUMBER(name_)			FILE(name_, 0644, number_text)
+#define NUMBER(name_)			SETTING(name_, 0644, number_text)
 #define END				{ .name = NULL }
 
 static const struct proc_entry random_entries[] = {
-	FILE("boot_id", 0444, uuid_text), CONSTANT("entropy_avail"), CONSTANT("poolsize"), FILE("uuid", 0444, uuid_text), END
+	SETTING("boot_id", 0444, uuid_text), CONSTANT("entropy_avail"), CONSTANT("poolsize"), SETTING("uuid", 0444, uuid_text), END
 };
 static const struct proc_entry kernel_entries[] = {
 	CONSTANT("arch"), CONSTANT("cap_last_cap"), CONSTANT("core_pattern"), CONSTANT("core_uses_pid"), CONSTANT("dmesg_restrict"),
-	FILE("domainname", 0644, name_text), FILE("hostname", 0644, name_text), NUMBER("msgmax"), NUMBER("msgmnb"), NUMBER("msgmni"), CONSTANT("ngroups_max"),
+	SETTING("domainname", 0644, name_text), SETTING("hostname", 0644, name_text), NUMBER("msgmax"), NUMBER("msgmnb"), NUMBER("msgmni"), CONSTANT("ngroups_max"),
 	CONSTANT("osrelease"), CONSTANT("ostype"), CONSTANT("overflowgid"), CONSTANT("overflowuid"), NUMBER("pid_max"), CONSTANT("printk"),
-	DIRECTORY("random", random_entries), FILE("randomize_va_space", 0644, proc_setting_text), CONSTANT("sched_rr_timeslice_ms"), FILE("sem", 0444, proc_sem_limits_text), NUMBER("shmall"), NUMBER("shmmax"),
+	DIRECTORY("random", random_entries), SETTING("randomize_va_space", 0644, proc_setting_text), CONSTANT("sched_rr_timeslice_ms"), SETTING("sem", 0444, proc_sem_limits_text), NUMBER("shmall"), NUMBER("shmmax"),
 	NUMBER("shmmni"), CONSTANT("tainted"), NUMBER("threads-max"), CONSTANT("version"), END
 };
 static const struct proc_entry vm_entries[] = {
-	FILE("drop_caches", 0200, drop_caches_text), FILE("fault_ahead", 0644, proc_setting_text), FILE("fork", 0644, proc_setting_text), CONSTANT("legacy_va_layout"), CONSTANT("max_map_count"),
-	FILE("min_free_kbytes", 0444, min_free_text), CONSTANT("mmap_min_addr"), CONSTANT("nr_hugepages"), CONSTANT("nr_overcommit_hugepages"),
-	CONSTANT("oom_kill_allocating_task"), FILE("overcommit_kbytes", 0644, overcommit_text), FILE("overcommit_memory", 0644, overcommit_text),
-	FILE("overcommit_ratio", 0644, overcommit_text), CONSTANT("page-cluster"), FILE("pager", 0644, proc_setting_text), CONSTANT("panic_on_oom"),
+	SETTING("drop_caches", 0200, drop_caches_text), SETTING("fault_ahead", 0644, proc_setting_text), SETTING("fork", 0644, proc_setting_text), CONSTANT("legacy_va_layout"), CONSTANT("max_map_count"),
+	SETTING("min_free_kbytes", 0444, min_free_text), CONSTANT("mmap_min_addr"), CONSTANT("nr_hugepages"), CONSTANT("nr_overcommit_hugepages"),
+	CONSTANT("oom_kill_allocating_task"), SETTING("overcommit_kbytes", 0644, overcommit_text), SETTING("overcommit_memory", 0644, overcommit_text),
+	SETTING("overcommit_ratio", 0644, overcommit_text), CONSTANT("page-cluster"), SETTING("pager", 0644, proc_setting_text), CONSTANT("panic_on_oom"),
 	CONSTANT("swappiness"), END
 };
 static const struct proc_entry inotify_entries[] = { CONSTANT("max_queued_events"), CONSTANT("max_user_watches"), END };
 static const struct proc_entry fs_entries[] = {
-	CONSTANT("file-max"), FILE("file-nr", 0444, file_nr_text), FILE("inode-nr", 0444, inode_nr_text), FILE("inode-state", 0444, inode_nr_text),
+	CONSTANT("file-max"), SETTING("file-nr", 0444, file_nr_text), SETTING("inode-nr", 0444, inode_nr_text), SETTING("inode-state", 0444, inode_nr_text),
 	DIRECTORY("inotify", inotify_entries),
 	NUMBER("nr_open"), CONSTANT("overflowgid"), CONSTANT("overflowuid"), NUMBER("pipe-max-size"), CONSTANT("suid_dumpable"), END
 };

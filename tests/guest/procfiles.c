@@ -402,6 +402,14 @@ TEST(entropy_by_ioctl)
 	FAILS(ioctl(fd, 0x7777, &bits), EINVAL);
 }
 
+TEST(settings_that_are_fixed_are_so_for_root)
+{
+	FAILS(open("/proc/sys/kernel/osrelease", O_WRONLY), EACCES);
+	FAILS(access("/proc/sys/kernel/osrelease", W_OK), EACCES);
+	FAILS(open("/proc/sys/kernel/random/uuid", O_RDWR), EACCES);
+	CHECK(access("/proc/sys/kernel/osrelease", R_OK) == 0 && access("/proc/sys/kernel/hostname", W_OK) == 0);
+}
+
 TEST(numbers_can_be_set)
 {
 	static const char *const files[] = { "/proc/sys/kernel/pid_max", "/proc/sys/kernel/shmmni", "/proc/sys/kernel/msgmax", "/proc/sys/kernel/msgmnb", "/proc/sys/kernel/msgmni",
