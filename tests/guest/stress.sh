@@ -19,7 +19,7 @@ run() {	# NAME SECONDS: what would take all memory that there is by default gets
 	stress="stress-ng --$1 $instances --timeout $2 --verify --metrics-brief --temp-path /tmp"
 	case $1 in
 	memtester) memtester 32M 1 ;;
-	exec) su -s /bin/sh user -c "$stress" ;;		# it refuses to be run by root
+	exec) su -s /bin/sh user -c "$stress --exec-max 64" ;;		# it refuses to be run by root, and would begin 4,096 at once
 	vm | mmap | msync | memfd) $stress --$1-bytes 128M ;;
 	mremap) $stress --mremap-bytes 16M ;;
 	shm) $stress --shm-bytes 2M ;;			# of 32 objects, and as much memory beside
