@@ -146,7 +146,7 @@ TEST(read_ahead)
 
 TEST(hints_change_nothing)
 {
-	static const int hints[] = { MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_MERGEABLE, MADV_UNMERGEABLE,
+	static const int hints[] = { MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED,
 		MADV_NOHUGEPAGE, MADV_DONTDUMP, MADV_DODUMP };
 	(void)state;
 	map(s, page(0), 2, RW, MAP_PRIVATE);

@@ -268,7 +268,7 @@ enum outcome op_mremap(struct process *p, const unsigned long *a)
 
 static bool is_hint(unsigned long advice)
 {
-	return advice <= MADV_WILLNEED || (advice >= MADV_MERGEABLE && advice <= MADV_DODUMP);
+	return advice <= MADV_WILLNEED || (advice >= MADV_HUGEPAGE && advice <= MADV_DODUMP);
 }
 
 /* Advice about the pages that are mapped; ends with -EINVAL at one for which it is not meant. */
