@@ -128,7 +128,7 @@ test:
 	$(Q)tools/tap-sum --log build/test.log --timeout 3000 host-test run-test $(if $(wildcard tests/guest/guest.mk),guest-test) program-test
 
 run-test:
-	$(Q)failed=0; for t in tests/run/*_test.sh; do $$t || failed=1; done; exit $$failed
+	$(Q)printf '%s\n' tests/run/*_test.sh | tools/lanes
 
 # A part that is quick; all of it; what Linux says, as root.
 program-test:
