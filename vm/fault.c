@@ -141,10 +141,13 @@ static bool may_write(const struct fault *f, vaddr_t page)
 	return page >= f->region->start && page < f->region->end && mmu_query(&f->space->mmu, page).prot & VM_WRITE;
 }
 
-/* Who wrote to the page beside it as well is likely to go on: some more in the same direction are served as if they were written to. */
+/*
+ * Who wrote to the page beside it as well is likely to go on: some more in the same direction are served as if they were written to, as long as a quarter of
+ * memory is free.
+ */
 static bool begins_ahead(const struct fault *f, struct ahead *a)
 {
-	if (f->mode == FAULT_POPULATE || (f->class != FAULT_DEMAND_ZERO && f->class != FAULT_FILE_COW))
+	if (f->mode == FAULT_POPULATE || frame_free_count() < frame_managed() / 4 || (f->class != FAULT_DEMAND_ZERO && f->class != FAULT_FILE_COW))
 		return false;
 	a->fault = *f;
 	a->by = may_write(f, f->page - PAGE_SIZE) ? PAGE_SIZE : -PAGE_SIZE;
@@ -171,7 +174,7 @@ static __attribute__((cold)) bool goes_on(struct fault *f, struct fault **at, st
 		f->flags |= 1u << FAULT_FLAG_AROUND;
 	}
 	next->page += a->by;
-	return next->page >= f->region->start && next->page < f->region->end && f->neighbours < AHEAD_PAGES && !frame_is_short();
+	return next->page >= f->region->start && next->page < f->region->end && f->neighbours < AHEAD_PAGES;
 }
 
 static void account(const struct fault *f, struct fault_stats *who, uint64_t cycles)
