@@ -150,7 +150,10 @@ static int copy_thread(struct thread *t, const struct clone_args *args)
 /* RLIMIT_NPROC, and the limit of all.  tree_lock held. */
 static bool too_many(const struct process *p)
 {
-	return process_count() >= __atomic_load_n(&threads_max, __ATOMIC_RELAXED) || (process_count() >= p->limits[LIMIT_NPROC].cur && p->uid != 0 && !capable(CAP_SYS_RESOURCE) && !capable(CAP_SYS_ADMIN));
+	const uint64_t own_limit = p->limits[LIMIT_NPROC].cur;
+	if (process_count() >= __atomic_load_n(&threads_max, __ATOMIC_RELAXED))
+		return true;
+	return process_count() >= own_limit && p->uid != 0 && !capable(CAP_SYS_RESOURCE) && !capable(CAP_SYS_ADMIN) && process_count_of(p->uid) >= own_limit;
 }
 
 /* In the tables, not yet running: 0 or an errno. */

@@ -10,21 +10,26 @@
 #include "kernel/files.h"
 #include "kernel/settings.h"
 #include "lib/string.h"
+#include "vm/frame.h"
 #include "vm/heap.h"
 
-enum { HASH_SIZE = 256, PID_AFTER_WRAP = 300 };
+/* As on Linux: the kernel stacks of all threads together take no more than an eighth of memory. */
+enum { HASH_SIZE = 256, PID_AFTER_WRAP = 300, STACKS_SHARE = 8, THREADS_MIN = 20 };
 
 struct mutex tree_lock;
 struct list process_list = LIST_INIT(process_list);
 static struct list hash[HASH_SIZE], thread_hash[HASH_SIZE];
 static size_t tasks;			/* threads, and processes whose leader is gone */
 static pid_type last_pid;
-unsigned long pid_max = 32768, threads_max = 32768;
+unsigned long pid_max = 32768, threads_max;
 static bool wrapped;
 
 void process_init(void)
 {
 	mutex_init(&tree_lock, "process tree", RANK_PROCESS);
+	threads_max = frame_managed() / (KERNEL_STACK_PAGES * STACKS_SHARE);
+	if (threads_max < THREADS_MIN)
+		threads_max = THREADS_MIN;
 	for (size_t i = 0; i < HASH_SIZE; i++) {
 		list_init(&hash[i]);
 		list_init(&thread_hash[i]);
@@ -62,6 +67,17 @@ struct process *process_of(pid_type tid)
 size_t process_count(void)
 {
 	return __atomic_load_n(&tasks, __ATOMIC_RELAXED);
+}
+
+size_t process_count_of(uint32_t uid)
+{
+	size_t n = 0;
+	list_for_each(l, &process_list) {
+		const struct process *p = container_of(l, struct process, all);
+		if (p->uid == uid)
+			n += p->nthreads + !thread_find(p->pid);
+	}
+	return n;
 }
 
 pid_type process_last_pid(void)

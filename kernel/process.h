@@ -244,6 +244,7 @@ struct process *process_of(pid_type tid);
 static inline char *thread_name(struct thread *t) { return t->tid == t->process->pid ? t->process->name : t->name; }
 bool process_group_exists(pid_type);			/* tree_lock held */
 size_t process_count(void);			/* threads, and zombies: leak checks */
+size_t process_count_of(uint32_t uid);		/* those of a real user.  tree_lock held */
 /* The faults of all threads, dead ones too.  Takes signal_lock. */
 struct fault_stats process_faults(struct process *);
 struct counts process_counts(struct process *);	/* the same of what is counted */

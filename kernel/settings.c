@@ -35,7 +35,7 @@ int setting_take(const struct setting *s, const char *word, size_t len)
 }
 
 static const struct number numbers[] = {
-	{ "pid_max", &pid_max, 301, 4194304 }, { "threads-max", &threads_max, 20, 4194304 }, { "nr_open", &nofile_most, 64, 1 << 30 },
+	{ "pid_max", &pid_max, 301, 4194304 }, { "threads-max", &threads_max, 1, 0x3fffffff }, { "nr_open", &nofile_most, 64, 1 << 30 },
 	{ "shmmax", &shm_size_max, 0, ~0ul }, { "shmall", &shm_pages_max, 0, ~0ul }, { "shmmni", &shm_segments_max, 0, 4096 },
 	{ "msgmax", &msg_size_max, 0, INT32_MAX }, { "msgmnb", &msg_queue_bytes, 0, INT32_MAX }, { "msgmni", &msg_queues_max, 0, 4096 },
 	{ "pipe-max-size", &pipe_size_most, PAGE_SIZE, 1ul << 31 },

@@ -23,11 +23,11 @@ void limits_init(struct process *p)
 		p->limits[i].cur = p->limits[i].max = LIMIT_NONE;
 	p->limits[LIMIT_STACK].cur = 8 << 20;
 	p->limits[LIMIT_CORE].cur = 0;
-	p->limits[LIMIT_NPROC].cur = p->limits[LIMIT_NPROC].max = 2048;
+	p->limits[LIMIT_NPROC].cur = p->limits[LIMIT_NPROC].max = threads_max / 2;
 	p->limits[LIMIT_NOFILE].cur = 1024;
 	p->limits[LIMIT_NOFILE].max = 4096;
 	p->limits[LIMIT_MEMLOCK].cur = p->limits[LIMIT_MEMLOCK].max = 8 << 20;
-	p->limits[LIMIT_SIGPENDING].cur = p->limits[LIMIT_SIGPENDING].max = 2048;
+	p->limits[LIMIT_SIGPENDING].cur = p->limits[LIMIT_SIGPENDING].max = threads_max / 2;
 	p->limits[LIMIT_MSGQUEUE].cur = p->limits[LIMIT_MSGQUEUE].max = 819200;
 	p->limits[LIMIT_NICE].cur = p->limits[LIMIT_NICE].max = 0;
 	p->limits[LIMIT_RTPRIO].cur = p->limits[LIMIT_RTPRIO].max = 0;

@@ -1,4 +1,4 @@
-/* tests/guest/limits.c - what a process may have: RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK, the overcommit policy, and what /proc says of it. */
+/* tests/guest/limits.c - what a process may have: RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK, RLIMIT_NPROC, the overcommit policy, how many threads there are, and what /proc says of it. */
 #include "tap.h"
 #include <sys/resource.h>
 #include <sys/sysinfo.h>
@@ -264,4 +264,63 @@ TEST(processor_time)
 			continue;
 	}
 	EQ(status, SIGKILL);
+}
+
+/* Children that sleep until they are killed: how many there can be, of most that are tried; then fork says EAGAIN. */
+static int children_until_refused(int most)
+{
+	pid_t children[8];
+	int n = 0;
+
+	while (n < most && (children[n] = fork()) > 0)
+		n++;
+	if (n < most && children[n] == 0)
+		for (;;)
+			pause();
+	if (n < most)
+		EQ(errno, EAGAIN);
+	for (int i = 0; i < n; i++) {
+		kill(children[i], SIGKILL);
+		NEED(waitpid(children[i], NULL, 0) == children[i]);
+	}
+	return n;
+}
+
+TEST(how_many_processes_a_user_has)
+{
+	enum { SOMEBODY = 4711 };
+	struct rlimit three = { 3, 3 };
+	int status;
+
+	if (geteuid())
+		SKIP("needs root");
+	CHILD(status) {					/* those of others do not count */
+		NEED(setrlimit(RLIMIT_NPROC, &three) == 0);
+		EQ(children_until_refused(5), 5);	/* nor does the limit for who may exceed it */
+		NEED(setuid(SOMEBODY) == 0);
+		EQ(children_until_refused(5), 2);
+	}
+	EQ(status, 0);
+}
+
+TEST(how_many_threads_the_machine_has)
+{
+	static const char setting[] = "/proc/sys/kernel/threads-max";
+	char before[32], few[32];
+	struct rlimit processes;
+
+	if (access(setting, W_OK))
+		SKIP("not allowed here");
+	/* As on Linux: their kernel stacks, of 16 KiB, take an eighth of memory; and a user has half as many. */
+	long most = number_in(setting, ""), expected = number_in("/proc/meminfo", "MemTotal:") / (8 * 16);
+	CHECK(most == 20 || (most > expected * 9 / 10 && most < expected * 11 / 10));
+	NEED(getrlimit(RLIMIT_NPROC, &processes) == 0);
+	EQ(processes.rlim_max, most / 2);
+
+	snprintf(before, sizeof before, "%ld", most);
+	snprintf(few, sizeof few, "%ld", number_in("/proc/loadavg", "/") + 4);
+	write_to(setting, few);
+	int n = children_until_refused(8);
+	write_to(setting, before);
+	EQ(n, 4);
 }

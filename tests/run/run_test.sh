@@ -45,6 +45,8 @@ for status in 0 1 124 125 126 255; do run $status "status $status" -c "exit $sta
 empty err 'run.sh says nothing of its own'
 run 143 'a command that SIGTERM ends' -c 'kill -TERM $$'
 run 137 'a program that SIGKILL ends' -c 'sh -c "kill -KILL \$\$"'
+run 137 'a program that takes all memory' -c 'echo 1 > /proc/sys/vm/overcommit_memory; tail -c 400m /dev/zero'
+says err 'run.sh: out of memory: killed process [0-9]* (tail)' 'and it is said why it had to go'
 run 127 'a command that does not exist' -c 'no-such-command'
 run 0 'orphans do not hold it up' -c 'sleep 1000 & echo done'
 is out 'done\n' 'their parent has said its word'
