@@ -60,7 +60,7 @@ struct mount *dev_mount(void)
 	m->root->mode = S_IFDIR | 0755;
 	for (unsigned i = 0; i < device_count; i++)
 		make_node(m, &devices[i]);
-	if (tmpfs_add(m, "shm", S_IFDIR | 01777, 0) || tmpfs_add(m, "pts", S_IFDIR | 0755, 0)
+	if (tmpfs_add(m, "shm", S_IFDIR | 01777, 0) || tmpfs_add(m, "pts", S_IFDIR | 0755, 0) || tmpfs_add(m, "mqueue", S_IFDIR | 01777, 0)
 		|| tmpfs_add_link(m, "fd", "/proc/self/fd") || tmpfs_add_link(m, "stdin", "/proc/self/fd/0")
 		|| tmpfs_add_link(m, "stdout", "/proc/self/fd/1") || tmpfs_add_link(m, "stderr", "/proc/self/fd/2"))
 		kprintf("dev: no memory for all of /dev\n");

@@ -50,6 +50,7 @@ struct file_ops {
 	int64_t (*seek)(struct file *, int64_t offset, int whence);	/* NULL: file_seek's way; file_no_seek: -ESPIPE, and pread and pwrite too */
 	unsigned (*poll)(struct file *, struct waitq **queue);		/* see file_poll */
 	void (*show)(struct file *, struct text *);			/* more lines for /proc/PID/fdinfo; or NULL */
+	void (*closed)(struct file *);	/* the current process has closed one of its descriptors, or ends; or NULL */
 	void (*release)(struct file *);	/* the last reference went; file->vnode is still there */
 };
 

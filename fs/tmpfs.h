@@ -33,6 +33,7 @@ struct tmpfs_node {
 	struct timespec64 atime, mtime, ctime, btime;
 	uint32_t nlink;
 	struct list xattrs;		/* vnode->lock */
+	struct mqueue *queue;		/* in /dev/mqueue (kernel/mqueue.c): a file's message queue */
 	union {
 		struct tmpfs_dir dir;
 		size_t charged;		/* of a regular file: pages that the mount's count has of it */

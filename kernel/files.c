@@ -96,6 +96,8 @@ static void close_file(struct file_table *t, struct file *f)
 		return;
 	bool in_flight = unix_in_flight(f);
 	locks_drop_owner(f->vnode, t);
+	if (f->ops->closed)
+		f->ops->closed(f);
 	file_put(f);
 	if (in_flight)
 		unix_collect();

@@ -25,6 +25,7 @@
 #include "kernel/clock.h"
 #include "kernel/files.h"
 #include "kernel/futex.h"
+#include "kernel/mqueue.h"
 #include "kernel/sched.h"
 #include "kernel/settings.h"
 #include "kernel/sigio.h"
@@ -249,6 +250,7 @@ static void start_init(void *boot_info)
 	mount_at("/dev", dev_mount());
 	mount_at("/dev/pts", pty_mount());
 	mount_at("/dev/shm", tmpfs_mount());
+	mount_at("/dev/mqueue", mqueue_mount());
 	mount_at("/tmp", tmpfs_mount());
 	mount_at("/proc", proc_mount());
 	mount_at("/sys", sysfs_mount());

@@ -591,9 +591,12 @@ static const struct proc_entry vm_entries[] = {
 	CONSTANT("swappiness"), END
 };
 static const struct proc_entry inotify_entries[] = { CONSTANT("max_queued_events"), CONSTANT("max_user_watches"), END };
+static const struct proc_entry mqueue_entries[] = {
+	NUMBER("msg_default"), NUMBER("msg_max"), NUMBER("msgsize_default"), NUMBER("msgsize_max"), NUMBER("queues_max"), END
+};
 static const struct proc_entry fs_entries[] = {
 	CONSTANT("file-max"), SETTING("file-nr", 0444, file_nr_text), SETTING("inode-nr", 0444, inode_nr_text), SETTING("inode-state", 0444, inode_nr_text),
-	DIRECTORY("inotify", inotify_entries),
+	DIRECTORY("inotify", inotify_entries), DIRECTORY("mqueue", mqueue_entries),
 	NUMBER("nr_open"), CONSTANT("overflowgid"), CONSTANT("overflowuid"), NUMBER("pipe-max-size"), CONSTANT("suid_dumpable"), END
 };
 static const struct proc_entry sys_entries[] = {

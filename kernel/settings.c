@@ -38,6 +38,8 @@ static const struct number numbers[] = {
 	{ "pid_max", &pid_max, 301, 4194304 }, { "threads-max", &threads_max, 1, 0x3fffffff }, { "nr_open", &nofile_most, 64, 1 << 30 },
 	{ "shmmax", &shm_size_max, 0, ~0ul }, { "shmall", &shm_pages_max, 0, ~0ul }, { "shmmni", &shm_segments_max, 0, 4096 },
 	{ "msgmax", &msg_size_max, 0, INT32_MAX }, { "msgmnb", &msg_queue_bytes, 0, INT32_MAX }, { "msgmni", &msg_queues_max, 0, 4096 },
+	{ "msg_max", &mq_messages_max, 1, 65536 }, { "msgsize_max", &mq_size_max, 128, 16 << 20 }, { "queues_max", &mq_queues_max, 0, INT32_MAX },
+	{ "msg_default", &mq_messages_default, 1, 65536 }, { "msgsize_default", &mq_size_default, 128, 16 << 20 },
 	{ "pipe-max-size", &pipe_size_most, PAGE_SIZE, 1ul << 31 },
 };
 

@@ -23,4 +23,5 @@ const struct number *number_find(const char *file);
 /* Sets it to the decimal number in the first `len` characters, white space around it: 0, or -EINVAL. */
 int number_take(const struct number *, const char *string, size_t len);
 /* What they set: kernel/process.c, sys_limits.c, sys_shm.c, sys_msg.c. */
-extern unsigned long pid_max, threads_max, nofile_most, shm_size_max, shm_pages_max, shm_segments_max, msg_size_max, msg_queue_bytes, msg_queues_max;
+extern unsigned long pid_max, threads_max, nofile_most, shm_size_max, shm_pages_max, shm_segments_max, msg_size_max, msg_queue_bytes, msg_queues_max,
+	mq_messages_max, mq_size_max, mq_queues_max, mq_messages_default, mq_size_default;

@@ -56,6 +56,7 @@ enum { TIOCGPTPEER_ = 0x5441, SHM_STAT_ANY = 15, SEM_STAT_ANY = 20, MSG_STAT_ANY
  * H shared segment  e at-flags  W wait flags  j futex  n text  E argument vector  B option of prctl  h seek  G arguments of clone3  X segment, set or queue: its key
  * J address of a socket  K its size  O family  Q type  U message  Z option of a socket  Y sigevent  1 place in the own folder  2 type of a file system  3 mount flags
  * ! flags of a new descriptor  4 operations on semaphores  5 message with its type  6 semaphore set  7 message queue  0 request of ptrace
+ * + name of a POSIX message queue  = its attributes  # its descriptor
  */
 static const struct call { const char *name; int number; const char *arguments; } calls[] = {
 #define CALL(name, arguments) { #name, SYS_##name, arguments }
@@ -110,6 +111,7 @@ static const struct call { const char *name; int number; const char *arguments; 
 	CALL(sched_setattr, "Pcz"), CALL(sched_getattr, "Pbsz"), CALL(ustat, "wb"), CALL(sysfs, "iib"), CALL(openat2, "dpcs"), CALL(remap_file_pages, "alziz"),
 	CALL(ioprio_get, "iP"), CALL(ioprio_set, "iPi"), { "futex_waitv", 449, "bViti" }, CALL(mbind, "aliciw"), CALL(get_mempolicy, "bbiai"), CALL(set_mempolicy, "ibi"),
 	CALL(name_to_handle_at, "dpbbe"), CALL(open_by_handle_at, "dbo"), CALL(acct, "z"), CALL(vhangup, ""), CALL(ioctl, "fIb"),
+	CALL(mq_open, "+om="), CALL(mq_unlink, "+"), CALL(mq_timedsend, "#cVit"), CALL(mq_timedreceive, "#bsbt"), CALL(mq_notify, "#Y"), CALL(mq_getsetattr, "#=b"),
 };
 enum { CALLS = sizeof calls / sizeof *calls };
 
@@ -418,6 +420,25 @@ static long own_folder(void)
 	return (long)names[below(9)];
 }
 
+static const char *const queue_names[] = { "callfuzz-1", "callfuzz-2", "callfuzz-3", "callfuzz-4" };
+static int queue_descriptor;
+enum { QUEUE_NAMES = sizeof queue_names / sizeof *queue_names };
+
+static long queue_name(void)
+{
+	return below(10) ? (long)queue_names[below(QUEUE_NAMES)] : below(2) ? (long)((const char *const[]){ "", ".", "a/b", "/a" })[below(4)] : bytes(0);
+}
+
+static long queue_attributes(void)
+{
+	long *a = slot(8 * sizeof *a);
+
+	a[0] = below(2) ? 0 : below(4) ? O_NONBLOCK : wild();
+	a[1] = below(6) ? (long)below(20) : wild();
+	a[2] = below(6) ? (long)below(700) : wild();
+	return below(3) ? (long)a : below(2) ? 0 : bytes(0);
+}
+
 /* No CLONE_VM or CLONE_PARENT: two on one stack destroy each other. */
 static long clone3_arguments(void)
 {
@@ -501,6 +522,9 @@ static long argument(char kind)
 	case '1': return own_folder();
 	case '2': return (long)((const char *const[]){ "tmpfs", "tmpfs", "proc", "sysfs", "ext4", "" })[below(6)];
 	case '3': return PICK(0, 0, 1, 2, 4, 8, 4096, 4096 | 32, 8192, 32, 32 | 1, 1l << 18, 1l << 20);
+	case '+': return queue_name();
+	case '#': return below(4) ? queue_descriptor : descriptor();
+	case '=': return queue_attributes();
 	case '0': return below(10) ? (long)PICK(0, 1, 2, 3, 4, 5, 7, 8, 12, 13, 14, 15, 16, 17, 24, 0x4200, 0x4201, 0x4202, 0x4206, 0x4207, 0x4208) : wild();
 	case 'h': return below(10) ? (long)below(5) : wild();
 	}
@@ -677,6 +701,10 @@ static void furnish(void)
 		perror("furnish");
 	if (connect(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0), (struct sockaddr *)&name, sizeof name))
 		perror("connect");
+	const long small[8] = { 0, 4, 64 };
+	queue_descriptor = (int)syscall(SYS_mq_open, queue_names[0], O_CREAT | O_RDWR | O_NONBLOCK, 0666, small);
+	if (queue_descriptor < 0)
+		perror("mq_open");
 }
 
 static void lay_out_arena(void)
@@ -857,6 +885,8 @@ static void remove_ipc(void)
 			if (id >= 0 && id != ipc_before[what][index])
 				call6(control[what], (long[6]){ id, IPC_RMID, IPC_RMID });
 		}
+	for (int i = 0; i < QUEUE_NAMES; i++)
+		syscall(SYS_mq_unlink, queue_names[i]);
 }
 
 /* What the kernel does not have is told apart. */
