@@ -34,6 +34,7 @@ void thread_leave_memory(struct thread *);
 /* Ends all other threads of the current process: 0, or -EINTR: this one is to end, too. */
 int process_end_others(struct process *);
 void semaphores_exit(const struct process *);		/* kernel/sys_sem.c: what it owes to System V semaphores is given back */
+bool semaphores_owed_by(const struct process *);	/* has it operations that are to be undone when it ends? */
 static inline int exit_code(int code) { return (code & 0xff) << 8; }
 
 /* OOM policy: kills a process other than pid 1, says so on the console. True: something was or is being killed. */

@@ -4,6 +4,7 @@
  * Who may do so is who could trace it: proc_may_inspect.
  */
 #include "arch/uaccess.h"
+#include "kernel/life.h"
 #include "kernel/files.h"
 #include "kernel/proc.h"
 #include "kernel/remote.h"
@@ -152,7 +153,7 @@ static const void *thing_of(struct process *p, enum kcmp_kind kind, int fd)
 	case KCMP_SIGHAND:
 		return p->actions;
 	case KCMP_SYSVSEM:
-		return p;
+		return semaphores_owed_by(p) ? p : NULL;
 	default:
 		return NULL;
 	}

@@ -129,6 +129,16 @@ static void apply_undo(struct sem_set *s, const struct undo *u, const struct pro
 	wake_all(&s->changed);
 }
 
+bool semaphores_owed_by(const struct process *p)
+{
+	bool owes = false;
+	mutex_lock(&undo_lock);
+	list_for_each(l, &undos)
+		owes |= container_of(l, struct undo, link)->process == p;
+	mutex_unlock(&undo_lock);
+	return owes;
+}
+
 void semaphores_exit(const struct process *p)
 {
 	for (struct undo *u; (u = take_undo(p)); kfree(u)) {

@@ -5,12 +5,13 @@
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/sem.h>
 #include <sys/uio.h>
 
 /* The headers of the kernel are not there for every C library. */
 struct raw_sched_param { int sched_priority; };
 enum { OTHER, FIFO, RR, BATCH, IDLE = 5, RESET = 0x40000000 };
-enum { KCMP_FILE, KCMP_VM, KCMP_FILES, KCMP_FS, KCMP_SIGHAND };
+enum { KCMP_FILE, KCMP_VM, KCMP_FILES, KCMP_FS, KCMP_SIGHAND, KCMP_IO, KCMP_SYSVSEM };
 enum { CAP_KILL = 5, CAP_SETUID = 7, CAP_SYS_BOOT = 22, CAP_SYS_NICE = 23, CAP_VERSION = 0x20080522 };
 struct cap_header { uint32_t version; int pid; };
 struct cap_data { uint32_t effective, permitted, inheritable; };
@@ -102,6 +103,12 @@ TEST(what_two_processes_share)
 	CHECK(kcmp(me, child, KCMP_VM, 0, 0) > 0);
 	CHECK(kcmp(me, child, KCMP_FILES, 0, 0) > 0);
 	CHECK(kcmp(me, child, KCMP_SIGHAND, 0, 0) > 0);
+	EQ(kcmp(me, child, KCMP_IO, 0, 0), 0);			/* neither has any */
+	EQ(kcmp(me, child, KCMP_SYSVSEM, 0, 0), 0);
+	int set = semget(IPC_PRIVATE, 1, 0600);
+	EQ(semop(set, &(struct sembuf){ 0, 1, SEM_UNDO }, 1), 0);
+	CHECK(kcmp(me, child, KCMP_SYSVSEM, 0, 0) > 0);
+	EQ(semctl(set, 0, IPC_RMID), 0);
 	kill(child, SIGKILL);
 	wait_status(child);
 }
