@@ -122,14 +122,24 @@ long sys_pidfd_open(const unsigned long args[6])
 	return fd;
 }
 
-static long send_to(const struct file *f, int signo, const struct siginfo *info)
+/* As pidfd_process; a directory of /proc names one as well.  tree_lock held. */
+static struct process *receiver(const struct file *f, long *error)
+{
+	const struct proc_node *n = proc_process_directory(f->vnode);
+	if (!n)
+		return pidfd_process(f, error);
+	*error = -ESRCH;
+	return find(&(const struct pidfd){ n->pid, n->start_ns });
+}
+
+static long send_to(const struct file *f, int signo, const struct siginfo *info, bool given)
 {
 	long error;
 	mutex_lock(&tree_lock);
-	struct process *p = pidfd_process(f, &error);
+	struct process *p = receiver(f, &error);
 	if (p)
 		error = signal_permitted(p, signo);
-	if (p && !error && info->code != SI_USER && (info->code >= 0 || info->code == SI_TKILL) && p != current)
+	if (p && !error && given && (info->code >= 0 || info->code == SI_TKILL) && p != current)
 		error = -EPERM;
 	if (p && !error && signo)
 		error = signal_send_process(p, signo, info);
@@ -147,15 +157,15 @@ long sys_pidfd_send_signal(const unsigned long args[6])
 	struct file *f = files_get(current->files, (int)args[0]);
 	if (!f)
 		return -EBADF;
-	long result = 0;
-	if (args[2] && user_get(info, args[2]))
+	long result;
+	if (f->ops != &pidfd_ops && !proc_process_directory(f->vnode))
+		result = -EBADF;
+	else if (args[2] && user_get(info, args[2]))
 		result = -EFAULT;
 	else if (info.signo != signo || signo < 0 || signo > SIGNALS)
 		result = -EINVAL;
-	else if (args[2] && info.code == SI_USER && pidfd_number(f) != current->pid)
-		result = -EPERM;
 	else
-		result = send_to(f, signo, &info);
+		result = send_to(f, signo, &info, args[2]);
 	file_put(f);
 	return result;
 }

@@ -47,6 +47,12 @@ struct process *proc_lock_thread(const struct proc_node *n, struct thread **out)
 	return NULL;
 }
 
+const struct proc_node *proc_process_directory(const struct vnode *v)
+{
+	const struct proc_node *n = v->ops == &process_ops ? v->data : NULL;
+	return n && n->pid && !n->single ? n : NULL;
+}
+
 bool proc_may_inspect(const struct process *p)
 {
 	const struct process *me = current;

@@ -39,6 +39,8 @@ struct process *proc_lock_process(const struct proc_node *);
 void proc_unlock_process(void);
 /* The same, and the thread of the node; *t NULL: it is the leader, and has exited before the others. */
 struct process *proc_lock_thread(const struct proc_node *, struct thread **t);
+/* Of the directory of a process; NULL: the vnode is another. */
+const struct proc_node *proc_process_directory(const struct vnode *);
 /* May the current process see its files and memory?  tree_lock held. */
 bool proc_may_inspect(const struct process *);
 

@@ -42,7 +42,7 @@ struct tty {
 	uint64_t device;		/* its number */
 	unsigned refs;			/* atomic */
 	struct mutex lock;
-	struct termios2 modes;
+	struct termios2 modes, locked;	/* what is not 0 in the second does not change in the first */
 	struct winsize size;
 	struct waitq changed;		/* anything has: input, room for output, an end */
 

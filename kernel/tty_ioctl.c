@@ -65,6 +65,47 @@ static int read_old_modes(struct termios2 *m, vaddr_t from)
 	return 0;
 }
 
+static uint32_t choose_bits(uint32_t new, uint32_t old, uint32_t locked) { return (new & ~locked) | (old & locked); }
+
+/* What is locked stays as it is.  t->lock is held. */
+static void keep_locked(const struct tty *t, struct termios2 *m)
+{
+	const struct termios2 *old = &t->modes, *locked = &t->locked;
+
+	m->iflag = choose_bits(m->iflag, old->iflag, locked->iflag);
+	m->oflag = choose_bits(m->oflag, old->oflag, locked->oflag);
+	m->cflag = choose_bits(m->cflag, old->cflag, locked->cflag);
+	m->lflag = choose_bits(m->lflag, old->lflag, locked->lflag);
+	if (locked->line)
+		m->line = old->line;
+	for (size_t i = 0; i < sizeof m->cc; i++)
+		if (locked->cc[i])
+			m->cc[i] = old->cc[i];
+}
+
+/* TIOCGLCKTRMIOS, TIOCSLCKTRMIOS */
+static long get_locked(struct tty *t, vaddr_t to)
+{
+	mutex_lock(&t->lock);
+	struct termios2 locked = t->locked;
+	mutex_unlock(&t->lock);
+	return user_copy_out(to, &locked, TERMIOS_SIZE) ? -EFAULT : 0;
+}
+
+static long set_locked(struct tty *t, vaddr_t from)
+{
+	struct termios2 locked = { 0 };
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (user_copy_in(&locked, from, TERMIOS_SIZE))
+		return -EFAULT;
+	mutex_lock(&t->lock);
+	t->locked = locked;
+	mutex_unlock(&t->lock);
+	return 0;
+}
+
 /* Output is never pending that only time takes away, so TCSETSW has nothing to wait for.  size: of struct termios, struct termios2, or (0) struct termio. */
 static long set_modes(struct tty *t, vaddr_t from, size_t size, enum flush_first flush)
 {
@@ -81,6 +122,7 @@ static long set_modes(struct tty *t, vaddr_t from, size_t size, enum flush_first
 	mutex_lock(&t->lock);
 	if (flush == FLUSH_INPUT)
 		tty_flush_input(t);
+	keep_locked(t, &modes);
 	tty_set_modes(t, &modes);
 	mutex_unlock(&t->lock);
 	wake_all(&t->changed);
@@ -231,6 +273,10 @@ long tty_ioctl(struct file *f, struct tty *t, enum tty_side side, unsigned comma
 		return set_modes(t, arg, 0, KEEP_INPUT);
 	case TCSETAF:
 		return set_modes(t, arg, 0, FLUSH_INPUT);
+	case TIOCGLCKTRMIOS:
+		return get_locked(t, arg);
+	case TIOCSLCKTRMIOS:
+		return set_locked(t, arg);
 	case TIOCGWINSZ:
 		return get_size(t, arg);
 	case TIOCSWINSZ:

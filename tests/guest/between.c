@@ -368,6 +368,28 @@ TEST(descriptors_of_processes)
 	(void)status;
 }
 
+TEST(a_directory_of_proc_names_a_process)
+{
+	pid_t pid = fork();
+	if (!pid) {
+		pause();
+		_exit(0);
+	}
+	char name[40];
+	snprintf(name, sizeof name, "/proc/%d", pid);
+	int fd = open(name, O_DIRECTORY | O_CLOEXEC), other = open("/tmp", O_DIRECTORY);
+	NEED(fd >= 0 && other >= 0);
+	EQ(pidfd_signal(fd, 0, NULL, 0), 0);
+	FAILS(pidfd_signal(other, 0, NULL, 0), EBADF);
+	FAILS(pidfd_signal(other, 99, NULL, 0), EBADF);
+	FAILS(pidfd_signal(fd, 99, NULL, 0), EINVAL);
+	EQ(pidfd_signal(fd, SIGKILL, NULL, 0), 0);
+	EQ(wait_status(pid), SIGKILL);
+	FAILS(pidfd_signal(fd, 0, NULL, 0), ESRCH);
+	close(fd);
+	close(other);
+}
+
 TEST(a_descriptor_from_clone)
 {
 	int fd = -1;

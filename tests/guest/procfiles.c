@@ -254,6 +254,32 @@ TEST(frames_have_flags)
 	EQ(pread(kpagecount, &e, 8, at), 8);
 	EQ(e, 1);
 	FAILS(pread(kpageflags, &e, 8, 1), EINVAL);
+
+	/* A page of a file, which this process has twice, and another once more. */
+	int fd = open("/tmp/procfiles.kpage", O_RDWR | O_CREAT, 0600), status;
+	NEED(fd >= 0 && ftruncate(fd, PAGE) == 0);
+	volatile char *a = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), *b = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	NEED(a != MAP_FAILED && b != MAP_FAILED);
+	a[0] = b[0] + 1;
+	NEED(pread(pagemap, &e, 8, (off_t)((uintptr_t)a / PAGE * 8)) == 8);
+	at = (off_t)((e & ((1ull << 55) - 1)) * 8);
+	EQ(pread(kpagecount, &e, 8, at), 8);
+	EQ(e, 2);
+	EQ(pread(kpageflags, &flags, 8, at), 8);
+	CHECK(flags >> 11 & 1 && !(flags >> 12 & 1));		/* KPF_MMAP, not KPF_ANON */
+	CHILD(status) {
+		volatile char *c = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
+		EQ(c[0], 1);
+		EQ(pread(kpagecount, &e, 8, at), 8);
+		CHECK(e >= 3);			/* and what fork has copied of the other two */
+	}
+	EQ(status, 0);
+	munmap((void *)a, PAGE);
+	munmap((void *)b, PAGE);
+	EQ(pread(kpagecount, &e, 8, at), 8);
+	EQ(e, 0);
+	close(fd);
+	EQ(unlink("/tmp/procfiles.kpage"), 0);
 }
 
 TEST(smaps_adds_up)

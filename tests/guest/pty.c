@@ -943,6 +943,38 @@ TEST(exclusive_use)
 	EQ(status, 0);
 }
 
+TEST(locked_modes)
+{
+	struct termios locked, modes;
+	int status;
+
+	make_pair();
+	NEED(!ioctl(slave, TIOCGLCKTRMIOS, &locked));
+	EQ(locked.c_lflag, 0);
+	if (geteuid())
+		SKIP("needs root");
+	locked.c_lflag = ECHO;
+	locked.c_cc[VINTR] = 1;
+	EQ(ioctl(slave, TIOCSLCKTRMIOS, &locked), 0);
+	NEED(!tcgetattr(slave, &modes));
+	CHECK(modes.c_lflag & ECHO && modes.c_lflag & ICANON && modes.c_cc[VINTR] == 3);
+	modes.c_lflag &= ~(tcflag_t)(ECHO | ICANON);
+	modes.c_cc[VINTR] = 7;
+	modes.c_cc[VQUIT] = 8;
+	EQ(ioctl(slave, TCSETS, &modes), 0);
+	NEED(!tcgetattr(slave, &modes));
+	CHECK(modes.c_lflag & ECHO && !(modes.c_lflag & ICANON) && modes.c_cc[VINTR] == 3 && modes.c_cc[VQUIT] == 8);
+	memset(&locked, 0, sizeof locked);
+	NEED(!ioctl(master, TIOCGLCKTRMIOS, &locked));
+	EQ(locked.c_lflag, ECHO);
+	FAILS(ioctl(slave, TIOCGLCKTRMIOS, NULL), EFAULT);
+	CHILD(status) {
+		NEED(!setuid(1000));
+		FAILS(ioctl(slave, TIOCSLCKTRMIOS, &locked), EPERM);
+	}
+	EQ(status, 0);
+}
+
 /* ---- process groups --------------------------------------------------------------------------------------------------------------- */
 
 TEST(groups)
