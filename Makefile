@@ -110,7 +110,7 @@ build/user/%: user/%.c Makefile
 	$(Q)musl-gcc $(USER_CFLAGS) -MMD -MP -MF $@.d -o $@ $<
 -include $(wildcard build/user/*.d)
 
-IMAGE_PARTS := initrd/mkimage initrd/system initrd/manifest.awk $(shell find initrd/root) $(USER_PROGRAMS)
+IMAGE_PARTS := initrd/mkimage initrd/system initrd/manifest.awk $(shell find initrd/root ! -type l) $(USER_PROGRAMS)
 build/faultline.img: $(IMAGE_PARTS)
 	$(say) IMAGE $@
 	$(Q)initrd/mkimage --programs build/user --out $@
