@@ -25,6 +25,9 @@ void kernel_thread_begin(void);			/* upcall (kernel/sched.c): first code of a ne
 /* Switches kernel stacks, extended state, TLS base, and the trap-entry stack; interrupts off. The address space is switched by mmu_activate. */
 void arch_switch(struct arch_thread *from, struct arch_thread *to);
 
+/* The current thread: what the processor has of its extended state and TLS bases, for who reads them from the structure (arch/trace.h). */
+void arch_thread_save(struct arch_thread *);
+
 struct trap_frame *thread_frame(struct arch_thread *);
 /* Fresh user registers for exec (all zero but these), extended state and TLS reset. */
 void frame_exec(struct arch_thread *, vaddr_t entry, vaddr_t stack);

@@ -10,6 +10,7 @@
  */
 #include "kernel/life.h"
 #include "kernel/clock.h"
+#include "kernel/core.h"
 #include "kernel/futex.h"
 #include "kernel/pidfd.h"
 #include "kernel/posix_timer.h"
@@ -63,6 +64,7 @@ void thread_exit(int status)
 	struct process *p = t->process;
 
 	trace_event(EVENT_EXIT, (unsigned long)status);
+	core_add_thread(t);
 	thread_leave_memory(t);
 	mutex_lock(&tree_lock);
 	unsigned long irq = spin_lock_irq(&p->signal_lock);
@@ -215,7 +217,7 @@ bool process_tell_parent(struct process *zombie)
 {
 	int status = zombie->exit_status;
 	if (status & 0x7f)
-		return signal_notify_parent(zombie, CLD_KILLED, status & 0x7f);
+		return signal_notify_parent(zombie, exit_cause(status), status & 0x7f);
 	return signal_notify_parent(zombie, CLD_EXITED, status >> 8);
 }
 

@@ -36,6 +36,8 @@ int process_end_others(struct process *);
 void semaphores_exit(const struct process *);		/* kernel/sys_sem.c: what it owes to System V semaphores is given back */
 bool semaphores_owed_by(const struct process *);	/* has it operations that are to be undone when it ends? */
 static inline int exit_code(int code) { return (code & 0xff) << 8; }
+enum { EXIT_DUMPED = 0x80 };		/* beside the signal: there is a core file */
+static inline int exit_cause(int status) { return !(status & 0x7f) ? CLD_EXITED : status & EXIT_DUMPED ? CLD_DUMPED : CLD_KILLED; }
 
 /* OOM policy: kills a process other than pid 1, says so on the console. True: something was or is being killed. */
 bool oom_kill(void);

@@ -182,6 +182,7 @@ struct process {
 	 */
 	uint32_t uid, euid, suid, gid, egid, sgid;
 	enum { PROCESS_ALIVE, PROCESS_ZOMBIE } state;	/* b */
+	struct core *core;		/* being made: kernel/core.c; s */
 	int exit_status;		/* as wait4 reports it; s, fixed once `exiting` */
 	bool exiting;			/* exit_group, a fatal signal or the exit of the last thread: all are marked, signals leave it alone; s to set it, stays */
 	bool stopped;			/* all threads have stopped; b */

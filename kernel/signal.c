@@ -13,6 +13,7 @@
  *
  * Locks: signal_lock around the queues and actions; never across the copy to the user stack.
  */
+#include "kernel/core.h"
 #include "kernel/sched.h"
 #include "kernel/syscall.h"
 #include "lib/string.h"
@@ -220,7 +221,7 @@ static int next_handler(struct thread *t, struct siginfo *info, struct sigaction
 			continue;
 		switch (signal_default_action(signo)) {
 		case DEFAULT_TERMINATE:
-			process_exit(signo);
+			process_exit(core_dump(signo, info) ? signo | EXIT_DUMPED : signo);
 		case DEFAULT_STOP:
 			begin_stop(t, signo);
 			break;

@@ -224,7 +224,7 @@ static int wait_status_value(const struct wait_result *r)
 	switch (r->code) {
 	case CLD_EXITED:
 		return r->status >> 8;
-	case CLD_KILLED:
+	case CLD_KILLED: case CLD_DUMPED:
 		return r->status & 0x7f;
 	case CLD_TRAPPED:
 		return r->status >> 8;

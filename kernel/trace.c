@@ -110,7 +110,7 @@ void trace_thread_left(struct thread *t, int status)
 	trace->code = status;
 	trace->pgid = p->pgid;
 	trace->reported = false;
-	tell(trace, status & 0x7f ? CLD_KILLED : CLD_EXITED, status & 0x7f ? status & 0x7f : status >> 8);
+	tell(trace, exit_cause(status), status & 0x7f ? status & 0x7f : status >> 8);
 }
 
 /* ---- stopping -------------------------------------------------------------------------------- */
@@ -342,7 +342,7 @@ static void describe(const struct trace *trace, unsigned options, struct wait_re
 		process_usage(trace->thread->process, USAGE_SELF | USAGE_CHILDREN, &result->usage);
 	} else {
 		result->status = trace->code;
-		result->code = trace->code & 0x7f ? CLD_KILLED : CLD_EXITED;
+		result->code = exit_cause(trace->code);
 	}
 }
 

@@ -119,7 +119,7 @@ static bool take_event(struct process *child, unsigned options, struct wait_resu
 	if (child->state == PROCESS_ZOMBIE) {
 		if (!(options & WAIT_EXITED))
 			return false;
-		describe(child, result, child->exit_status, child->exit_status & 0x7f ? CLD_KILLED : CLD_EXITED);
+		describe(child, result, child->exit_status, exit_cause(child->exit_status));
 		if (!(options & WAIT_KEEP)) {
 			count_child(child);
 			process_reap(child);

@@ -116,6 +116,14 @@ void arch_switch(struct arch_thread *from, struct arch_thread *to)
 	stack_switch(&from->sp, to->sp);
 }
 
+void arch_thread_save(struct arch_thread *t)
+{
+	unsigned long irq = cpu_irq_save();
+	xstate_save(t->xstate);
+	save_bases(t);
+	cpu_irq_restore(irq);
+}
+
 /* Linux also starts programs with the flags clear but for interrupts. */
 void frame_exec(struct arch_thread *t, vaddr_t entry, vaddr_t stack)
 {
