@@ -24,7 +24,7 @@ extern unsigned cpu_count;			/* processors that run the kernel; 1 until cpu_star
 
 /* Starts all others that there are: each calls kernel_cpu_main on a stack of its own, with interrupts off.  Returns when all have, or have failed to. */
 void cpu_start_others(void);
-void kernel_cpu_main(void) __attribute__((noreturn));	/* upcall: kernel/sched.c */
+void kernel_cpu_main(void) __attribute__((noreturn));	/* upcall: kernel/idle.c */
 
 /* Interrupts a processor: it leaves cpu_idle, and on the way to user mode looks at kernel_work_pending.  Any context. */
 void cpu_kick(unsigned cpu);

@@ -1,5 +1,5 @@
 /*
- * kernel/sched.c - who runs where: a queue for each processor, round robin, sleeping and waking, time slices.
+ * kernel/sched.c - who runs where: a queue for each processor, round robin, sleeping and waking.
  *
  * A thread is running, ready (in a processor's queue), waiting (in no queue of the scheduler; a wait queue or a deadline knows it), or
  * dead.  A thread leaves the processor in switch_away only, and comes back in finish_switch, maybe on another one.  The kernel is not preempted: the tick
@@ -16,49 +16,20 @@
  *
  * The address space follows lazily: a thread without one (idle, kernel threads) rests on whichever was there before.
  *
- * Time: no tick comes unless it is of use.  A processor that runs a thread ticks TICK_HZ times a second, for the slice; one that is idle is woken for the next sleep that ends, if
- * there is one, or the next timer of its own (kernel/timer.c).  What a thread uses is counted in nanoseconds, at ticks and when it leaves; whether that was in user
- * mode or in the kernel is what the last tick found.
+ * What a thread uses is counted in nanoseconds, at ticks (tick.c) and when it leaves; whether that was in user mode or in the kernel is what the last tick found.
  *
  * Locks: wait queue (RANK_WAITQ) → run queue (RANK_RUNQUEUE), both with interrupts off.  Two run queues: the second one by trylock only.
  */
-#include "kernel/sched.h"
+#include "kernel/run_queue.h"
 #include "arch/mmu.h"
 #include "arch/time.h"
-#include "arch/trap.h"
 #include "arch/uaccess.h"
 #include "fs/fat.h"
-#include "kernel/clock.h"
-#include "kernel/timer.h"
-#include "lib/string.h"
 #include "vm/heap.h"
 #include "vm/kspace.h"
 
-enum { SPINS_TO_NAP = 512, NAP_NS = 100000 };
-enum { REALTIME_PERIOD_TICKS = 100, REALTIME_TICKS = 95 };	/* of so many ticks real-time threads get so many at most while others wait */
-
-static struct run_queue {
-	struct spinlock lock;
-	unsigned cpu;				/* whose it is */
-	struct list ready;			/* the one that has waited longest first */
-	unsigned nready;			/* read without the lock, too */
-	struct list sleepers;			/* by deadline */
-	struct thread *running;			/* read without the lock, to compare it */
-	struct thread idle;
-	struct thread *left;			/* this processor for good (dead), or to go to another (ready): seen to by the thread that comes */
-	uint64_t tick_ns;			/* when the next tick is due; this processor's own, as the next */
-	uint64_t armed_ns;			/* what its timer is set to */
-	unsigned period_ticks, realtime_ticks;	/* so far in this period: all, and those of real-time threads; lock */
-	unsigned spins;				/* of loops that wait for other processors */
-	uint64_t counted_ns;			/* up to when its time has been counted */
-	struct sched_stats stats;
-} CPU_LOCAL queues[CPUS_MAX];
-
-static uint64_t idle_cpus CPU_LOCAL;		/* processors that sleep, or are about to; atomic */
-static uint64_t online;				/* that take part; atomic */
-
-static struct run_queue *here(void) { return current_thread()->queue; }
-static uint64_t bit(unsigned cpu) { return (uint64_t)1 << cpu; }
+struct run_queue queues[CPUS_MAX] CPU_LOCAL;
+uint64_t idle_cpus CPU_LOCAL, online_cpus;
 
 /* ---- which processor -------------------------------------------------------------------------------------------------------------- */
 
@@ -76,7 +47,7 @@ WARM struct run_queue *lock_queue_of(const struct thread *t)
 
 static uint64_t allowed(const struct thread *t)
 {
-	return t->affinity & __atomic_load_n(&online, __ATOMIC_RELAXED);
+	return t->affinity & __atomic_load_n(&online_cpus, __ATOMIC_RELAXED);
 }
 
 /* An idle one of these is ours to wake: whoever asks next finds another. */
@@ -84,7 +55,7 @@ static bool take_idle(uint64_t which, unsigned *cpu)
 {
 	for (uint64_t among; (among = __atomic_load_n(&idle_cpus, __ATOMIC_SEQ_CST) & which); ) {
 		*cpu = (unsigned)__builtin_ctzll(among);
-		if (__atomic_fetch_and(&idle_cpus, ~bit(*cpu), __ATOMIC_SEQ_CST) & bit(*cpu))
+		if (__atomic_fetch_and(&idle_cpus, ~cpu_bit(*cpu), __ATOMIC_SEQ_CST) & cpu_bit(*cpu))
 			return true;
 	}
 	return false;
@@ -93,7 +64,7 @@ static bool take_idle(uint64_t which, unsigned *cpu)
 /* Where it ran last if that one is idle (it may be this one, interrupted), else where somebody is, else where it ran last. */
 WARM struct run_queue *choose(const struct thread *t)
 {
-	uint64_t may = allowed(t), last = bit(t->queue->cpu);
+	uint64_t may = allowed(t), last = cpu_bit(t->queue->cpu);
 	unsigned cpu;
 
 	if (__builtin_expect(__atomic_load_n(&idle_cpus, __ATOMIC_SEQ_CST) & may, 0))
@@ -184,11 +155,11 @@ WARM void queue_up(struct run_queue *q, struct thread *t, struct run_queue *to)
 		spin_unlock(&q->lock);
 		q = to;
 		spin_lock(&q->lock);
-		if (!(allowed(t) & bit(q->cpu)))	/* that has changed meanwhile */
+		if (!(allowed(t) & cpu_bit(q->cpu)))	/* that has changed meanwhile */
 			to = claim(t);
 	}
 	unsigned cpu = q->cpu;
-	uint64_t others = allowed(t) & ~bit(cpu);
+	uint64_t others = allowed(t) & ~cpu_bit(cpu);
 	append(q, t);
 	bool sleeps = q->running == &q->idle;
 	if (__builtin_expect(t->priority > q->running->priority, 0) && !sleeps) {
@@ -203,15 +174,20 @@ WARM void queue_up(struct run_queue *q, struct thread *t, struct run_queue *to)
 		cpu_kick(cpu);
 }
 
+void run_queue_wake(struct run_queue *q, struct thread *t)
+{
+	queue_up(q, t, claim(t));
+}
+
 /* ---- switching ------------------------------------------------------------------------------------------------------------------------ */
 
 static bool may_run_here(const struct thread *t, const struct run_queue *q)
 {
-	return allowed(t) & bit(q->cpu);
+	return allowed(t) & cpu_bit(q->cpu);
 }
 
 /* The first in that queue, which is locked, that may run on this processor. */
-static struct thread *first_for(const struct run_queue *from, const struct run_queue *q)
+struct thread *run_queue_first_for(const struct run_queue *from, const struct run_queue *q)
 {
 	list_for_each(l, &from->ready)
 		if (may_run_here(container_of(l, struct thread, run), q))
@@ -227,7 +203,7 @@ static struct thread *steal(struct run_queue *q, unsigned least)
 
 		if (__atomic_load_n(&from->nready, __ATOMIC_SEQ_CST) < least || !spin_trylock(&from->lock))
 			continue;
-		struct thread *found = first_for(from, q);
+		struct thread *found = run_queue_first_for(from, q);
 		if (found) {
 			take_out(from, found);
 			__atomic_store_n(&found->queue, q, __ATOMIC_RELAXED);
@@ -269,18 +245,6 @@ static struct thread *next_thread(struct run_queue *q)
 	return t ? t : &q->idle;
 }
 
-static bool stopping;				/* atomic */
-static unsigned standing;			/* atomic */
-
-/* At a switch: nothing here is halfway through a change that another processor could see, but what a sleeping thread may leave so. */
-static void stand_still(void)
-{
-	__atomic_fetch_add(&standing, 1, __ATOMIC_SEQ_CST);
-	while (__atomic_load_n(&stopping, __ATOMIC_ACQUIRE))
-		spin_wait();
-	__atomic_fetch_sub(&standing, 1, __ATOMIC_SEQ_CST);
-}
-
 static void see_to(struct thread *t)
 {
 	if (t->state == THREAD_READY) {
@@ -303,8 +267,8 @@ WARM void finish_switch(void)
 	spin_unlock(&q->lock);
 	if (__builtin_expect(left != NULL, 0))
 		see_to(left);
-	if (__builtin_expect(__atomic_load_n(&stopping, __ATOMIC_ACQUIRE), 0))
-		stand_still();
+	if (__builtin_expect(__atomic_load_n(&cpus_stopping, __ATOMIC_ACQUIRE), 0))
+		cpu_stand_still();
 }
 
 void sched_use_space(struct space *space)
@@ -331,8 +295,14 @@ WARM void count_time(struct run_queue *q, struct thread *t)
 	}
 }
 
-static void arm(struct run_queue *);
-
+void sched_count_time(void)
+{
+	unsigned long irq = cpu_irq_save();
+	struct run_queue *q = here();
+	spin_lock(&q->lock);
+	count_time(q, current_thread());
+	spin_unlock_irq(&q->lock, irq);
+}
 
 /* Runs the next thread.  q, this processor's, is locked, interrupts are off, and the current thread is where it belongs; returns with the lock dropped. */
 static void switch_away(struct run_queue *q)
@@ -344,7 +314,7 @@ static void switch_away(struct run_queue *q)
 	thread_work_done(to, WORK_RESCHEDULE);
 	__atomic_store_n(&q->running, to, __ATOMIC_RELAXED);
 	if (__builtin_expect(q->armed_ns > q->tick_ns, 0))
-		arm(q);
+		run_queue_arm(q);
 	if (to != from) {
 		count_time(q, from);
 		q->stats.switches++;
@@ -667,7 +637,7 @@ int waiters_sleep(struct waiter *w, size_t n, enum wait_how how, uint64_t deadli
 		t->how = how;
 		if (deadline_ns != TIME_NEVER) {
 			add_sleeper(q, t, deadline_ns);
-			arm(q);
+			run_queue_arm(q);
 		}
 		switch_away(q);
 		cpu_irq_restore(irq);
@@ -723,350 +693,4 @@ void pager_pause(void)
 		sched_yield();
 	else
 		sched_sleep_until(time_now_ns() + 1);
-}
-
-/* ---- time ---------------------------------------------------------------------------- */
-
-/* When this processor has something to do next.  Its queue is locked. */
-static uint64_t next_event(const struct run_queue *q)
-{
-	uint64_t next = timers_due(q->cpu);
-
-	if (q->cpu == 0 && load_next() < next)
-		next = load_next();
-
-	if (!list_empty(&q->sleepers) && container_of(q->sleepers.next, struct thread, timer)->deadline_ns < next)
-		next = container_of(q->sleepers.next, struct thread, timer)->deadline_ns;
-	return q->running != &q->idle && q->tick_ns < next ? q->tick_ns : next;
-}
-
-/* The timer is set if it is not set to as early a time already; too early does little harm.  Its queue is locked. */
-static void arm(struct run_queue *q)
-{
-	if (__builtin_expect(q->running != &q->idle && q->armed_ns > q->tick_ns, 0)) {
-		uint64_t now_ns = time_now_ns();
-		if (q->tick_ns <= now_ns)		/* it was idle when the last were due.  Always at the same places: who runs for less than a tick is met as often as is right */
-			q->tick_ns = (now_ns / NS_PER_TICK + 1) * NS_PER_TICK;
-	}
-	uint64_t next = next_event(q);
-	if (next < q->armed_ns) {
-		q->armed_ns = next;
-		time_arm(next);
-	}
-}
-
-static void wake_sleepers(struct run_queue *q, uint64_t now_ns)
-{
-	for (;;) {
-		spin_lock(&q->lock);
-		struct thread *t = list_empty(&q->sleepers) ? NULL : container_of(q->sleepers.next, struct thread, timer);
-		if (!t || t->deadline_ns > now_ns)
-			break;
-		queue_up(q, t, claim(t));
-	}
-	spin_unlock(&q->lock);
-}
-
-void sched_count_time(void)
-{
-	unsigned long irq = cpu_irq_save();
-	struct run_queue *q = here();
-	spin_lock(&q->lock);
-	count_time(q, current_thread());
-	spin_unlock_irq(&q->lock, irq);
-}
-
-void sched_tick_by(uint64_t ns)
-{
-	unsigned long irq = cpu_irq_save();
-	struct run_queue *q = here();
-	spin_lock(&q->lock);
-	if (ns < q->tick_ns) {
-		q->tick_ns = ns;
-		arm(q);
-	}
-	spin_unlock_irq(&q->lock, irq);
-}
-
-static bool others_wait(const struct run_queue *q)
-{
-	for (unsigned i = 0; i < cpu_count; i++)
-		if (i != q->cpu && __atomic_load_n(&queues[i].nready, __ATOMIC_RELAXED) > 0)
-			return true;
-	return false;
-}
-
-static void count_realtime(struct run_queue *q, const struct thread *t)
-{
-	spin_lock(&q->lock);
-	if (++q->period_ticks >= REALTIME_PERIOD_TICKS)
-		q->period_ticks = q->realtime_ticks = 0;
-	q->realtime_ticks += t->priority > 0;
-	spin_unlock(&q->lock);
-}
-
-static void tick(struct run_queue *q, struct thread *t, enum tick_mode mode, uint64_t now_ns)
-{
-	q->tick_ns = (now_ns / NS_PER_TICK + 1) * NS_PER_TICK;
-	if (t == &q->idle)
-		return;
-	t->mode = mode;
-	sched_count_time();
-	count_realtime(q, t);
-	if (t->process) {
-		cpu_timer_tick(t->process);
-		limits_tick(t->process);
-	}
-	if (--t->slice <= 0 && (q->nready > 0 || others_wait(q)))
-		thread_work_add(t, WORK_RESCHEDULE);
-}
-
-void kernel_tick(enum tick_mode mode)
-{
-	struct run_queue *q = here();
-	uint64_t now_ns = time_now_ns();
-
-	q->armed_ns = TIME_NEVER;
-	q->stats.interrupts++;
-	if (now_ns >= q->tick_ns)
-		tick(q, current_thread(), mode, now_ns);
-	wake_sleepers(q, now_ns);
-	timers_fire(now_ns);
-	if (q->cpu == 0)
-		load_tick(now_ns);
-	spin_lock(&q->lock);
-	arm(q);
-	spin_unlock(&q->lock);
-}
-
-void sched_spun(void)
-{
-	const struct thread *t = current_thread();
-	struct run_queue *q = t ? t->queue : NULL;	/* none: it is just starting */
-
-	if (!q || ++q->spins % SPINS_TO_NAP || !cpu_irq_enabled())
-		return;
-	cpu_irq_disable();
-	uint64_t until_ns = time_now_ns() + NAP_NS;
-	if (until_ns < q->armed_ns) {
-		q->armed_ns = until_ns;
-		time_arm(until_ns);
-	}
-	cpu_idle();
-	cpu_irq_enable();
-}
-
-void sched_timers_changed(unsigned cpu)
-{
-	unsigned long irq = cpu_irq_save();
-	struct run_queue *q = &queues[cpu];
-	spin_lock(&q->lock);
-	bool earlier = next_event(q) < q->armed_ns, ours = cpu_index() == cpu;
-	if (earlier && ours) {
-		arm(q);
-	} else if (earlier) {
-		q->armed_ns = TIME_NEVER;			/* it sets its timer anew when it switches */
-		thread_work_add(q->running, WORK_RESCHEDULE);
-	}
-	spin_unlock(&q->lock);
-	if (earlier && !ours)
-		cpu_kick(cpu);
-	cpu_irq_restore(irq);
-}
-
-bool sched_needed(void)
-{
-	return thread_work(current_thread(), WORK_RESCHEDULE);
-}
-
-bool kernel_work_pending(void)
-{
-	const struct thread *t = cpu_current();
-	return __atomic_load_n(&t->work, __ATOMIC_RELAXED) != 0;
-}
-
-unsigned sched_runnable(void)
-{
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < cpu_count; i++)
-		n += (__atomic_load_n(&queues[i].running, __ATOMIC_RELAXED) != &queues[i].idle) + __atomic_load_n(&queues[i].nready, __ATOMIC_RELAXED);
-	return n;
-}
-
-/* With what an idle processor has slept up to now. */
-struct sched_stats sched_stats_of(unsigned cpu)
-{
-	struct run_queue *q = &queues[cpu];
-	unsigned long irq = spin_lock_irq(&q->lock);
-	struct sched_stats s = q->stats;
-	uint64_t now_ns = time_now_ns();
-	if (q->running == &q->idle && now_ns > q->counted_ns)
-		s.idle_ns += now_ns - q->counted_ns;
-	spin_unlock_irq(&q->lock, irq);
-	return s;
-}
-
-struct sched_stats sched_stats_all(void)
-{
-	struct sched_stats sum = { .idle_ns = 0 };
-
-	for (unsigned i = 0; i < cpu_count; i++) {
-		const struct sched_stats s = sched_stats_of(i);
-		sum.time.user_ns += s.time.user_ns;
-		sum.time.kernel_ns += s.time.kernel_ns;
-		sum.idle_ns += s.idle_ns;
-		sum.switches += s.switches;
-		sum.forks += s.forks;
-		sum.interrupts += s.interrupts;
-	}
-	return sum;
-}
-
-void sched_count_fork(void)
-{
-	here()->stats.forks++;
-}
-
-/* ---- idle processors --------------------------------------------------------------------- */
-
-/* Is a thread queued anywhere that may run here?  A queue that is busy may have one.  Interrupts are off. */
-static bool work_is_there(const struct run_queue *q)
-{
-	bool found = q->nready > 0;
-
-	for (unsigned i = 0; i < cpu_count && !found; i++) {
-		struct run_queue *from = &queues[i];
-		if (from == q || __atomic_load_n(&from->nready, __ATOMIC_SEQ_CST) == 0)
-			continue;
-		found = !spin_trylock(&from->lock);
-		if (found)
-			break;
-		found = first_for(from, q) != NULL;
-		spin_unlock(&from->lock);
-	}
-	return found;
-}
-
-void sched_idle(void)
-{
-	struct run_queue *q = here();
-
-	for (;;) {
-		cpu_irq_disable();
-		__atomic_fetch_or(&idle_cpus, bit(q->cpu), __ATOMIC_SEQ_CST);
-		if (!work_is_there(q) && !thread_work(&q->idle, WORK_RESCHEDULE))
-			cpu_idle();
-		__atomic_fetch_and(&idle_cpus, ~bit(q->cpu), __ATOMIC_SEQ_CST);
-		cpu_irq_enable();
-		sched_yield();
-	}
-}
-
-/* The stack that it is called on becomes this processor's idle thread. */
-static void begin(void)
-{
-	struct run_queue *q = &queues[cpu_index()];
-
-	spin_init(&q->lock, "run queue", RANK_RUNQUEUE);
-	list_init(&q->ready);
-	list_init(&q->sleepers);
-	list_init(&q->idle.run);
-	list_init(&q->idle.timer);
-	q->idle.state = THREAD_RUNNING;
-	q->idle.queue = q;
-	q->cpu = cpu_index();
-	q->armed_ns = TIME_NEVER;
-	q->counted_ns = time_now_ns();
-	q->running = &q->idle;
-	cpu_set_current(&q->idle);
-	__atomic_fetch_or(&online, bit(cpu_index()), __ATOMIC_SEQ_CST);
-}
-
-void sched_init(void)
-{
-	begin();
-}
-
-void kernel_cpu_main(void)
-{
-	begin();
-	cpu_irq_enable();
-	sched_idle();
-}
-
-/* ---- all but one stand still ----------------------------------------------------------------- */
-
-static struct mutex stop_lock = { .rank = RANK_MOUNT - 1, .name = "machine stopped" };
-
-void sched_stop_others(void)
-{
-	mutex_lock(&stop_lock);
-	while (__atomic_load_n(&standing, __ATOMIC_SEQ_CST) > 0)
-		spin_wait();			/* the last ones go on from the time before */
-	__atomic_store_n(&stopping, true, __ATOMIC_SEQ_CST);
-	for (unsigned i = 0; i < cpu_count; i++) {
-		if (i == cpu_index())
-			continue;
-		unsigned long irq = spin_lock_irq(&queues[i].lock);
-		thread_work_add(queues[i].running, WORK_RESCHEDULE);
-		spin_unlock_irq(&queues[i].lock, irq);
-		cpu_kick(i);
-	}
-	while (__atomic_load_n(&standing, __ATOMIC_SEQ_CST) < cpu_count - 1)
-		spin_wait();
-}
-
-void sched_release_others(void)
-{
-	__atomic_store_n(&stopping, false, __ATOMIC_SEQ_CST);
-	mutex_unlock(&stop_lock);
-}
-
-/* ---- threads ---------------------------------------------------------------------- */
-
-struct thread *thread_create(void)
-{
-	struct thread *t = kzalloc(sizeof *t);
-	if (!t)
-		return NULL;
-	t->stack = kstack_alloc();
-	if (!t->stack) {
-		kfree(t);
-		return NULL;
-	}
-	list_init(&t->run);
-	list_init(&t->timer);
-	list_init(&t->siblings);
-	trace_init_thread(t);
-	t->state = THREAD_WAITING;
-	t->turn = SLICE_TICKS;
-	t->affinity = ~(uint64_t)0;
-	t->queue = here();			/* a signal may come before it is added */
-	return t;
-}
-
-void thread_free(struct thread *t)
-{
-	kstack_free(t->stack);
-	kfree(t);
-}
-
-vaddr_t thread_stack_top(const struct thread *t)
-{
-	return (vaddr_t)t->stack + KERNEL_STACK_PAGES * PAGE_SIZE;
-}
-
-struct thread *kthread_create(void (*fn)(void *), void *arg)
-{
-	struct thread *t = thread_create();
-	if (!t)
-		return NULL;
-	if (arch_thread_init(&t->arch, thread_stack_top(t)) != 0) {
-		thread_free(t);
-		return NULL;
-	}
-	arch_thread_start_in(&t->arch, fn, arg);
-	sched_add(t);
-	return t;
 }
