@@ -8,8 +8,10 @@
 seconds=$1 instances=$2
 shift 2
 
-# How many pages are cached of the programs that run is chance: so all of them are.  What is kept of closed files goes.
+# How many pages are cached of the programs that run is chance: so all of them are.  What is kept of closed files goes, and of threads: grandchildren of stress-ng may still be on their
+# way out when it has ended.
 counts() {
+	sleep 1
 	cat /proc/1/exe /proc/$$/exe /host/stress.sh > /dev/null
 	echo 3 > /proc/sys/vm/drop_caches
 	echo "@$1 $(vmcheck --json)"
