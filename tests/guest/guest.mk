@@ -8,6 +8,7 @@
 #	make fuzz-soak CALLS=10000000 SMP=4	random system calls, so many; into its part of tests/logs/callfuzz.txt
 #	make boots N=500 SMP=4	so many boots in a row; into tests/logs/boots.txt
 #	make test-stress	Debian's stress-ng and memtester on 1 and 4 processors, a quarter of an hour; SECONDS=10 PROCESSORS=1,4 STRESSORS='vm brk' LOG=...
+#	make test-stress-all	all of stress-ng's stressors, two seconds each, a quarter of an hour: which pass, which want what is not there
 #	make guest-expected	writes down what this Linux answers to the programs in compare/
 #
 # Each is built twice: with musl, and with glibc, which takes other ways into the kernel.
@@ -95,3 +96,8 @@ PROCESSORS ?= 1,4
 test-stress:
 	$(Q)$(MAKE) --no-print-directory -s all DEBUG=$(DEBUG)
 	$(Q)DEBUG=$(DEBUG) tests/guest/stress --seconds $(SECONDS) --processors $(PROCESSORS) $(if $(STRESSORS),$(STRESSORS),--log $(or $(LOG),tests/logs/stress-ng.txt))
+
+.PHONY: test-stress-all
+test-stress-all:
+	$(Q)$(MAKE) --no-print-directory -s all
+	$(Q)tests/guest/stress-all $(if $(STRESSORS),$(STRESSORS),--log $(or $(LOG),tests/logs/stress-ng-all.txt))
