@@ -124,7 +124,7 @@ include $(wildcard tests/host/host.mk tests/guest/guest.mk tests/bench/bench.mk)
 
 # Each part prints TAP; tap-sum runs them one after the other, shows what fails, and adds up.
 test:
-	$(Q)$(MAKE) --no-print-directory -s -j$(shell nproc) all host-build DEBUG=1 || { echo "0 passed, 1 failed"; exit 1; }
+	$(Q)$(MAKE) --no-print-directory -s -j$(shell nproc) all host-build guest-build DEBUG=1 || { echo "0 passed, 1 failed"; exit 1; }
 	$(Q)tools/tap-sum --log build/test.log --timeout 3000 host-test run-test $(if $(wildcard tests/guest/guest.mk),guest-test) program-test
 
 run-test:
