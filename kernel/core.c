@@ -190,10 +190,8 @@ void core_add_thread(struct thread *t)
 {
 	struct process *p = t->process;
 	struct siginfo info = { .signo = 0 };
-
-	if (!__atomic_load_n(&p->core, __ATOMIC_RELAXED))
-		return;
 	struct core_thread *entry = kzalloc(sizeof *entry);
+
 	if (!entry)
 		return;
 	unsigned long irq = spin_lock_irq(&p->signal_lock);

@@ -11,5 +11,5 @@ struct core;
  * `core` where the process stands: true (a part of it, where the limit or the room is smaller).
  */
 bool core_dump(int signo, const struct siginfo *info);
-/* The current thread exits: its registers go into the core file that another one is about to write, if so. */
+/* The current thread exits while process->core says that another is about to write a core file: its registers go into that. */
 void core_add_thread(struct thread *);

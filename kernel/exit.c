@@ -64,7 +64,8 @@ void thread_exit(int status)
 	struct process *p = t->process;
 
 	trace_event(EVENT_EXIT, (unsigned long)status);
-	core_add_thread(t);
+	if (__atomic_load_n(&p->core, __ATOMIC_RELAXED))
+		core_add_thread(t);
 	thread_leave_memory(t);
 	mutex_lock(&tree_lock);
 	unsigned long irq = spin_lock_irq(&p->signal_lock);

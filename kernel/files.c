@@ -90,13 +90,13 @@ int files_unshare(struct process *p)
 }
 
 /* A process that closes any descriptor of a file loses its record locks on it.  A socket that messages hold may have been held by nothing else. */
-static void close_file(struct file_table *t, struct file *f)
+WARM void close_file(struct file_table *t, struct file *f)
 {
 	if (!f)
 		return;
 	bool in_flight = unix_in_flight(f);
 	locks_drop_owner(f->vnode, t);
-	if (f->ops->closed)
+	if (__builtin_expect(f->ops->closed != NULL, 0))
 		f->ops->closed(f);
 	file_put(f);
 	if (in_flight)
