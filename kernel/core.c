@@ -31,6 +31,7 @@ struct core_segment { vaddr_t start, end; size_t kept; unsigned rights; bool spa
 
 struct core {
 	struct process *process;
+	pid_type tid;			/* of the one that dies of the signal: alone, it gets the number of the process */
 	const struct siginfo *info;
 	struct list threads;		/* that have ended */
 	struct core_segment *segments;
@@ -107,13 +108,13 @@ static void append_registers(struct core_bytes *b, struct thread *t, const char 
 
 /* Of the current thread, and of the signal by which it, or another, dies. */
 enum dies { DIES_ITSELF, DIES_WITH_OTHERS };
-static void append_thread(struct core_bytes *b, struct thread *t, const struct siginfo *info, enum dies why)
+static void append_thread(struct core_bytes *b, struct thread *t, pid_type tid, const struct siginfo *info, enum dies why)
 {
 	const struct process *p = t->process;
 	const struct cpu_time used = thread_time(t);
 	struct status_note s = {
 		.signo = info->signo, .code = info->code, .error = info->error, .current_signal = (int16_t)info->signo, .pending = t->signals.pending | p->signals.pending, .blocked = t->blocked,
-		.pid = t->tid, .ppid = p->ppid, .pgid = p->pgid, .sid = p->sid, .has_float = 1,
+		.pid = tid, .ppid = p->ppid, .pgid = p->pgid, .sid = p->sid, .has_float = 1,
 		.user = { (int64_t)(used.user_ns / NS_PER_SECOND), (int64_t)(used.user_ns % NS_PER_SECOND / 1000) },
 		.system = { (int64_t)(used.kernel_ns / NS_PER_SECOND), (int64_t)(used.kernel_ns % NS_PER_SECOND / 1000) },
 	};
@@ -171,7 +172,7 @@ static void append_files(struct core *c)
 
 static void make_notes(struct core *c)
 {
-	append_thread(&c->notes, current_thread(), c->info, DIES_ITSELF);
+	append_thread(&c->notes, current_thread(), c->tid, c->info, DIES_ITSELF);
 	append_process(c);
 	append_files(c);
 	list_for_each(l, &c->threads) {
@@ -198,7 +199,7 @@ void core_add_thread(struct thread *t)
 	if (p->core)
 		info = *p->core->info;
 	spin_unlock_irq(&p->signal_lock, irq);
-	append_thread(&entry->notes, t, &info, DIES_WITH_OTHERS);
+	append_thread(&entry->notes, t, t->tid, &info, DIES_WITH_OTHERS);
 	irq = spin_lock_irq(&p->signal_lock);
 	struct core *c = p->core;
 	if (c)
@@ -358,7 +359,7 @@ static void end(struct process *p, struct core *c)
 bool core_dump(int signo, const struct siginfo *info)
 {
 	struct process *p = current;
-	struct core c = { .process = p, .info = info, .threads = LIST_INIT(c.threads), .limit = __atomic_load_n(&p->limits[LIMIT_CORE].cur, __ATOMIC_RELAXED) };
+	struct core c = { .process = p, .tid = current_thread()->tid, .info = info, .threads = LIST_INIT(c.threads), .limit = __atomic_load_n(&p->limits[LIMIT_CORE].cur, __ATOMIC_RELAXED) };
 
 	if (!is_core_signal(signo) || c.limit < PAGE_SIZE || p->undumpable || !begin(p, &c))
 		return false;

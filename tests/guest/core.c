@@ -169,6 +169,21 @@ static void with_threads(void)
 	*(volatile char *)64 = 1;
 }
 
+static void *fault_there(void *arg)
+{
+	*(volatile char *)64 = 1;
+	return arg;
+}
+
+static void in_a_thread(void)
+{
+	pthread_t t[2];
+
+	limit(RLIM_INFINITY);
+	NEED(pthread_create(&t[0], NULL, wait_there, NULL) == 0 && pthread_create(&t[1], NULL, fault_there, NULL) == 0);
+	pause();
+}
+
 /* What the core has at this address of its program; -1: nothing. */
 static int byte_at(const char *core, const volatile char *at)
 {
@@ -232,6 +247,36 @@ TEST(what_is_in_it)
 	EQ(byte_at(core, untouched), 0);
 	EQ(byte_at(core, shared + PAGE), 'S');
 	CHECK((off_t)st.st_blocks * 512 < st.st_size);				/* what was never touched is a hole */
+	close(fd);
+	munmap((void *)core, (size_t)st.st_size);
+	end_here();
+}
+
+TEST(who_dies_keeps_its_number)
+{
+	struct stat st;
+	int pids[3], n = 0, pid = 0;
+
+	if (!begin_here())
+		SKIP("cores go elsewhere here");
+	EQ(die(in_a_thread), SIGSEGV | 0x80);
+	int fd = open("core", O_RDONLY);
+	NEED(fd >= 0 && fstat(fd, &st) == 0);
+	const char *core = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	NEED(core != MAP_FAILED);
+	const Elf64_Phdr *p = (const Elf64_Phdr *)(core + ((const Elf64_Ehdr *)core)->e_phoff);
+	for (size_t at = 0; at < p[0].p_filesz; ) {
+		const Elf64_Nhdr *note = (const Elf64_Nhdr *)(core + p[0].p_offset + at);
+		const char *contents = (const char *)(note + 1) + ((note->n_namesz + 3) & ~3u);
+		if (note->n_type == NT_PRSTATUS && n < 3)
+			pids[n++] = ((const struct elf_prstatus *)contents)->pr_pid;
+		if (note->n_type == NT_PRPSINFO)
+			pid = ((const struct elf_prpsinfo *)contents)->pr_pid;
+		at += sizeof *note + ((note->n_namesz + 3) & ~3u) + ((note->n_descsz + 3) & ~3u);
+	}
+	EQ(n, 3);
+	CHECK(pids[0] != pid && pids[1] != pids[2] && pids[0] != pids[1] && pids[0] != pids[2]);
+	CHECK(pids[1] == pid || pids[2] == pid);
 	close(fd);
 	munmap((void *)core, (size_t)st.st_size);
 	end_here();
