@@ -11,8 +11,10 @@
 #include "tap.h"
 #include <pthread.h>
 #include <fcntl.h>
+#include <mqueue.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/resource.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ipc.h>
@@ -600,7 +602,41 @@ static int do_timers(void)
 	return sigtimedwait(&set, NULL, &limit) == SIGALRM ? 0 : errno;
 }
 
+static int do_queue(void)
+{
+	struct mq_attr a = { .mq_maxmsg = 4, .mq_msgsize = 3000 };
+	struct sigevent none = { .sigev_notify = SIGEV_NONE };
+	mqd_t q = mq_open("/allocfail", O_CREAT | O_RDWR, 0600, &a);
+	if (q < 0 || mq_notify(q, &none) || mq_send(q, memory, 3000, 1) || mq_send(q, memory, 10, 2) || mq_receive(q, memory, 3000, NULL) != 10)
+		return errno;
+	return ERRNO_OF(mq_close(q));			/* with a message in it */
+}
+static void drop_queue(void) { mq_unlink("/allocfail"); }
+
+/* A child dies in a thread, and leaves a core file as far as there is memory for it. */
+static void *fault_here(void *arg) { abort(); return arg; }
+static int do_core(void)
+{
+	int status;
+	pid_t child = fork();
+	if (child < 0)
+		return errno;
+	if (!child) {
+		pthread_t t;
+		setrlimit(RLIMIT_CORE, &(struct rlimit){ RLIM_INFINITY, RLIM_INFINITY });
+		if (chdir("/tmp") || pthread_create(&t, NULL, fault_here, NULL))
+			_exit(ENOMEM);
+		for (;;)
+			pause();
+	}
+	status = wait_status(child);
+	return WIFEXITED(status) || WTERMSIG(status) == SIGABRT || WTERMSIG(status) == SIGKILL ? 0 : EINVAL;
+}
+static void drop_core(void) { unlink("/tmp/core"); }
+
 static const struct operation files[] = {
+	{ "message queue", do_queue, NULL, drop_queue, ALLOCFAIL_SELF, 0 },
+	{ "core file", do_core, NULL, drop_core, ALLOCFAIL_ALL, 0 },
 	{ "files to wait with", do_readiness, NULL, NULL, ALLOCFAIL_SELF, 0 },
 	{ "timers", do_timers, NULL, NULL, ALLOCFAIL_SELF, 0 },
 	{ "pipe", do_pipe, fill_memory, NULL, ALLOCFAIL_SELF, 0 },
