@@ -4,7 +4,8 @@
 #	stress-all.sh SECONDS INSTANCES [STRESSOR...]
 seconds=$1 instances=$2
 shift 2
-[ $# -gt 0 ] || set -- $(stress-ng --stressors)
+# opcode makes random instructions, and QEMU 7.2 ends with an assertion of its own (gen_pinsr) at some of them.
+[ $# -gt 0 ] || set -- $(stress-ng --stressors | tr ' ' '\n' | grep -vx opcode)
 cd /tmp || exit 1
 for name; do
 	echo "@begin $name"
