@@ -885,8 +885,12 @@ static void remove_ipc(void)
 			if (id >= 0 && id != ipc_before[what][index])
 				call6(control[what], (long[6]){ id, IPC_RMID, IPC_RMID });
 		}
-	for (int i = 0; i < QUEUE_NAMES; i++)
-		syscall(SYS_mq_unlink, queue_names[i]);
+	DIR *d = opendir("/dev/mqueue");		/* also those that wild bytes have named */
+	for (struct dirent *e; d && (e = readdir(d)); )
+		if (e->d_name[0] != '.')
+			syscall(SYS_mq_unlink, e->d_name);
+	if (d)
+		closedir(d);
 }
 
 /* What the kernel does not have is told apart. */
