@@ -26,6 +26,12 @@ struct timespec64 vfs_now(void)
 	return (struct timespec64){ (int64_t)(now / NS_PER_SECOND), (int64_t)(now % NS_PER_SECOND) };
 }
 
+uint64_t clock_wall_deadline(uint64_t ns)
+{
+	const uint64_t boot_ns = clock_boot_realtime_ns();
+	return ns > boot_ns ? ns - boot_ns : 0;
+}
+
 uint64_t clock_boot_realtime_ns(void)
 {
 	return __atomic_load_n(&wall_offset_ns, __ATOMIC_RELAXED);

@@ -25,6 +25,7 @@ void clock_init(void);
 
 uint64_t clock_realtime_ns(void);		/* since 1970-01-01 UTC */
 void clock_set_realtime(uint64_t ns);
+uint64_t clock_wall_deadline(uint64_t ns);	/* that time of the wall clock, as a deadline; 0: it has passed before the machine started */
 uint64_t clock_boot_realtime_ns(void);		/* when the machine started, by today's wall clock */
 int64_t clock_tai_ns(void);			/* by how much atomic time is ahead (kernel/sys_adjust.c) */
 /* Of the hardware's clock, says whoever sets it: kept for those who ask, as on Linux. */

@@ -12,7 +12,7 @@
 #include "kernel/core.h"
 #include "arch/thread.h"
 #include "arch/trace.h"
-#include "fs/vfs.h"
+#include "fs/synth.h"
 #include "kernel/clock.h"
 #include "kernel/elf.h"
 #include "kernel/life.h"
@@ -25,8 +25,7 @@
 enum { NOTE_STATUS = 1, NOTE_FLOAT = 2, NOTE_PROCESS = 3, NOTE_AUXV = 6, NOTE_SIGINFO = 0x53494749, NOTE_FILES = 0x46494c45 };
 enum { TYPE_CORE = 4, MACHINE = 62, SEGMENT_LOAD = 1, SEGMENT_NOTE = 4, SEGMENTS_MAX = 65000 };
 
-struct core_bytes { char *at; size_t used, size; bool failed; };
-struct core_thread { struct list link; struct core_bytes notes; };
+struct core_thread { struct list link; struct text notes; };
 struct core_segment { vaddr_t start, end; size_t kept; unsigned rights; bool sparse; };
 
 struct core {
@@ -36,41 +35,23 @@ struct core {
 	struct list threads;		/* that have ended */
 	struct core_segment *segments;
 	size_t nsegments;
-	struct core_bytes notes;
+	struct text notes;
 	struct file *file;
 	uint64_t pos, limit;
 };
 
 /* ---- notes ------------------------------------------------------------------------------------- */
 
-static void append(struct core_bytes *b, const void *bytes, size_t n)
-{
-	if (b->used + n > b->size) {
-		size_t size = (b->used + n) * 2;
-		char *more = kmalloc(size);
-		if (!more) {
-			b->failed = true;
-			return;
-		}
-		memcpy(more, b->at, b->used);
-		kfree(b->at);
-		b->at = more;
-		b->size = size;
-	}
-	memcpy(b->at + b->used, bytes, n);
-	b->used += n;
-}
-
-static void append_note(struct core_bytes *b, const char *owner, uint32_t type, const void *bytes, size_t n)
+static void append_note(struct text *b, const char *owner, uint32_t type, const void *bytes, size_t n)
 {
 	static const char zeroes[4];
 	const uint32_t owner_size = (uint32_t)strlen(owner) + 1, head[] = { owner_size, (uint32_t)n, type };
 
-	append(b, head, sizeof head);
-	append(b, owner, owner_size);
-	append(b, zeroes, -owner_size & 3);
-	append(b, bytes, n);
-	append(b, zeroes, -n & 3);
+	text_append(b, head, sizeof head);
+	text_append(b, owner, owner_size);
+	text_append(b, zeroes, -owner_size & 3);
+	text_append(b, bytes, n);
+	text_append(b, zeroes, -n & 3);
 }
 
 struct status_note {			/* struct elf_prstatus */
@@ -93,7 +74,7 @@ struct process_note {			/* struct elf_prpsinfo */
 };
 _Static_assert(sizeof(struct process_note) == 136, "elf_prpsinfo has 136 bytes");
 
-static void append_registers(struct core_bytes *b, struct thread *t, const char *owner, uint32_t type, enum register_set set)
+static void append_registers(struct text *b, struct thread *t, const char *owner, uint32_t type, enum register_set set)
 {
 	size_t size = registers_size(set);
 	void *bytes = size ? kmalloc(size) : NULL;
@@ -102,13 +83,14 @@ static void append_registers(struct core_bytes *b, struct thread *t, const char 
 		registers_get(&t->arch, set, bytes);
 		append_note(b, owner, type, bytes, size);
 	}
-	b->failed |= size && !bytes;
+	if (size && !bytes)
+		b->error = -ENOMEM;
 	kfree(bytes);
 }
 
 /* Of the current thread, and of the signal by which it, or another, dies. */
 enum dies { DIES_ITSELF, DIES_WITH_OTHERS };
-static void append_thread(struct core_bytes *b, struct thread *t, pid_type tid, const struct siginfo *info, enum dies why)
+static void append_thread(struct text *b, struct thread *t, pid_type tid, const struct siginfo *info, enum dies why)
 {
 	const struct process *p = t->process;
 	const struct cpu_time used = thread_time(t);
@@ -147,27 +129,28 @@ static void append_process(struct core *c)
 /* Which files are mapped where: count, unit of offsets, three numbers for each, names. */
 static void append_files(struct core *c)
 {
-	struct core_bytes numbers = { 0 }, names = { 0 };
+	struct text numbers = { .error = 0 }, names = { .error = 0 };
 	uint64_t head[2] = { 0, PAGE_SIZE };
 	struct region_info r;
 
-	append(&numbers, head, sizeof head);
+	text_append(&numbers, head, sizeof head);
 	for (vaddr_t at = 0; vm_region_info(c->process->space, at, &r); at = r.end) {
 		const uint64_t place[] = { r.start, r.end, r.offset / PAGE_SIZE };
 		if (r.name[0] != '/')
 			continue;
 		head[0]++;
-		append(&numbers, place, sizeof place);
-		append(&names, r.name, strlen(r.name) + 1);
+		text_append(&numbers, place, sizeof place);
+		text_append(&names, r.name, strlen(r.name) + 1);
 	}
-	if (head[0] && !numbers.failed && !names.failed) {
+	if (head[0] && !numbers.error && !names.error) {
 		memcpy(numbers.at, head, sizeof head);
-		append(&numbers, names.at, names.used);
-		append_note(&c->notes, "CORE", NOTE_FILES, numbers.at, numbers.used);
+		text_append(&numbers, names.at, names.len);
+		append_note(&c->notes, "CORE", NOTE_FILES, numbers.at, numbers.len);
 	}
-	c->notes.failed |= numbers.failed || names.failed;
-	kfree(numbers.at);
-	kfree(names.at);
+	if (numbers.error || names.error)
+		c->notes.error = -ENOMEM;
+	text_free(&numbers);
+	text_free(&names);
 }
 
 static void make_notes(struct core *c)
@@ -176,14 +159,14 @@ static void make_notes(struct core *c)
 	append_process(c);
 	append_files(c);
 	list_for_each(l, &c->threads) {
-		const struct core_bytes *b = &container_of(l, struct core_thread, link)->notes;
-		append(&c->notes, b->at, b->used);
+		const struct text *b = &container_of(l, struct core_thread, link)->notes;
+		text_append(&c->notes, b->at, b->len);
 	}
 }
 
 static void free_thread(struct core_thread *entry)
 {
-	kfree(entry->notes.at);
+	text_free(&entry->notes);
 	kfree(entry);
 }
 
@@ -260,10 +243,10 @@ static bool put_headers(struct core *c)
 		.phentsize = sizeof(struct elf_segment), .phnum = (uint16_t)(c->nsegments + 1),
 	};
 	uint64_t offset = sizeof h + h.phnum * sizeof(struct elf_segment);
-	struct elf_segment s = { .type = SEGMENT_NOTE, .offset = offset, .filesz = c->notes.used, .align = 4 };
+	struct elf_segment s = { .type = SEGMENT_NOTE, .offset = offset, .filesz = c->notes.len, .align = 4 };
 	bool good = put(c, &h, sizeof h) && put(c, &s, sizeof s);
 
-	offset = (offset + c->notes.used + PAGE_MASK) & ~(uint64_t)PAGE_MASK;
+	offset = (offset + c->notes.len + PAGE_MASK) & ~(uint64_t)PAGE_MASK;
 	for (size_t i = 0; i < c->nsegments && good; i++) {
 		const struct core_segment *m = &c->segments[i];
 		s = (struct elf_segment){ .type = SEGMENT_LOAD, .flags = (m->rights & VM_READ ? 4 : 0) | (m->rights & VM_WRITE ? 2 : 0) | (m->rights & VM_EXEC ? 1 : 0),
@@ -271,7 +254,7 @@ static bool put_headers(struct core *c)
 		good = put(c, &s, sizeof s);
 		offset += m->kept;
 	}
-	return good && put(c, c->notes.at, c->notes.used);
+	return good && put(c, c->notes.at, c->notes.len);
 }
 
 static bool is_absent(struct space *s, vaddr_t page)
@@ -303,7 +286,7 @@ static bool put_memory(struct core *c, const struct core_segment *m, char *page)
 static void write_all(struct core *c)
 {
 	char *page = kmalloc(PAGE_SIZE);
-	bool good = page && !c->notes.failed && put_headers(c);
+	bool good = page && !c->notes.error && put_headers(c);
 
 	c->pos = (c->pos + PAGE_MASK) & ~(uint64_t)PAGE_MASK;
 	for (size_t i = 0; i < c->nsegments && good; i++)
@@ -351,7 +334,7 @@ static void end(struct process *p, struct core *c)
 	spin_unlock_irq(&p->signal_lock, irq);
 	for (struct list *l; (l = list_pop(&c->threads)); )
 		free_thread(container_of(l, struct core_thread, link));
-	kfree(c->notes.at);
+	text_free(&c->notes);
 	kfree(c->segments);
 	file_put(c->file);
 }

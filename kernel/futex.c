@@ -457,7 +457,7 @@ int futex_deadline(vaddr_t from, unsigned op, uint64_t *deadline_ns)
 	if ((op & FUTEX_COMMAND) == FUTEX_WAIT)
 		*deadline_ns = time_now_ns() + ns;
 	else if (op & FUTEX_REALTIME)
-		*deadline_ns = ns > clock_boot_realtime_ns() ? ns - clock_boot_realtime_ns() : 0;
+		*deadline_ns = clock_wall_deadline(ns);
 	else
 		*deadline_ns = ns;
 	return 0;

@@ -66,8 +66,7 @@ static long get_deadline(vaddr_t at, uint64_t *deadline_ns)
 		return -EFAULT;
 	if (!timespec_valid(&t))
 		return -EINVAL;
-	uint64_t ns = ns_of_timespec(&t), boot_ns = clock_boot_realtime_ns();
-	*deadline_ns = ns > boot_ns ? ns - boot_ns : 0;
+	*deadline_ns = clock_wall_deadline(ns_of_timespec(&t));
 	return 0;
 }
 
