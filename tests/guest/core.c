@@ -184,6 +184,19 @@ static void in_a_thread(void)
 	pause();
 }
 
+/* The note at *at among the core's, and what is in it; *at becomes the next one's.  NULL: there are no more. */
+static const Elf64_Nhdr *next_note(const char *core, size_t *at, const char **contents)
+{
+	const Elf64_Phdr *p = (const Elf64_Phdr *)(core + ((const Elf64_Ehdr *)core)->e_phoff);
+	const Elf64_Nhdr *n = (const Elf64_Nhdr *)(core + p->p_offset + *at);
+
+	if (p->p_type != PT_NOTE || *at >= p->p_filesz)
+		return NULL;
+	*contents = (const char *)(n + 1) + ((n->n_namesz + 3) & ~3u);
+	*at += sizeof *n + ((n->n_namesz + 3) & ~3u) + ((n->n_descsz + 3) & ~3u);
+	return n;
+}
+
 /* What the core has at this address of its program; -1: nothing. */
 static int byte_at(const char *core, const volatile char *at)
 {
@@ -213,11 +226,9 @@ TEST(what_is_in_it)
 	NEED(core != MAP_FAILED);
 	const Elf64_Ehdr *h = (const Elf64_Ehdr *)core;
 	CHECK(!memcmp(h->e_ident, ELFMAG, 4) && h->e_type == ET_CORE && h->e_machine == EM_X86_64);
-	const Elf64_Phdr *p = (const Elf64_Phdr *)(core + h->e_phoff);
-	EQ(p[0].p_type, PT_NOTE);
-	for (size_t at = 0; at < p[0].p_filesz; ) {
-		const Elf64_Nhdr *n = (const Elf64_Nhdr *)(core + p[0].p_offset + at);
-		const char *contents = (const char *)(n + 1) + ((n->n_namesz + 3) & ~3u);
+	const Elf64_Nhdr *n;
+	const char *contents;
+	for (size_t at = 0; (n = next_note(core, &at, &contents)); ) {
 		if (n->n_type == NT_PRSTATUS) {
 			const struct elf_prstatus *s = (const struct elf_prstatus *)contents;
 			EQ(n->n_descsz, sizeof *s);
@@ -237,7 +248,6 @@ TEST(what_is_in_it)
 		} else if (n->n_type == NT_FPREGSET) {
 			others |= 8;
 		}
-		at += sizeof *n + ((n->n_namesz + 3) & ~3u) + ((n->n_descsz + 3) & ~3u);
 	}
 	EQ(threads, 4);
 	EQ(others, 15);
@@ -264,15 +274,13 @@ TEST(who_dies_keeps_its_number)
 	NEED(fd >= 0 && fstat(fd, &st) == 0);
 	const char *core = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	NEED(core != MAP_FAILED);
-	const Elf64_Phdr *p = (const Elf64_Phdr *)(core + ((const Elf64_Ehdr *)core)->e_phoff);
-	for (size_t at = 0; at < p[0].p_filesz; ) {
-		const Elf64_Nhdr *note = (const Elf64_Nhdr *)(core + p[0].p_offset + at);
-		const char *contents = (const char *)(note + 1) + ((note->n_namesz + 3) & ~3u);
+	const Elf64_Nhdr *note;
+	const char *contents;
+	for (size_t at = 0; (note = next_note(core, &at, &contents)); ) {
 		if (note->n_type == NT_PRSTATUS && n < 3)
 			pids[n++] = ((const struct elf_prstatus *)contents)->pr_pid;
 		if (note->n_type == NT_PRPSINFO)
 			pid = ((const struct elf_prpsinfo *)contents)->pr_pid;
-		at += sizeof *note + ((note->n_namesz + 3) & ~3u) + ((note->n_descsz + 3) & ~3u);
 	}
 	EQ(n, 3);
 	CHECK(pids[0] != pid && pids[1] != pids[2] && pids[0] != pids[1] && pids[0] != pids[2]);
